@@ -1,0 +1,213 @@
+//! The configuration: read, checked, explained, and then incapable of being wrong.
+//!
+//! What leaves this room is typed; a string that reaches another room has been recognised. Every mistake in a file is
+//! reported at once ([`Mistakes`]), each with its line, column and what would be right.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::domain::{Account, AccountFolding, Limit, SiteName, Timestamp};
+use crate::webmail::Webmail;
+
+/// Everything the operator said, checked.
+pub struct Config {
+    /// Where durable state lives.
+    pub data_dir: PathBuf,
+    /// `key_file`; absent: `keys` in `data_dir`.
+    pub key_file: PathBuf,
+    /// The control socket.
+    pub control: PathBuf,
+    /// Where events are written.
+    pub events: Events,
+    /// Addresses and bounds of the listeners.
+    pub listen: Listen,
+    /// The certificate of sites that have none of their own; none: self-signed.
+    pub tls: Option<CertificateFiles>,
+    /// In the order of the file; at least one.
+    pub sites: Vec<Arc<Site>>,
+    /// Campus and trusted networks.
+    pub networks: Networks,
+    /// Sign-in limits.
+    pub sign_in: SignInLimits,
+    /// Send limits.
+    pub send: SendLimits,
+    /// Accounts with limits of their own.
+    pub exceptions: Vec<Exception>,
+}
+
+/// `[events]`
+pub struct Events {
+    /// The JSON lines file.
+    pub file: PathBuf,
+    /// Lines older than this are dropped when the file is rotated.
+    pub keep: Duration,
+}
+
+/// `[listen]`
+pub struct Listen {
+    /// HTTPS addresses; at least one.
+    pub https: Vec<SocketAddr>,
+    /// HTTP addresses that answer with the redirect.
+    pub http: Vec<SocketAddr>,
+    /// The port people reach HTTPS at.
+    pub public_https_port: u16,
+    /// `/metrics`, `/healthz`, `/readyz`; HTTPS.
+    pub admin: Option<SocketAddr>,
+    /// Who may ask there.
+    pub admin_from: Vec<IpNet>,
+    /// Whose PROXY header is believed (and required).
+    pub proxy_protocol_from: Vec<IpNet>,
+    /// Whose `X-Forwarded-For` is believed.
+    pub forwarded_from: Vec<IpNet>,
+    /// Open at once per prefix.
+    pub connections_per_prefix: u32,
+    /// Open at once in all.
+    pub connections: u32,
+    /// Accepted per prefix.
+    pub new_connections_per_prefix: Limit,
+    /// Requests per prefix; a flood guard, far above what people do.
+    pub requests_per_prefix: Limit,
+    /// Largest request body in bytes.
+    pub body_max: u64,
+    /// Time for a request's headers.
+    pub header_timeout: Duration,
+    /// Time without a byte of a request's body.
+    pub body_timeout: Duration,
+    /// Time without a request.
+    pub idle_timeout: Duration,
+    /// Time for the webmail's answer to begin.
+    pub upstream_timeout: Duration,
+    /// Time that requests get to finish at a stop.
+    pub stop_timeout: Duration,
+    /// Send `Strict-Transport-Security` with this `max-age`; zero: not at all.
+    pub hsts_max_age: Duration,
+    /// Worker threads; each has its own listener and upstream pool. Absent in the file: one per core.
+    pub workers: usize,
+}
+
+/// A certificate chain and its key, PEM.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct CertificateFiles {
+    /// Leaf first.
+    pub certificate: PathBuf,
+    /// PKCS#8, SEC1 or PKCS#1.
+    pub key: PathBuf,
+}
+
+/// Whether decisions are carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide, record, do.
+    Enforce,
+    /// Decide and record; TLS, framing and header rules hold all the same.
+    Observe,
+}
+
+/// What becomes of `Upgrade` requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrades {
+    /// The header is dropped; the request goes on as an ordinary one.
+    Refuse,
+    /// Passed through; bytes are then copied both ways.
+    Pass,
+}
+
+/// `[[site]]`
+pub struct Site {
+    /// The first of `hosts`, lower-case.
+    pub name: SiteName,
+    /// All of them, lower-case, without port.
+    pub hosts: Vec<String>,
+    /// `http://…` or `https://…`: scheme, host and port only.
+    pub upstream: http::Uri,
+    /// The product.
+    pub webmail: &'static dyn Webmail,
+    /// This site's mode.
+    pub mode: Mode,
+    /// Its own certificate.
+    pub tls: Option<CertificateFiles>,
+    /// Begins and ends with `/`.
+    pub base: String,
+    /// Recipients there are internal.
+    pub own_domains: Vec<String>,
+    /// How names fold into accounts.
+    pub accounts: AccountFolding,
+    /// The session cookie's name.
+    pub session_cookie: String,
+    /// Further script paths, below the base, beginning with `/`.
+    pub entry_points: Vec<String>,
+    /// PHP's `max_input_vars` there.
+    pub php_max_input_vars: usize,
+    /// Upgrades.
+    pub upgrades: Upgrades,
+    /// How long a session lives without a request, at least as long as the webmail's own.
+    pub session_idle: Duration,
+    /// Whom a person asks: shown on pages. Plain text.
+    pub helpdesk: Option<String>,
+}
+
+/// `[networks]`
+#[derive(Default, Clone)]
+pub struct Networks {
+    /// The operator's own.
+    pub campus: Vec<IpNet>,
+    /// Treated like campus by limits.
+    pub trusted: Vec<IpNet>,
+}
+
+/// `[sign_in.limits]`
+#[derive(Clone, Debug)]
+pub struct SignInLimits {
+    /// Distinct wrong passwords per account and prefix (or known device).
+    pub failures_per_account_and_prefix: Vec<Limit>,
+    /// Distinct failing accounts per prefix.
+    pub failing_accounts_per_prefix: Vec<Limit>,
+    /// Distinct wrong passwords per account by strangers together.
+    pub failures_per_account: Vec<Limit>,
+    /// Failures at a site by strangers together; beyond them a stranger's sign-in is slowed, never shut out.
+    pub failures_per_site_before_slowing: Vec<Limit>,
+}
+
+/// `[send.limits]`; an empty list sets no limit.
+#[derive(Clone, Debug)]
+pub struct SendLimits {
+    /// To + Cc + Bcc of one message.
+    pub recipients_per_message: u32,
+    /// Per session, account, prefix and site, in this order as the names say.
+    pub recipients_per_session: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub recipients_per_account: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub recipients_per_prefix: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub recipients_per_site: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub messages_per_session: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub messages_per_account: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub messages_per_prefix: Vec<Limit>,
+    #[allow(missing_docs)]
+    pub messages_per_site: Vec<Limit>,
+    /// Session and account limits times this where the device has been known for a day; at least 1.
+    pub familiar_factor: f64,
+    /// An event when an account's messages, attempts included, pass one of these.
+    pub alert_messages_per_account: Vec<Limit>,
+}
+
+/// `[[exception]]`
+#[derive(Clone, Debug)]
+pub struct Exception {
+    /// Canonical accounts.
+    pub accounts: Vec<Account>,
+    /// What differs for them: the limits with their lists, in place of the general ones.
+    pub recipients_per_message: Option<u32>,
+    /// In place of the general ones, by limit name.
+    pub limits: Vec<(&'static str, Vec<Limit>)>,
+    /// It ends here.
+    pub until: Timestamp,
+}

@@ -1,0 +1,103 @@
+//! What a request asks for, and what came of it.
+
+use super::Secret;
+
+/// What a request asks the webmail to do, in words that hold for every product.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A name and a password.
+    SignIn {
+        /// As typed; `AccountFolding` makes an account of it.
+        name: String,
+        /// Only ever hashed.
+        password: Secret<String>,
+    },
+    /// The end of the session.
+    SignOut,
+    /// Mail leaves: a message, a resend, a receipt.
+    Send(Sending),
+    /// The message is kept in the drafts folder; nothing leaves.
+    SaveDraft,
+    /// A file for a message being written.
+    Upload,
+    /// Name, address, reply-to or signature of the person.
+    ChangeIdentity,
+    /// Filters, forwards, out-of-office, foreign mailboxes to fetch from.
+    ChangeFilter,
+    /// A new password.
+    ChangePassword,
+    /// Address book or many messages at once, taken away.
+    Export,
+    /// The page asks for news by itself; no person acted.
+    Poll,
+    /// Everything else that a script of the product answers.
+    View,
+}
+
+impl Action {
+    /// The word used in configuration, events and metrics.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SignIn { .. } => "sign-in",
+            Self::SignOut => "sign-out",
+            Self::Send(_) => "send",
+            Self::SaveDraft => "save draft",
+            Self::Upload => "upload",
+            Self::ChangeIdentity => "change identity",
+            Self::ChangeFilter => "change filter",
+            Self::ChangePassword => "change password",
+            Self::Export => "export",
+            Self::Poll => "poll",
+            Self::View => "view",
+        }
+    }
+
+    /// Whether a restricted session is refused it.
+    pub const fn barred_when_restricted(&self) -> bool {
+        matches!(
+            self,
+            Self::Send(_) | Self::ChangeIdentity | Self::ChangeFilter | Self::ChangePassword | Self::Export
+        )
+    }
+}
+
+/// What a send asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// How the mail comes about.
+    pub kind: SendingKind,
+    /// To + Cc + Bcc, as the product splits them; at least 1.
+    pub recipients: u32,
+}
+
+/// The ways a webmail emits mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SendingKind {
+    /// A message that was written.
+    Message,
+    /// A stored message, sent on as it is.
+    Resend,
+    /// A receipt that a message was read.
+    Receipt,
+}
+
+/// What the webmail's answer says came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Outcome {
+    /// The sign-in succeeded.
+    SignedIn,
+    /// The name or the password was wrong.
+    WrongPassword,
+    /// The sign-in did not succeed, and nothing was said about the password: token, own limit, mail server away.
+    NotJudged,
+    /// Mail left.
+    Sent,
+    /// The answer proves that no mail left.
+    NotSent,
+    /// A new password is in force.
+    PasswordChanged,
+    /// The session ended.
+    SignedOut,
+    /// Nothing of the above can be told from it.
+    Unclear,
+}

@@ -1,0 +1,169 @@
+//! What happened, once: the log line, metric, audit row and alert are views of an [`Event`].
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::{Account, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When, by this node's clock.
+    pub time: Timestamp,
+    /// What.
+    pub kind: EventKind,
+    /// At which site; none for events of the gateway itself.
+    pub site: Option<SiteName>,
+    /// Whose account, when it is known or was claimed.
+    pub account: Option<Account>,
+    /// Which session, when there is one.
+    pub session: Option<SessionHash>,
+    /// From where.
+    pub address: Option<IpAddr>,
+    /// From where, as it is counted.
+    pub prefix: Option<Prefix>,
+    /// By the configured networks.
+    pub network: Option<NetworkClass>,
+    /// Two letters, when it is known.
+    pub country: Option<[u8; 2]>,
+    /// Written by the client.
+    pub user_agent: Option<Arc<str>>,
+    /// What was decided, when something was.
+    pub verdict: Option<Verdict>,
+    /// Why: signals, and for a limit its name and value (`recipients_per_account 200/h`).
+    pub signals: Vec<Signal>,
+    /// The limit that stopped it, such as `recipients_per_account 200/h`.
+    pub stopped_by: Option<String>,
+    /// The code shown on the person's page.
+    pub reference: Option<Reference>,
+}
+
+/// The kinds of event. Their names are stable: scripts, alerts and other programs read them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    /// A sign-in succeeded.
+    SignInOk,
+    /// Name or password were wrong.
+    SignInFailed,
+    /// The webmail did not judge the password.
+    SignInNotJudged,
+    /// A sign-in was stopped before the webmail saw it.
+    SignInRefused,
+    /// A session ended by the person.
+    SignedOut,
+    /// Mail left.
+    Sent {
+        /// To + Cc + Bcc.
+        recipients: u32,
+    },
+    /// The webmail did not send, and the charge was given back.
+    NotSent {
+        /// To + Cc + Bcc.
+        recipients: u32,
+    },
+    /// A send was stopped before the webmail saw it.
+    SendRefused {
+        /// To + Cc + Bcc.
+        recipients: u32,
+    },
+    /// The answer said that mail left although the request was not read as a send.
+    SentUnasked,
+    /// An account passed the alert line.
+    ManyMessages {
+        /// Messages within the window.
+        messages: u32,
+        /// The alert line, such as `100/5m`.
+        line: String,
+    },
+    /// The password was changed through the webmail.
+    PasswordChanged,
+    /// An account was locked.
+    AccountLocked,
+    /// An account was unlocked.
+    AccountUnlocked,
+    /// A session was ended by an operator, a lock or a password change.
+    SessionEnded,
+    /// A barred action of a restricted session was refused.
+    ActionRefused {
+        /// [`super::Action::name`].
+        action: &'static str,
+    },
+    /// A request that no browser sends, or a path never served, was refused.
+    RequestRefused {
+        /// Which rule refused it; from a closed set.
+        rule: &'static str,
+    },
+    /// The upstream did not answer.
+    UpstreamFailed {
+        /// What failed, in words of ours.
+        what: String,
+    },
+    /// The store did not answer; since then limits are stricter.
+    StoreDegraded {
+        /// What failed, in words of ours.
+        what: String,
+    },
+    /// The configuration was read again and is in force.
+    ConfigurationReloaded,
+    /// The configuration was read again and refused; the old one stays.
+    ConfigurationRefused {
+        /// The first mistake.
+        what: String,
+    },
+    /// The gateway started or stopped.
+    Started,
+    /// The gateway stops.
+    Stopping,
+}
+
+impl EventKind {
+    /// The stable name.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::SignInOk => "sign_in_ok",
+            Self::SignInFailed => "sign_in_failed",
+            Self::SignInNotJudged => "sign_in_not_judged",
+            Self::SignInRefused => "sign_in_refused",
+            Self::SignedOut => "signed_out",
+            Self::Sent { .. } => "sent",
+            Self::NotSent { .. } => "not_sent",
+            Self::SendRefused { .. } => "send_refused",
+            Self::SentUnasked => "sent_unasked",
+            Self::ManyMessages { .. } => "many_messages",
+            Self::PasswordChanged => "password_changed",
+            Self::AccountLocked => "account_locked",
+            Self::AccountUnlocked => "account_unlocked",
+            Self::SessionEnded => "session_ended",
+            Self::ActionRefused { .. } => "action_refused",
+            Self::RequestRefused { .. } => "request_refused",
+            Self::UpstreamFailed { .. } => "upstream_failed",
+            Self::StoreDegraded { .. } => "store_degraded",
+            Self::ConfigurationReloaded => "configuration_reloaded",
+            Self::ConfigurationRefused { .. } => "configuration_refused",
+            Self::Started => "started",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+impl Event {
+    /// An event of the gateway itself, with nothing but its time and kind.
+    pub fn new(time: Timestamp, kind: EventKind) -> Self {
+        Self {
+            time,
+            kind,
+            site: None,
+            account: None,
+            session: None,
+            address: None,
+            prefix: None,
+            network: None,
+            country: None,
+            user_agent: None,
+            verdict: None,
+            signals: Vec::new(),
+            stopped_by: None,
+            reference: None,
+        }
+    }
+}

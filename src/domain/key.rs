@@ -1,0 +1,90 @@
+//! Keyed hashes under keys that rotate. Pure: key bytes come in, hashes go out.
+
+use aws_lc_rs::hmac;
+
+use super::Secret;
+
+/// What a keyed hash is for. Two purposes never share a value, so a hash leaked from one place says nothing in another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Session cookies → [`super::SessionHash`].
+    Session,
+    /// Wrong passwords, to count the distinct ones. Truncated to 32 bits before it is kept.
+    Password,
+    /// Device cookies.
+    Device,
+    /// Accounts and addresses in events that have aged.
+    Pseudonym,
+}
+
+impl Purpose {
+    const fn label(self) -> &'static [u8] {
+        match self {
+            Self::Session => b"mailward session 1",
+            Self::Password => b"mailward password 1",
+            Self::Device => b"mailward device 1",
+            Self::Pseudonym => b"mailward pseudonym 1",
+        }
+    }
+}
+
+/// The operator's keys, newest first. New hashes are made under the newest; older keys still verify.
+pub struct KeyRing {
+    keys: Vec<hmac::Key>,
+}
+
+impl KeyRing {
+    /// The length of one key in bytes.
+    pub const KEY_BYTES: usize = 32;
+
+    /// A ring of at least one key, newest first.
+    ///
+    /// # Panics
+    /// If `keys` is empty; reading the key file refuses an empty one first.
+    pub fn new(keys: &[Secret<[u8; Self::KEY_BYTES]>]) -> Self {
+        assert!(!keys.is_empty(), "a key ring has at least one key");
+        Self { keys: keys.iter().map(|key| hmac::Key::new(hmac::HMAC_SHA256, key.expose())).collect() }
+    }
+
+    /// The hash of `parts` for `purpose` under the newest key. Parts are length-prefixed: no two lists of parts collide.
+    pub fn hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
+        hash_under(&self.keys[0], purpose, parts)
+    }
+
+    /// The same under every key, newest first: for finding what an older key made.
+    pub fn hashes(&self, purpose: Purpose, parts: &[&[u8]]) -> impl Iterator<Item = [u8; 32]> {
+        self.keys.iter().map(move |key| hash_under(key, purpose, parts))
+    }
+}
+
+impl std::fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyRing({} keys)", self.keys.len())
+    }
+}
+
+fn hash_under(key: &hmac::Key, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
+    let mut context = hmac::Context::with_key(key);
+    context.update(purpose.label());
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part);
+    }
+    context.sign().as_ref().try_into().expect("HMAC-SHA-256 is 32 bytes long")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn purposes_and_parts_never_collide_and_old_keys_still_find() {
+        let old = KeyRing::new(&[Secret::new([1; 32])]);
+        let new = KeyRing::new(&[Secret::new([2; 32]), Secret::new([1; 32])]);
+        let made = old.hash(Purpose::Session, &[b"ab", b"c"]);
+        assert_ne!(made, old.hash(Purpose::Session, &[b"a", b"bc"]));
+        assert_ne!(made, old.hash(Purpose::Device, &[b"ab", b"c"]));
+        assert_ne!(made, new.hash(Purpose::Session, &[b"ab", b"c"]));
+        assert!(new.hashes(Purpose::Session, &[b"ab", b"c"]).any(|found| found == made));
+    }
+}

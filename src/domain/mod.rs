@@ -1,0 +1,31 @@
+//! The words everything else speaks: plain types, no I/O, no async, no clock.
+//!
+//! One word for one thing. A type here says what a thing *is*; what is decided about it lives in `policy`, where it is
+//! kept in `store`, and how it travels in `gateway`.
+
+pub mod account;
+pub mod action;
+pub mod client;
+pub mod event;
+pub mod key;
+pub mod limit;
+pub mod reference;
+pub mod secret;
+pub mod session;
+pub mod time;
+pub mod verdict;
+
+pub use account::{Account, AccountFolding};
+pub use action::{Action, Outcome};
+pub use client::{Client, NetworkClass, Prefix};
+pub use event::{Event, EventKind};
+pub use key::{KeyRing, Purpose};
+pub use limit::Limit;
+pub use reference::Reference;
+pub use secret::Secret;
+pub use session::{Session, SessionHash, SessionState};
+pub use time::Timestamp;
+pub use verdict::{Signal, Verdict};
+
+/// The name of a site: the first of its hosts, lower-case.
+pub type SiteName = std::sync::Arc<str>;

@@ -1,0 +1,43 @@
+//! What was decided, always with why.
+
+/// What a decision comes to, mildest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Verdict {
+    /// Nothing stands against it.
+    Pass,
+    /// Goes through; the operator is told.
+    Flag,
+    /// A second proof is asked for.
+    Challenge,
+    /// The session reads and does nothing else.
+    Restrict,
+    /// Not now: a limit is met, and it says when it would fit.
+    Throttle,
+    /// Not at all.
+    Refuse,
+}
+
+impl Verdict {
+    /// The word used in configuration, events, metrics and pages.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Flag => "flag",
+            Self::Challenge => "challenge",
+            Self::Restrict => "restrict",
+            Self::Throttle => "throttle",
+            Self::Refuse => "refuse",
+        }
+    }
+}
+
+/// One observed fact that speaks for or against a sign-in or a send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signal {
+    /// Stable: operators' rules and scripts name it.
+    pub name: &'static str,
+    /// From the configuration; negative speaks for.
+    pub weight: i32,
+    /// One sentence for the operator.
+    pub sentence: String,
+}

@@ -1,0 +1,10 @@
+//! Mailward: an HTTPS front door for an unmodified webmail.
+//!
+//! A request flows one way: [`edge`] → [`gateway`] → ([`policy`]) → [`upstream`] → [`gateway`] → [`edge`].
+//! Deciding ([`policy`], [`domain`]) is pure; doing is outside. `ARCHITECTURE.md` draws the map and names the invariants.
+
+pub mod config;
+pub mod domain;
+pub mod policy;
+pub mod store;
+pub mod webmail;

@@ -1,0 +1,179 @@
+//! Adapters: one file per webmail product, the only places that know a field name or a page of it.
+//!
+//! An adapter does three things: it reads what a request asks for ([`Webmail::classify`]), reads from the answer what
+//! came of it ([`Webmail::outcome`]), and says "no" so that the product's own client understands and loses nothing
+//! ([`Webmail::dress`]). It knows nothing of limits, stores, sessions or connections. How PHP turns bytes into
+//! variables is in [`php`] and is the same for all of them.
+//!
+//! To add a product: write `webmail/<name>.rs` with one type that implements [`Webmail`], add one line to [`ALL`], and
+//! its fixtures to `tests/it/webmail/`. The suite there iterates over [`ALL`].
+
+pub mod escape;
+pub mod php;
+pub mod roundcube;
+pub mod squirrelmail;
+
+use std::time::Duration;
+
+use http::{HeaderMap, Method, StatusCode};
+
+use crate::domain::{Action, Outcome};
+
+/// Every product Mailward can stand in front of.
+pub static ALL: &[&dyn Webmail] = &[&roundcube::Roundcube, &squirrelmail::SquirrelMail];
+
+/// The adapter whose [`Webmail::id`] is `id`.
+pub fn by_id(id: &str) -> Option<&'static dyn Webmail> {
+    ALL.iter().copied().find(|webmail| webmail.id() == id)
+}
+
+/// One webmail product, as its requests and answers show it.
+pub trait Webmail: Send + Sync {
+    /// The name used in the configuration.
+    fn id(&self) -> &'static str;
+
+    /// The session cookie's name where the product was not configured otherwise.
+    fn session_cookie(&self) -> &'static str;
+
+    /// What a path is. `path` is decoded once, normalised, below the site's base, and begins with `/`.
+    /// `entry_points` are further `.php` paths the operator listed, in the same form.
+    fn place(&self, path: &str, entry_points: &[String]) -> Place;
+
+    /// Whether the value of this body field (name as PHP makes it, array brackets cut off) is needed to classify.
+    /// Values of other fields are read past and forgotten.
+    fn needs_field(&self, name: &[u8]) -> bool;
+
+    /// What kind of client code waits for the answer, from what is known before the body is read.
+    fn shape(&self, request: &Reading<'_>) -> Shape;
+
+    /// What the request asks for; or why no browser would have sent it.
+    fn classify(&self, request: &Reading<'_>) -> Result<Asked, Unnatural>;
+
+    /// What the answer says came of it. `asked` is what the request was classified as; an answer that says "sent" is
+    /// [`Outcome::Sent`] whatever was asked. Unreadable or cut answers are [`Outcome::Unclear`].
+    fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome;
+
+    /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
+    /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
+    fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
+}
+
+/// What a path of a webmail is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A file served as it stands; passes with no further work.
+    Asset,
+    /// A script the product means browsers to call.
+    Script,
+    /// Never served to a browser: configuration, data, installers, dot files, any other script.
+    Never,
+}
+
+/// A request to a script, read as PHP reads it.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// GET, HEAD (judged as GET) or POST.
+    pub method: &'a Method,
+    /// As in [`Webmail::place`].
+    pub path: &'a str,
+    /// The query's variables.
+    pub query: &'a php::Fields,
+    /// The cookies' variables.
+    pub cookies: &'a php::Cookies,
+    /// The body's variables; none for GET, HEAD, an empty body, or a type PHP does not parse.
+    pub form: Option<&'a php::Form>,
+    /// The request's headers.
+    pub headers: &'a HeaderMap,
+    /// The site's `session_cookie`.
+    pub session_cookie: &'a str,
+}
+
+/// What a request asks for, and who waits for the answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// What is asked for.
+    pub action: Action,
+    /// What kind of client code waits.
+    pub shape: Shape,
+}
+
+/// What kind of client code waits for an answer: it decides what a refusal must look like.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// A whole page in the browser's window.
+    Page,
+    /// A page inside a frame of the product.
+    Frame,
+    /// A form posted into a hidden frame; the page around it waits for a script. `unlock` names the busy sign to clear.
+    FramedForm {
+        /// Letters and digits only; written by the client.
+        unlock: Option<String>,
+    },
+    /// A script's own request that expects the product's JSON.
+    Ajax {
+        /// The action the answer must name; letters, digits, `.`, `_`, `-` only; written by the client.
+        action: String,
+        /// As above.
+        unlock: Option<String>,
+        /// The pending row of an upload that must go from the list; letters and digits only; written by the client.
+        upload: Option<String>,
+    },
+    /// An image, attachment or download: any status will do.
+    Download,
+}
+
+/// Why a request is not one that a browser with this product's pages sends. Answered 400; nothing reaches the webmail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{rule}")]
+pub struct Unnatural {
+    /// The rule that refused it: stable, from a closed set, shown in events and counted in metrics.
+    pub rule: &'static str,
+}
+
+/// An answer of the webmail, as far as it was read.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body; none when it could not be read whole within the bound.
+    pub body: Option<&'a [u8]>,
+}
+
+/// What is to be said to a person whose request was stopped. Chosen in one place, dressed by the adapter.
+#[derive(Clone, Debug)]
+pub struct Refusal<'a> {
+    /// The status where the shape allows a choice.
+    pub status: StatusCode,
+    /// For people, plain text: what happened, what to do, the reference code.
+    pub sentence: &'a str,
+    /// The site's own prefix (`/` or `/webmail/`), for links.
+    pub base: &'a str,
+    /// When it is worth trying again.
+    pub retry_after: Option<Duration>,
+    /// What the client code should do besides showing it.
+    pub then: Then,
+}
+
+/// What the client code does after showing a refusal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// Nothing: the person decides.
+    Stay,
+    /// The same send again by itself, after this long.
+    SendAgain(Duration),
+    /// The person must sign in again; what was written is kept first.
+    SignIn,
+}
+
+/// A refusal dressed for the product's client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dressed {
+    /// The status.
+    pub status: StatusCode,
+    /// The `Content-Type`.
+    pub content_type: &'static str,
+    /// The body, everything in it escaped.
+    pub body: String,
+}
