@@ -1,0 +1,1 @@
+//! What a send may do.

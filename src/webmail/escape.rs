@@ -1,0 +1,1 @@
+//! The one place where text becomes HTML, JavaScript or a header.
