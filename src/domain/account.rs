@@ -94,9 +94,15 @@ mod tests {
             default_domain: Some("example.edu".into()),
             aliases: HashMap::from([("a.liddell".into(), "alice".into())]),
         };
-        for typed in
-            ["alice", " ALICE ", "al<x>ice", "alice@example.edu", "Alice@EXAMPLE.edu\n", "a.liddell", "A.Liddell@example.edu"]
-        {
+        for typed in [
+            "alice",
+            " ALICE ",
+            "al<x>ice",
+            "alice@example.edu",
+            "Alice@EXAMPLE.edu\n",
+            "a.liddell",
+            "A.Liddell@example.edu",
+        ] {
             assert_eq!(folding.fold(typed).as_str(), "alice", "{typed:?}");
         }
         for (typed, account) in [("alice@other.edu", "alice@other.edu"), ("@example.edu", "@example.edu"), ("", "")] {

@@ -54,10 +54,7 @@ impl Action {
 
     /// Whether a restricted session is refused it.
     pub const fn barred_when_restricted(&self) -> bool {
-        matches!(
-            self,
-            Self::Send(_) | Self::ChangeIdentity | Self::ChangeFilter | Self::ChangePassword | Self::Export
-        )
+        matches!(self, Self::Send(_) | Self::ChangeIdentity | Self::ChangeFilter | Self::ChangePassword | Self::Export)
     }
 }
 

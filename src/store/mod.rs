@@ -47,7 +47,12 @@ pub trait Store: Send + Sync {
     fn refund<'a>(&'a self, receipt: &'a Receipt, now: Timestamp) -> Answer<'a, ()>;
 
     /// How many units (or distinct fingerprints) a counter holds in the last `window`.
-    fn count<'a>(&'a self, key: &'a crate::policy::limits::CounterKey, window: Duration, now: Timestamp) -> Answer<'a, u32>;
+    fn count<'a>(
+        &'a self,
+        key: &'a crate::policy::limits::CounterKey,
+        window: Duration,
+        now: Timestamp,
+    ) -> Answer<'a, u32>;
 
     /// A session, unless it expired.
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>>;
