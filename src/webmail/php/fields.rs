@@ -15,13 +15,14 @@ pub enum Spelling {
 ///
 /// Beside the values stands what strictness needs: how often a name was sent and whether it was ever spelled oddly.
 /// Everything in it can be written by an attacker.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     variables: Vec<Variable>,
     counted: usize,
+    crowded: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 struct Variable {
     name: Vec<u8>,
     value: Value,
@@ -29,7 +30,7 @@ struct Variable {
     spelling: Spelling,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Value {
     Text(Vec<u8>),
     Array,
@@ -46,7 +47,7 @@ impl Fields {
             if fields.counted == max_input_vars {
                 break;
             }
-            fields.counted += 1;
+            fields.count_one(max_input_vars);
             let (name, value) = split_at_equals(part);
             let decoded = url_decoded(name);
             let registered = register(&decoded);
@@ -90,6 +91,11 @@ impl Fields {
         self.counted
     }
 
+    /// Whether more than nine tenths of PHP's `max_input_vars` were used: no form of any product comes near it.
+    pub fn crowded(&self) -> bool {
+        self.crowded
+    }
+
     /// Every variable that PHP has: its name, and its text unless it is an array.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.variables.iter().filter_map(|variable| match &variable.value {
@@ -100,8 +106,9 @@ impl Fields {
     }
 
     /// One more field was seen, kept or not.
-    pub(super) fn count_one(&mut self) {
+    pub(super) fn count_one(&mut self, max_input_vars: usize) {
         self.counted += 1;
+        self.crowded = self.counted > max_input_vars - max_input_vars / 10;
     }
 
     /// Registers a variable; `value` is asked for only where it is a text.
@@ -139,6 +146,13 @@ impl Fields {
 
     fn find(&self, name: &[u8]) -> Option<&Variable> {
         self.variables.iter().find(|variable| variable.name == name)
+    }
+}
+
+/// Shows no values: they are what people wrote.
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fields({} sent)", self.counted)
     }
 }
 

@@ -196,8 +196,8 @@ impl<K: Fn(&[u8]) -> bool> Collected<K> {
         self.overflown = true;
     }
 
-    pub(super) fn count_one(&mut self) {
-        self.fields.count_one();
+    pub(super) fn count_one(&mut self, max_input_vars: usize) {
+        self.fields.count_one(max_input_vars);
     }
 
     /// A variable that [`Collected::wants`] wanted and room was reserved for.
@@ -310,7 +310,7 @@ impl Urlencoded {
             collected.put_sent(&url_decoded(&self.name), &text, false);
             collected.put(value.registered, value.spelling, text.into_owned());
         }
-        collected.count_one();
+        collected.count_one(self.max_input_vars);
         self.name.clear();
         self.name_cut = false;
         // PHP checks after it has registered, so one more than the limit is read.

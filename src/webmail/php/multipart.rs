@@ -7,7 +7,7 @@
 
 use super::fields::Spelling;
 use super::form::Collected;
-use super::names::{Registered, is_space, normalised, register, until_nul};
+use super::names::{is_space, normalised, register, until_nul};
 
 /// PHP's `FILLUNIT`.
 const UNIT: usize = 5 * 1024;
@@ -250,7 +250,7 @@ impl Multipart {
             self.max_file_size = number(&text);
         }
         self.counted += 1;
-        collected.count_one();
+        collected.count_one(self.max_input_vars);
         if let Some(value) = field.value {
             collected.put_sent(&field.sent, &value, false);
             let respelled = normalised(&field.sent);
