@@ -1,1 +1,4 @@
+mod php_differential;
+mod php_fpm;
+
 fn main() {}

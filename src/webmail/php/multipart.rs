@@ -12,6 +12,9 @@ use super::names::{is_space, normalised, register, until_nul};
 /// PHP's `FILLUNIT`.
 const UNIT: usize = 5 * 1024;
 
+/// A longer boundary PHP refuses, and reads no variables.
+const BOUNDARY_MAX: usize = UNIT - 4;
+
 /// PHP's `max_file_uploads`.
 const UPLOADS_MAX: usize = 20;
 
@@ -95,9 +98,9 @@ enum Step<T> {
 }
 
 impl Multipart {
-    /// A reader for a body whose `Content-Type` is `content_type`; none when PHP finds no boundary in it.
+    /// A reader for a body whose `Content-Type` is `content_type`; none when PHP finds no boundary in it that it takes.
     pub(super) fn new(content_type: &[u8], max_input_vars: usize) -> Option<Self> {
-        let boundary = boundary(content_type)?;
+        let boundary = boundary(content_type).filter(|boundary| boundary.len() <= BOUNDARY_MAX)?;
         let delimiter = [b"--", boundary].concat();
         Some(Self {
             delimiter_next: [b"\n--", boundary].concat(),
@@ -215,7 +218,7 @@ impl Multipart {
         let (name, file_name) = parameters(disposition);
         let (name, file_name) = match (name, file_name) {
             (Some(name), None) => {
-                let wanted = collected.wants(&register(&normalised(&name)));
+                let wanted = collected.wants(&register(&name));
                 let odd = headers.odd || !headers.written_by_a_browser(&name);
                 return State::Field(Field {
                     odd,
@@ -253,9 +256,8 @@ impl Multipart {
         collected.count_one(self.max_input_vars);
         if let Some(value) = field.value {
             collected.put_sent(&field.sent, &value, false);
-            let respelled = normalised(&field.sent);
-            if self.counted <= self.max_input_vars && !self.protected.contains(&respelled) {
-                let registered = register(&respelled);
+            if self.counted <= self.max_input_vars && !self.protected.contains(&normalised(&field.sent)) {
+                let registered = register(&field.sent);
                 let plain = !field.odd && super::fields::spelling(&field.sent, &registered) == Spelling::Plain;
                 collected.put(registered, if plain { Spelling::Plain } else { Spelling::Odd }, value);
             }
@@ -265,14 +267,15 @@ impl Multipart {
 
     fn end_of_file<K: Fn(&[u8]) -> bool>(&mut self, sent: &[u8], chosen: bool, collected: &mut Collected<K>) -> State {
         collected.put_sent(sent, b"", true);
-        // PHP spreads a file over `name[error]` and its like, an index in brackets behind that.
+        // PHP spreads a file over `name[tmp_name]` and its like, an index in brackets behind that, and respells it first.
         let bracket = sent.iter().position(|&byte| byte == b'[').filter(|_| sent.ends_with(b"]"));
         let (base, index) = sent.split_at(bracket.unwrap_or(sent.len()));
-        let registered = register(&[base, b"[error]", index].concat());
+        let spread = normalised(&[base, b"[tmp_name]", index].concat());
+        let registered = register(&spread);
         collected.put_file(&registered, chosen);
         if collected.wants(&registered) && collected.reserve(2 * sent.len()) {
             self.protected.push(normalised(sent));
-            self.protected.push(normalised(&[base, b"[tmp_name]", index].concat()));
+            self.protected.push(spread);
         }
         State::Delimiter
     }
