@@ -65,7 +65,6 @@ impl Met {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     entries: Vec<Entry>,
-    last_number: u64,
     keep: Duration,
 }
 
@@ -82,8 +81,7 @@ impl Window {
     /// A window as it was stored. `entries` may come in any order; `keep` is what [`Window::keep`] said.
     pub fn restore(mut entries: Vec<Entry>, keep: Duration) -> Self {
         entries.sort_by_key(|entry| entry.time);
-        let last_number = entries.iter().map(|entry| entry.number).max().unwrap_or(Entry::SETTLED);
-        let mut window = Self { entries, last_number, keep };
+        let mut window = Self { entries, keep };
         if window.entries.len() > Self::ENTRIES_MAX {
             window.put_pairs_together();
         }
@@ -132,24 +130,25 @@ impl Window {
         Judged { fits_now, met }
     }
 
-    /// Charges `cost` without asking whether it fits, keeping it for at least `keep` and the longest of `limits`.
-    /// Returns the number that [`Window::give_back`] wants; none where nothing was charged.
-    pub fn take(&mut self, cost: Cost, limits: &[Limit], keep: Duration, now: Timestamp) -> Option<u64> {
+    /// Charges `cost` without asking whether it fits, keeping it for at least `keep` and the longest of `limits`. Returns
+    /// whether there was anything to charge.
+    ///
+    /// `number` is what [`Window::give_back`] finds it by. The caller never uses one twice, not even for a window that
+    /// was forgotten meanwhile and begun anew, or a late refund would take out what another request was charged.
+    pub fn take(&mut self, cost: Cost, limits: &[Limit], keep: Duration, number: u64, now: Timestamp) -> bool {
         self.keep = limits.iter().map(|limit| limit.window).fold(self.keep.max(keep), Duration::max);
         self.prune(now);
         let (units, fingerprint) = match cost {
-            Cost::Units(0) => return None,
+            Cost::Units(0) => return false,
             Cost::Units(units) => (u64::from(units), None),
             Cost::Distinct(fingerprint) => (1, Some(fingerprint)),
         };
-        self.last_number += 1;
-        let entry = Entry { time: now, units, number: self.last_number, fingerprint };
         let place = self.entries.partition_point(|other| other.time <= now);
-        self.entries.insert(place, entry);
+        self.entries.insert(place, Entry { time: now, units, number, fingerprint });
         if self.entries.len() > Self::ENTRIES_MAX {
             self.put_together(limits, now);
         }
-        Some(entry.number)
+        true
     }
 
     /// Takes one charge out again. Says whether it was still there.
@@ -286,7 +285,7 @@ mod tests {
     fn an_entry_counts_until_its_window_is_full_and_not_a_moment_longer() {
         let limits = limits(&["5/m"]);
         let mut window = Window::default();
-        window.take(Cost::Units(5), &limits, Duration::ZERO, at(0));
+        window.take(Cost::Units(5), &limits, Duration::ZERO, 9, at(0));
         assert_eq!(window.used(limits[0].window, at(59)), 5);
         assert_eq!(window.used(limits[0].window, at(60)), 0);
         assert_eq!(wait(&window, Cost::Units(1), &limits, at(59)), Some(1));
@@ -297,7 +296,7 @@ mod tests {
     fn of_several_limits_the_one_that_opens_last_is_told() {
         let limits = limits(&["10/m", "12/h"]);
         let mut window = Window::default();
-        window.take(Cost::Units(10), &limits, Duration::ZERO, at(0));
+        window.take(Cost::Units(10), &limits, Duration::ZERO, 9, at(0));
         assert_eq!(wait(&window, Cost::Units(1), &limits, at(10)), Some(50));
         assert_eq!(wait(&window, Cost::Units(3), &limits, at(10)), Some(3590));
         assert_eq!(wait(&window, Cost::Units(11), &limits, at(10)), None, "never: more than 10/m itself");
@@ -309,7 +308,7 @@ mod tests {
         let limits = limits(&["10/m"]);
         let mut window = Window::default();
         for second in 0..10 {
-            window.take(Cost::Units(1), &limits, Duration::ZERO, at(second));
+            window.take(Cost::Units(1), &limits, Duration::ZERO, 9, at(second));
         }
         assert_eq!(wait(&window, Cost::Units(1), &limits, at(10)), Some(50));
         assert_eq!(wait(&window, Cost::Units(4), &limits, at(10)), Some(53));
@@ -319,13 +318,13 @@ mod tests {
     fn a_fingerprint_costs_once_and_giving_one_of_two_back_leaves_the_other() {
         let limits = limits(&["2/m"]);
         let mut window = Window::default();
-        let first = window.take(Cost::Distinct(7), &limits, Duration::ZERO, at(0)).expect("charged");
-        window.take(Cost::Distinct(7), &limits, Duration::ZERO, at(1));
+        window.take(Cost::Distinct(7), &limits, Duration::ZERO, 1, at(0));
+        window.take(Cost::Distinct(7), &limits, Duration::ZERO, 2, at(1));
         assert_eq!(window.used(limits[0].window, at(1)), 1);
-        assert!(window.give_back(first));
+        assert!(window.give_back(1));
         assert_eq!(window.used(limits[0].window, at(1)), 1, "the second attempt with it is still out");
-        assert!(!window.give_back(first), "once");
-        window.take(Cost::Distinct(8), &limits, Duration::ZERO, at(20));
+        assert!(!window.give_back(1), "once");
+        window.take(Cost::Distinct(8), &limits, Duration::ZERO, 9, at(20));
         assert_eq!(window.judge(Cost::Distinct(7), &limits, at(30)).met, None, "a known one is free");
         assert_eq!(wait(&window, Cost::Distinct(9), &limits, at(30)), Some(31));
     }
@@ -334,7 +333,7 @@ mod tests {
     fn a_clock_that_steps_back_opens_nothing() {
         let limits = limits(&["5/m"]);
         let mut window = Window::default();
-        window.take(Cost::Units(5), &limits, Duration::ZERO, at(1000));
+        window.take(Cost::Units(5), &limits, Duration::ZERO, 9, at(1000));
         for second in [999, 500, 0] {
             assert_eq!(wait(&window, Cost::Units(1), &limits, at(second)), Some(1060 - second), "at {second}");
         }
@@ -345,7 +344,7 @@ mod tests {
         let limits = limits(&["1000000/10m", "2000000/d"]);
         let mut window = Window::default();
         for second in 0..20_000 {
-            window.take(Cost::Units(1), &limits, Duration::ZERO, at(second));
+            window.take(Cost::Units(1), &limits, Duration::ZERO, 9, at(second));
             assert!(window.entries().len() <= Window::ENTRIES_MAX);
         }
         assert_eq!(window.used(limits[1].window, at(20_000)), 20_000);
@@ -358,7 +357,7 @@ mod tests {
         let limits = limits(&["1000000/d"]);
         let mut window = Window::default();
         for fingerprint in 0..5_000 {
-            window.take(Cost::Distinct(fingerprint), &limits, Duration::ZERO, at(0));
+            window.take(Cost::Distinct(fingerprint), &limits, Duration::ZERO, 9, at(0));
         }
         assert!(window.entries().len() <= Window::ENTRIES_MAX);
         assert_eq!(window.used(limits[0].window, at(0)), 5_000);
@@ -369,18 +368,19 @@ mod tests {
         let limits = limits(&["1000000/d"]);
         let mut window = Window::default();
         let numbers: Vec<_> =
-            (0..3_000).filter_map(|_| window.take(Cost::Units(1), &limits, Duration::ZERO, at(0))).collect();
+            (0..3_000).filter_map(|_| window.take(Cost::Units(1), &limits, Duration::ZERO, 9, at(0))).collect();
         let given_back = numbers.iter().filter(|number| window.give_back(**number)).count();
         assert_eq!(window.used(limits[0].window, at(0)), 3_000 - given_back as u64);
     }
 
     #[test]
-    fn numbers_stay_unique_after_a_restart() {
+    fn a_window_is_restored_as_it_was_whatever_the_order() {
         let limits = limits(&["5/m"]);
         let mut window = Window::default();
-        window.take(Cost::Units(1), &limits, Duration::ZERO, at(0));
-        let mut restored = Window::restore(window.entries().to_vec(), window.keep());
-        assert_eq!(restored, window);
-        assert_eq!(restored.take(Cost::Units(1), &limits, Duration::ZERO, at(1)), Some(2));
+        for number in 1..4 {
+            window.take(Cost::Units(1), &limits, Duration::ZERO, number, at(number));
+        }
+        let entries = window.entries().iter().rev().copied().collect();
+        assert_eq!(Window::restore(entries, window.keep()), window);
     }
 }
