@@ -413,7 +413,7 @@ mod tests {
                 r#""user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0","#,
                 r#""verdict":"throttle","signals":[{"name":"new_device","weight":15}],"#,
                 r#""reasons":["this browser has not signed in to the account before"],"#,
-                r#""stopped_by":"recipients_per_account 200/h","reference":"BJW6-WB78","recipients":60}"#,
+                r#""stopped_by":"recipients_per_account 200/h","reference":"B2FT-2FW1","recipients":60}"#,
             )
         );
         let started = Event::new(Timestamp::from_millis(0), EventKind::Started);
