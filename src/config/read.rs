@@ -145,7 +145,7 @@ fn read_listen(section: &Section<'_, '_>) -> Listen {
     let https = addresses("https", "[::]:443");
     let http = addresses("http", "[::]:80");
     let admin = section.get("admin", parsed(value::socket));
-    if https.is_empty() && section.value("https").is_some() {
+    if https.is_empty() && section.value("https").is_some() && !has_elements(section, "https") {
         section.report.mistake(&section.place("https"), "no HTTPS address", "name at least one, such as \"[::]:443\"");
     }
     let mut taken = HashSet::new();

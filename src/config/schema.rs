@@ -412,6 +412,11 @@ impl Table {
         if self.header.is_empty() { "the top of the file" } else { self.header }
     }
 
+    /// Where a key of it stands, in a sentence.
+    pub(super) fn located(&self) -> String {
+        if self.header.is_empty() { "at the top of the file".into() } else { format!("in {}", self.header) }
+    }
+
     /// The known name that was probably meant, and where: here, or in another table.
     pub(super) fn meant(&self, name: &str) -> Option<(&'static str, &'static Table)> {
         if let Some(known) = nearest(name, self.keys.iter().map(|key| key.name)) {

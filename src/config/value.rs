@@ -88,16 +88,16 @@ impl<'r, 't> Section<'r, 't> {
     }
 
     fn refuse_unknown(&self, name: &str, span: &Span) {
-        let place = self.schema.spoken();
+        let place = self.schema.located();
         if self.schema.comes_later(name) {
             self.report.mistake(
                 span,
-                format_args!("this version of Mailward does not have {name:?} in {place}"),
+                format_args!("this version of Mailward does not have {name:?} {place}"),
                 "take it out, or install a version that has it",
             );
             return;
         }
-        let found = format!("unknown key {name:?} in {place}");
+        let found = format!("unknown key {name:?} {place}");
         match self.schema.meant(name) {
             Some((known, table)) if table.header == self.schema.header => {
                 self.report.mistake(span, found, format_args!("did you mean {known:?}?"));
@@ -467,7 +467,7 @@ pub(super) fn base(text: &str) -> Result<String, String> {
     }
     match (text.starts_with('/'), text.ends_with('/')) {
         (true, true) => Ok(text.to_owned()),
-        _ => Err(format!("{ALLOWED}: \"/{}/\"", text.trim_matches('/')).replace("\"//\"", "\"/\"")),
+        _ => Err(format!("{ALLOWED}: write \"/{}/\"", text.trim_matches('/')).replace("\"//\"", "\"/\"")),
     }
 }
 

@@ -1,1 +1,3 @@
-fn main() {}
+//! The one integration-test binary: everything that looks at the program from outside a room.
+
+mod config;
