@@ -24,7 +24,7 @@ const NOT_JUDGED: &[&str] = &[
 
 pub(super) fn outcome(asked: &Asked, answer: &Answer<'_>) -> Outcome {
     let commands = Commands::of(answer);
-    if commands.any("sent_successfully") && !asked.keeps_only {
+    if commands.any("sent_successfully") && asked.sent_counts {
         return Outcome::Sent;
     }
     if signed_in(asked, answer) {

@@ -110,7 +110,7 @@ impl Webmail for Roundcube {
         if action.is_sending() {
             foreign_charset(request)?;
         }
-        Ok(Asked { action: action.action(), shape, keeps_only: action.keeps_only() })
+        Ok(Asked { action: action.action(), shape, sent_counts: !action.keeps_only() })
     }
 
     fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome {
