@@ -13,6 +13,8 @@ pub mod php;
 pub mod roundcube;
 pub mod squirrelmail;
 mod strict;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
