@@ -549,7 +549,6 @@ impl Occurrences {
 mod tests {
     use http::HeaderValue;
 
-    use super::*;
     use crate::webmail::php::{Form, FormReader};
 
     fn read_in(chunk: usize, content_type: &str, body: &[u8]) -> Form {
