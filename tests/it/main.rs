@@ -1,4 +1,5 @@
 mod php_differential;
 mod php_fpm;
+mod webmail;
 
 fn main() {}
