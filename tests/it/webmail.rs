@@ -1,6 +1,6 @@
 //! What holds for every webmail adapter, and for requests and answers of any bytes.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mailward::domain::{Action, Outcome};
 use mailward::webmail::php::{Cookies, Fields, Form, FormReader};
 use mailward::webmail::{self, Answer, Asked, Place, Reading, Refusal, Shape, Then, Unnatural, Webmail};
@@ -216,7 +216,7 @@ proptest! {
     ) {
         let mut headers = HeaderMap::new();
         for (name, value) in [(header::CONTENT_TYPE, kind), (header::SET_COOKIE, &cookie), (header::LOCATION, &location)] {
-            headers.append(HeaderName::from(name), HeaderValue::from_str(value).expect("visible ASCII"));
+            headers.append(name, HeaderValue::from_str(value).expect("visible ASCII"));
         }
         let body = body.concat();
         let answer = Answer { status: StatusCode::from_u16(status).expect("a status"), headers: &headers, body: Some(&body) };

@@ -298,6 +298,8 @@ fn places_are_what_a_browser_may_have() {
                 "/plugins/jqueryui/themes/elastic/jquery-ui.css",
                 "/plugins/managesieve/managesieve.js",
                 "/skins/elastic/images/logo.svg",
+                "/plugins/managesieve/codemirror/lib/codemirror.js",
+                "/program/js/tinymce/plugins/template/plugin.min.js",
             ],
         ),
         (
@@ -320,6 +322,7 @@ fn places_are_what_a_browser_may_have() {
                 "/plugins/password/config.inc.php.dist",
                 "/plugins/password/localization/en_US.inc",
                 "/plugins/managesieve/lib/x.js",
+                "/skins/elastic/templates/login.html",
                 "/plugins/x/skins/larry/templates/x.html",
                 "/plugins/password/helpers/x.js",
                 "/composer.json",
@@ -510,6 +513,9 @@ fn sign_ins_are_told_apart_by_status_and_cookies() {
     assert_eq!(outcome(401, &with(1), "Ungültige Anfrage!"), Outcome::NotJudged);
     assert_eq!(outcome(401, &with(2), "Connection to storage server failed."), Outcome::NotJudged);
     assert_eq!(outcome(401, &with(2), "Too many failed login attempts. Try again later."), Outcome::NotJudged);
+    assert_eq!(outcome(401, &with(2), "Verbindung zum Speicherserver fehlgeschlagen."), Outcome::NotJudged);
+    assert!(messages::NOT_JUDGED.is_sorted(), "it is searched by halves");
+    assert_eq!(outcome(401, &with(2), "An operator's own words."), Outcome::WrongPassword);
     assert_eq!(outcome(200, HTML, ""), Outcome::Unclear, "signed in already");
     assert_eq!(outcome(502, HTML, ""), Outcome::Unclear);
     // Renamed by the operator, and whatever the request looked like.
