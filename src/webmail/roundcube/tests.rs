@@ -222,6 +222,7 @@ fn what_no_browser_sends_is_refused() {
 fn innocent_requests_that_resemble_hostile_ones_pass() {
     let fillers = format!("_task=mail&_action=move&{}", vec!["x=1"; 800].join("&"));
     let many = vec!["x[]=1"; 999].join("&");
+    let filter = format!("_task=settings&_action=plugin.managesieve-save&{}", vec!["_header[]=from"; 960].join("&"));
     for request in [
         Request::post(SEND_URL, SEND).cookie("_ga=GA1.2; _shibsession_64=x; roundcube_sessid=a; roundcube_sessauth=b"),
         Request::post("/?_task=mail&_action=send&_framed=1", SEND),
@@ -230,6 +231,7 @@ fn innocent_requests_that_resemble_hostile_ones_pass() {
         Request::post("/", "_task=mail&_action=send&_to=a@b&_charset="),
         Request::post("/", &fillers),
         Request::post("/plugins/x/y.php", &many),
+        Request::post("/", &filter),
         Request::get("/?_task=mail&_action=show&_uid=1&_mbox=INBOX&_search=a&_search=b"),
         Request::get("/?_task=mail&_action=list&_headers%5B%5D=x&_mbox=a.b%2Fc"),
         Request::post("/", "_task=settings&_action=save-prefs&_x%5B%5D=1&_x%5B%5D=2&_columns[0]=a"),

@@ -25,7 +25,7 @@ struct Again<'a> {
     sign_in: Option<String>,
     file_lost: bool,
     fields: Vec<Hidden>,
-    button: Hidden,
+    button: Option<Hidden>,
 }
 
 struct Hidden {
@@ -38,6 +38,8 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
     let heading = match asked.action {
         Action::Send(Sending { kind: SendingKind::Message, .. }) => "Your message was not sent yet",
         Action::SaveDraft => "Your draft was not saved yet",
+        // Another button of the compose form: what was written is as dear.
+        Action::Upload | Action::View if asked.sent_counts => "Your message is still here",
         _ => return None,
     };
     let form = form?;
@@ -52,9 +54,10 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
             value,
         }
     };
-    let pressed: fn(&[u8]) -> bool = match asked.action {
-        Action::SaveDraft => |name| name == b"draft",
-        _ => |name| is_send_button(name) || name == b"send[]",
+    let pressed = |name: &[u8]| match asked.action {
+        Action::SaveDraft => name == b"draft",
+        Action::Send(_) => is_send_button(name) || name == b"send[]",
+        _ => is_button(name),
     };
     let page = Again {
         heading,
@@ -64,7 +67,7 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
         sign_in: (refusal.then == Then::SignIn).then(|| format!("{}src/login.php", refusal.base)),
         file_lost: form.file_chosen(),
         fields: sent.iter().filter(|field| !field.is_file && !is_button(&field.name)).map(hidden).collect(),
-        button: sent.iter().find(|field| pressed(&field.name)).map(hidden)?,
+        button: sent.iter().find(|field| pressed(&field.name)).map(hidden),
     };
     // Rendering into a string fails only where a template's own code does, and this one has none.
     let body = page.render().ok()?;

@@ -7,7 +7,7 @@ mod answer;
 mod dress;
 mod recipients;
 
-use super::strict::{body_or_query, check, is_true};
+use super::strict::{Crowds, body_or_query, check, is_true};
 use super::*;
 use crate::domain::{Secret, action::Sending, action::SendingKind};
 
@@ -166,8 +166,9 @@ impl Webmail for SquirrelMail {
 
     fn classify(&self, request: &Reading<'_>) -> Result<Asked, Unnatural> {
         let script = script(request.path).unwrap_or("/index");
-        check(request, if matches!(script, "/src/compose" | "/src/redirect" | "/src/login") { CONTROL } else { &[] })?;
-        let composing = script == "/src/compose" && request.form.is_some();
+        let decides = matches!(script, "/src/compose" | "/src/redirect" | "/src/login");
+        check(request, if decides { CONTROL } else { &[] }, Crowds::Refused)?;
+        let composing = script == "/src/compose";
         if composing {
             check_buttons(request)?;
         }

@@ -357,6 +357,8 @@ fn a_chosen_file_is_said_to_be_lost_and_a_draft_stays_a_draft() {
     assert!(page.contains("The file you had chosen is not kept."));
     assert!(page.contains("name=\"draft\" value=\"Save Draft\""));
     assert!(page.contains("<a href=\"/src/login.php\" target=\"_blank\""));
+    let page = dressed(with_button(&[("attach", "Add")]).as_bytes(), Then::Stay).expect("a page of its own").body;
+    assert!(page.contains("<button type=\"submit\" name=\"attach\" value=\"Add\">"), "what was written is as dear");
 }
 
 #[test]
