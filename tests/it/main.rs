@@ -4,3 +4,4 @@
 mod config;
 mod php_differential;
 mod php_fpm;
+mod webmail;
