@@ -259,15 +259,26 @@ impl Reference {
 #[derive(Clone, Debug)]
 enum Step {
     Wait(u64),
-    Send { who: u8, recipients: u32 },
-    Guess { who: u8, password: u32 },
+    /// As long as the last refusal said, or a millisecond less.
+    WaitAsTold {
+        short: bool,
+    },
+    Send {
+        who: u8,
+        recipients: u32,
+    },
+    Guess {
+        who: u8,
+        password: u32,
+    },
     GiveBack(prop::sample::Index),
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
-        3 => (0..30_000_u64).prop_map(Step::Wait),
-        1 => (0..5_u64).prop_map(Step::Wait),
+        2 => (0..30_000_u64).prop_map(Step::Wait),
+        2 => (0..500_u64).prop_map(Step::Wait),
+        3 => any::<bool>().prop_map(|short| Step::WaitAsTold { short }),
         4 => (0..3_u8, 0..9_u32).prop_map(|(who, recipients)| Step::Send { who, recipients }),
         4 => (0..3_u8, 0..6_u32).prop_map(|(who, password)| Step::Guess { who, password }),
         2 => any::<prop::sample::Index>().prop_map(Step::GiveBack),
@@ -287,7 +298,7 @@ impl Step {
                 distinct(&format!("{run} guesses {who}"), *password, &["2/10s", "3/m"]),
                 distinct(&format!("{run} accounts"), u32::from(*who), &["2/15s"]),
             ],
-            Self::Wait(_) | Self::GiveBack(_) => vec![],
+            Self::Wait(_) | Self::WaitAsTold { .. } | Self::GiveBack(_) => vec![],
         }
     }
 }
@@ -305,10 +316,14 @@ fn every_answer_is_the_one_of_a_reference_too_simple_to_be_wrong(store: &dyn Sto
         run(async {
             let mut reference = Reference::default();
             let mut receipts: Vec<(Receipt, usize)> = Vec::new();
-            let mut now = at(0);
+            let (mut now, mut told) = (at(0), Duration::ZERO);
             for step in steps {
                 let charges = step.charges(id);
                 match step {
+                    Step::WaitAsTold { short } => {
+                        let millis = Duration::from_millis(u64::from(short));
+                        now = now.after(std::mem::take(&mut told).saturating_sub(millis));
+                    }
                     Step::Wait(millis) => now = now.after(Duration::from_millis(millis)),
                     Step::GiveBack(_) if receipts.is_empty() => {}
                     Step::GiveBack(which) => {
@@ -324,6 +339,7 @@ fn every_answer_is_the_one_of_a_reference_too_simple_to_be_wrong(store: &dyn Sto
                         Charged::Over(met) => {
                             prop_assert!(!reference.fits(&charges, now), "refused what fits: {}", met);
                             prop_assert_eq!(met.wait, reference.wait(&charges, now), "the wait told is exact");
+                            told = met.wait.unwrap_or_default();
                             if let Step::Send { recipients, .. } = step {
                                 let most = (0..=recipients).rev().find(|n| {
                                     let fewer = |charge: &Charge| match charge.cost {
