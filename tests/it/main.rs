@@ -1,5 +1,9 @@
-//! Everything that looks at Mailward from outside a room, in one binary.
+//! The one integration binary: tests that need a running Mailward, real servers or a real browser, and tests of rules
+//! that the repository's text can show.
 
+mod config;
+mod php_differential;
+mod php_fpm;
 mod policy_window;
 mod rooms;
 mod store;
