@@ -4,4 +4,8 @@
 mod config;
 mod php_differential;
 mod php_fpm;
+mod policy_window;
+mod rooms;
+mod store;
+mod store_file;
 mod webmail;
