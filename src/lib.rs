@@ -3,6 +3,9 @@
 //! A request flows one way: [`edge`] → [`gateway`] → ([`policy`]) → [`upstream`] → [`gateway`] → [`edge`].
 //! Deciding ([`policy`], [`domain`]) is pure; doing is outside. `ARCHITECTURE.md` draws the map and names the invariants.
 
+pub mod admin;
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;

@@ -12,11 +12,11 @@ use mailward::domain::{Limit, Timestamp};
 /// 1 December 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
 
-/// Relative paths in the test files begin here.
+/// Relative paths in the test files begin in their own folders, which lie side by side.
 const BASE: &str = "tests/config";
 
 fn parse(text: &str) -> Result<Config, Mistakes> {
-    config::parse(text, "mailward.toml", Path::new(BASE), NOW)
+    config::parse(text, "mailward.toml", Path::new("tests/config/good"), NOW)
 }
 
 fn files_in(folder: &str) -> Vec<PathBuf> {
@@ -106,7 +106,7 @@ fn what_is_absent_has_the_documented_value() {
 #[test]
 fn what_is_written_is_what_holds() {
     let config = parse(&fs::read_to_string("tests/config/good/everything.toml").expect("readable")).expect("good");
-    assert_eq!(config.data_dir, Path::new("tests/config/files"));
+    assert_eq!(config.data_dir, Path::new("tests/config/good/../files"));
     assert_eq!(config.mode, Mode::Observe);
     assert_eq!(config.sites.len(), 2);
     let (site, other) = (&config.sites[0], &config.sites[1]);
@@ -137,9 +137,14 @@ fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
         (bare.to_owned(), "self-signed"),
         (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
         (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
-        (format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"), "\"60/10m\" is never met"),
         (
-            format!("{smallest}[[exception]]\naccounts = [\"x\"]\nlimits = {{ recipients_per_message = 9 }}\nuntil = 2026-11-30\n"),
+            format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"),
+            "\"60/10m\" is never met",
+        ),
+        (
+            format!(
+                "{smallest}[[exception]]\naccounts = [\"x\"]\nlimits = {{ recipients_per_message = 9 }}\nuntil = 2026-11-30\n"
+            ),
             "has ended",
         ),
     ] {
@@ -184,8 +189,32 @@ fn paths_are_relative_to_the_file() {
 fn whatever_stands_in_the_file_reading_it_never_panics() {
     use proptest::prelude::*;
     let words = proptest::sample::select(vec![
-        "[[site]]", "[listen]", "\n", "=", "hosts", "\"a.example\"", "[", "]", "until", "2027-06-30", "{", "}", ",",
-        "limits", "[[exception]]", "\"5/10m\"", "-1", "1e9", "ü", "\u{0}", "#", "'", "\"", "upstream", "\"http://x\"", "base",
+        "[[site]]",
+        "[listen]",
+        "\n",
+        "=",
+        "hosts",
+        "\"a.example\"",
+        "[",
+        "]",
+        "until",
+        "2027-06-30",
+        "{",
+        "}",
+        ",",
+        "limits",
+        "[[exception]]",
+        "\"5/10m\"",
+        "-1",
+        "1e9",
+        "ü",
+        "\u{0}",
+        "#",
+        "'",
+        "\"",
+        "upstream",
+        "\"http://x\"",
+        "base",
     ]);
     proptest!(|(parts in proptest::collection::vec(words, 0..40))| {
         let _ = parse(&parts.join(" "));
