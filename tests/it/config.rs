@@ -135,6 +135,10 @@ fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
     for (text, warns) in [
         (format!("{smallest}{second}"), "two sites share this upstream"),
         (bare.to_owned(), "self-signed"),
+        (
+            smallest.replace("webmail  =", "default_domain = \"a.example\"\nown_domains = [\"b.example\"]\nwebmail ="),
+            "not among",
+        ),
         (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
         (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
         (
@@ -183,6 +187,23 @@ fn paths_are_relative_to_the_file() {
     config.make_folders().expect("the folder is writable");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&config.data_dir).expect("made").permissions());
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn the_debug_form_of_a_configuration_names_files_and_holds_no_secret() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
+    let keys = folder.path().join("keys");
+    fs::write(&keys, key).expect("writable");
+    fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+    let smallest = fs::read_to_string("tests/config/good/smallest.toml").expect("readable");
+    let config = parse(&format!("key_file = {keys:?}\n{smallest}")).expect("good");
+    let ring = config::keys::read(&config.key_file).expect("one key");
+    let shown = format!("{config:?} {ring:?}");
+    assert!(shown.contains("keys") && shown.contains("127.0.0.1:8081"), "{shown}");
+    for secret in [key, "c2Vj", "secret", "115, 101, 99", "PRIVATE KEY"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
 }
 
 #[test]
