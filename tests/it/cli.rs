@@ -385,6 +385,63 @@ fn a_command_that_is_none_breaks_nothing() {
     assert_eq!(out(&served.command(&["account", "list"])), "no account is locked\n");
 }
 
+/// Answers one request with `answer` and hands over what was asked.
+fn answer_once(answer: String) -> (u16, std::thread::JoinHandle<String>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("doctor asks once");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let mut asked = Vec::new();
+        let mut some = [0; 4096];
+        while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+            let read = stream.read(&mut some).expect("the head of a request");
+            assert!(read > 0, "the request broke off");
+            asked.extend_from_slice(&some[..read]);
+        }
+        stream.write_all(answer.as_bytes()).expect("doctor reads the answer");
+        String::from_utf8_lossy(&asked).to_lowercase()
+    });
+    (port, thread)
+}
+
+#[test]
+fn doctor_recognises_the_product_and_whether_it_believes_us() {
+    let marks = mailward::webmail::by_id("roundcube").expect("it is known").sign_in_page().marks.join("\n");
+    for (body, cookie, says) in [
+        (
+            &*marks,
+            "roundcube_sessid=a; secure",
+            ["ok    webmail.example.edu: roundcube answers", "believes our forwarding"],
+        ),
+        (&*marks, "roundcube_sessid=a", ["ok    webmail.example.edu: roundcube answers", "proxy_whitelist"]),
+        ("It works!", "a=b", ["does not look like roundcube", "set \"session_cookie\""]),
+    ] {
+        let length = body.len();
+        let (port, thread) = answer_once(format!(
+            "HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("mailward.toml");
+        let text = format!(
+            "data_dir = \".\"\n[[site]]\nhosts = [\"webmail.example.edu\"]\nupstream = \"http://127.0.0.1:{port}\"\n\
+             webmail = \"roundcube\"\nbase = \"/mail/\"\n"
+        );
+        std::fs::write(&path, text).expect("writable");
+        let said = out(&mailward(&["doctor", "--config", &path.display().to_string()]));
+        for line in says {
+            assert!(said.contains(line), "{line}:\n{said}");
+        }
+        let asked = thread.join().expect("it was asked");
+        assert!(asked.starts_with("get /mail/?_task=login http/1.1\r\n"), "{asked}");
+        for line in ["\nhost: webmail.example.edu\r", "\nx-forwarded-proto: https\r", "\nx-forwarded-for: 127.0.0.1\r"]
+        {
+            assert!(asked.contains(line), "{line}: {asked}");
+        }
+    }
+}
+
 #[test]
 fn doctor_tells_well_from_ill() {
     let served = Served::start();
