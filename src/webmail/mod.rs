@@ -38,6 +38,12 @@ pub trait Webmail: Send + Sync {
     /// The session cookie's name where the product was not configured otherwise.
     fn session_cookie(&self) -> &'static str;
 
+    /// The page with the sign-in form, and how to recognise it: for `doctor`, which asks whether the product that was
+    /// configured is the one that answers. The default recognises nothing, and `doctor` then says that it cannot tell.
+    fn sign_in_page(&self) -> SignInPage {
+        SignInPage { path: "", marks: &[] }
+    }
+
     /// What a path is. `path` is decoded once, normalised, below the site's base, and begins with `/`.
     /// `entry_points` are further `.php` paths the operator listed, in the same form.
     fn place(&self, path: &str, entry_points: &[String]) -> Place;
@@ -70,6 +76,15 @@ pub trait Webmail: Send + Sync {
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
     /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
+}
+
+/// Where the sign-in form of a product is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInPage {
+    /// Below the base, without a slash in front; may have a query.
+    pub path: &'static str,
+    /// All of these stand in the page, in every language and skin.
+    pub marks: &'static [&'static str],
 }
 
 /// What a path of a webmail is.

@@ -59,6 +59,11 @@ impl Webmail for Roundcube {
         "roundcube_sessid"
     }
 
+    fn sign_in_page(&self) -> SignInPage {
+        // The page's script names the task in every skin and language; its form carries the token since 1.0.
+        SignInPage { path: "?_task=login", marks: &["\"task\":\"login\"", "name=\"_token\""] }
+    }
+
     fn place(&self, path: &str, entry_points: &[String]) -> Place {
         // `/index.php/x` is the script with a path behind it, wherever the web server allows that.
         let is = |script: &str| path.strip_prefix(script).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
