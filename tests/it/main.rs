@@ -1,1 +1,4 @@
-fn main() {}
+//! The one integration binary: tests that need a running Mailward, real servers or a real browser, and tests of rules
+//! that the repository's text can show.
+
+mod stack;

@@ -155,18 +155,15 @@ stack_prepare_squirrelmail() {
     local s=$STACK_STATE tree=$STACK_SQUIRRELMAIL
     rm -f "$s/nginx/servers/squirrelmail.conf"
     [ -n "$tree" ] || return 0
-    [ -f "$tree/src/login.php" ] && [ -f "$tree/config/config_default.php" ] ||
+    { [ -f "$tree/src/login.php" ] && [ -f "$tree/config/config_default.php" ]; } ||
         stack_die "$tree is no SquirrelMail tree: src/login.php or config/config_default.php is missing"
     rm -rf "$s/squirrelmail/tree"
     mkdir -p "$s"/squirrelmail/{tree,data,attach}
     cp -a "$tree/." "$s/squirrelmail/tree/"
-    cp "$s/squirrelmail/tree/config/config_default.php" "$s/squirrelmail/tree/config/config.php"
     stack_render squirrelmail.php "$s/squirrelmail/tree/config/config_local.php"
-    # Not every release ends with this line.
-    grep -q config_local "$s/squirrelmail/tree/config/config.php" ||
-        printf '\n<?php include SM_PATH . "config/config_local.php";\n' |
-        { [ "$(tail -c 3 "$s/squirrelmail/tree/config/config.php")" = '?>' ] && cat || sed 's/<?php //'; } \
-            >>"$s/squirrelmail/tree/config/config.php"
+    # Releases differ in whether their defaults end with config_local.php; read last, it decides.
+    printf '%s\n' '<?php' 'require __DIR__ . "/config_default.php";' 'require __DIR__ . "/config_local.php";' \
+        >"$s/squirrelmail/tree/config/config.php"
     chown -R www-data:www-data "$s"/squirrelmail/{data,attach}
     chmod 700 "$s"/squirrelmail/{data,attach}
     chmod -R a+rX "$s/squirrelmail/tree"
@@ -207,10 +204,15 @@ stack_start() { # STATE
     for port in "${ports[@]}"; do
         stack_port_is_free "$port" || stack_die "port $port on 127.0.0.1 is taken; choose others with STACK_PORT_BASE=N"
     done
-    stack_launch Dovecot dovecot -c "$s/dovecot/dovecot.conf" &&
-        stack_launch Postfix postfix -c "$s/postfix/etc" start &&
-        stack_launch PHP-FPM php-fpm8.2 --fpm-config "$s/php/php-fpm.conf" &&
-        stack_launch nginx nginx -e "$s/log/nginx-error.log" -c "$s/nginx/nginx.conf" || { stack_stop "$s"; return 1; }
+    if ! {
+        stack_launch Dovecot dovecot -c "$s/dovecot/dovecot.conf" &&
+            stack_launch Postfix postfix -c "$s/postfix/etc" start &&
+            stack_launch PHP-FPM php-fpm8.2 --fpm-config "$s/php/php-fpm.conf" &&
+            stack_launch nginx nginx -e "$s/log/nginx-error.log" -c "$s/nginx/nginx.conf"
+    }; then
+        stack_stop "$s"
+        return 1
+    fi
 }
 
 stack_launch() { # NAME COMMAND…
