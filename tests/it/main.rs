@@ -1,4 +1,6 @@
 //! The one integration binary: tests that need a running Mailward, real servers or a real browser, and tests of rules
 //! that the repository's text can show.
 
+mod browser;
+mod browser_roundcube;
 mod stack;
