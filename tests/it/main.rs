@@ -3,4 +3,5 @@
 
 mod browser;
 mod browser_roundcube;
+mod deploy;
 mod stack;

@@ -25,7 +25,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use client::{Answer, Client};
-pub use gateway::{Gateway, Settings};
+pub use gateway::{Gateway, Settings, binary};
 pub use roundcube::{Message, Roundcube};
 
 /// How many numbered accounts the stack has; each test takes its own.
