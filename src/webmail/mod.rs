@@ -12,6 +12,7 @@ pub mod escape;
 pub mod php;
 pub mod roundcube;
 pub mod squirrelmail;
+mod strict;
 
 use std::time::Duration;
 
@@ -48,6 +49,16 @@ pub trait Webmail: Send + Sync {
 
     /// What the request asks for; or why no browser would have sent it.
     fn classify(&self, request: &Reading<'_>) -> Result<Asked, Unnatural>;
+
+    /// The value of the session cookie that the answer sets, as it stands there; none when it sets none or only deletes
+    /// it. `name` is the site's `session_cookie`. A sign-in's new session is learned from it.
+    fn new_session_cookie(&self, answer: &Answer<'_>, name: &str) -> Option<Vec<u8>> {
+        let wanted = strict::php_name(name);
+        set_cookies(answer.headers)
+            .filter(|cookie| strict::php_name(cookie.name) == wanted && !cookie.deletes())
+            .last()
+            .map(|cookie| cookie.value.as_bytes().to_vec())
+    }
 
     /// What the answer says came of it. `asked` is what the request was classified as; an answer that says "sent" is
     /// [`Outcome::Sent`] whatever was asked. Unreadable or cut answers are [`Outcome::Unclear`].
@@ -95,6 +106,15 @@ pub struct Asked {
     pub action: Action,
     /// What kind of client code waits.
     pub shape: Shape,
+    /// The product was told to keep the message and not to send it, in a way whose answer reads like that of a send.
+    pub keeps_only: bool,
+}
+
+impl Asked {
+    /// An action in a shape, the ordinary way.
+    pub fn new(action: Action, shape: Shape) -> Self {
+        Self { action, shape, keeps_only: false }
+    }
 }
 
 /// What kind of client code waits for an answer: it decides what a refusal must look like.
@@ -139,6 +159,50 @@ pub struct Answer<'a> {
     pub headers: &'a HeaderMap,
     /// Its body; none when it could not be read whole within the bound.
     pub body: Option<&'a [u8]>,
+}
+
+/// One `Set-Cookie` of an answer. Its `Debug` shows no value.
+pub struct SetCookie<'a> {
+    /// The cookie's name as it stands there.
+    pub name: &'a str,
+    /// The value as it stands there, quotes included.
+    pub value: &'a str,
+    attributes: &'a str,
+}
+
+impl SetCookie<'_> {
+    /// Whether it takes the cookie away instead of setting it.
+    pub fn deletes(&self) -> bool {
+        // Roundcube, SquirrelMail and PHP each have a word for it, beside a date long past.
+        matches!(self.value, "" | "-del-" | "SQMTRASH" | "deleted")
+            || self.attributes.split(';').filter_map(|attribute| attribute.split_once('=')).any(|(name, value)| {
+                let (name, value) = (name.trim(), value.trim());
+                (name.eq_ignore_ascii_case("max-age") && value.parse::<i64>().is_ok_and(|seconds| seconds <= 0))
+                    || (name.eq_ignore_ascii_case("expires") && value.contains("1970"))
+            })
+    }
+}
+
+impl std::fmt::Debug for SetCookie<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SetCookie({})", self.name)
+    }
+}
+
+/// The cookies an answer sets, in order, each by itself.
+pub fn set_cookies(headers: &HeaderMap) -> impl Iterator<Item = SetCookie<'_>> {
+    headers.get_all(http::header::SET_COOKIE).iter().filter_map(|header| {
+        let header = header.to_str().ok()?;
+        let (pair, attributes) = header.split_once(';').unwrap_or((header, ""));
+        let (name, value) = pair.split_once('=')?;
+        Some(SetCookie { name: name.trim(), value: value.trim(), attributes })
+    })
+}
+
+/// Which body fields a reader must keep to classify a request of this site: for [`php::FormReader::new`].
+pub fn keeps(webmail: &'static dyn Webmail, session_cookie: &str) -> impl Fn(&[u8]) -> bool + Send + Sync + use<> {
+    let session = strict::php_name(session_cookie);
+    move |name| name == session || webmail.needs_field(name)
 }
 
 /// What is to be said to a person whose request was stopped. Chosen in one place, dressed by the adapter.

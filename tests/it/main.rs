@@ -3,5 +3,8 @@
 
 mod browser;
 mod browser_roundcube;
+mod config;
 mod deploy;
+mod php_differential;
+mod php_fpm;
 mod stack;

@@ -22,7 +22,7 @@ impl Webmail for SquirrelMail {
         Shape::Page
     }
     fn classify(&self, _request: &Reading<'_>) -> Result<Asked, Unnatural> {
-        Ok(Asked { action: Action::View, shape: Shape::Page })
+        Ok(Asked::new(Action::View, Shape::Page))
     }
     fn outcome(&self, _asked: &Asked, _answer: &Answer<'_>) -> Outcome {
         Outcome::Unclear

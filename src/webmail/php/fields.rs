@@ -1,0 +1,212 @@
+//! The variables of one source: a query, a body.
+
+use super::names::{Registered, register, until_nul, url_decoded};
+
+/// How a variable was spelled where it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Spelling {
+    /// As browsers spell it.
+    Plain,
+    /// A dot, a blank, an escape, a cut or a bracket that only PHP takes for this name.
+    Odd,
+}
+
+/// Variables of a query or a body as PHP makes them: the last of equal names wins, an array replaces a text.
+///
+/// Beside the values stands what strictness needs: how often a name was sent and whether it was ever spelled oddly.
+/// Everything in it can be written by an attacker.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    variables: Vec<Variable>,
+    counted: usize,
+    crowded: bool,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Variable {
+    name: Vec<u8>,
+    value: Value,
+    sent: u32,
+    spelling: Spelling,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+enum Value {
+    Text(Vec<u8>),
+    Array,
+    /// Sent, and removed again by PHP.
+    Gone,
+}
+
+impl Fields {
+    /// Reads a query string as it stands in the URL, without its `?`. Fields beyond `max_input_vars` are not read, as
+    /// PHP does not.
+    pub fn from_query(raw: &[u8], max_input_vars: usize) -> Self {
+        let mut fields = Self::default();
+        for part in until_nul(raw).split(|&byte| byte == b'&').filter(|part| !part.is_empty()) {
+            if fields.counted == max_input_vars {
+                break;
+            }
+            fields.count_one(max_input_vars);
+            let (name, value) = split_at_equals(part);
+            let decoded = url_decoded(name);
+            let registered = register(&decoded);
+            let spelling = spelling(name, &registered);
+            fields.put(registered, spelling, || url_decoded(value).into_owned());
+        }
+        fields
+    }
+
+    /// The text of a variable; none when it was not sent or is an array.
+    pub fn text(&self, name: &[u8]) -> Option<&[u8]> {
+        match &self.find(name)?.value {
+            Value::Text(text) => Some(text),
+            Value::Array | Value::Gone => None,
+        }
+    }
+
+    /// Whether the variable is an array.
+    pub fn is_array(&self, name: &[u8]) -> bool {
+        self.find(name).is_some_and(|variable| variable.value == Value::Array)
+    }
+
+    /// Whether PHP has a variable of this name, text or array.
+    pub fn has(&self, name: &[u8]) -> bool {
+        self.find(name).is_some_and(|variable| variable.value != Value::Gone)
+    }
+
+    /// How often a variable of this name was sent, whatever became of it. Elements of an array count each.
+    pub fn times_sent(&self, name: &[u8]) -> u32 {
+        self.find(name).map_or(0, |variable| variable.sent)
+    }
+
+    /// Whether any of them was spelled as no browser spells it.
+    pub fn spelled_oddly(&self, name: &[u8]) -> bool {
+        self.find(name).is_some_and(|variable| variable.spelling == Spelling::Odd)
+    }
+
+    /// How many fields were sent, those forgotten by PHP or not kept here included; at most one more than
+    /// `max_input_vars`.
+    pub fn count(&self) -> usize {
+        self.counted
+    }
+
+    /// Whether more than nine tenths of PHP's `max_input_vars` were used: no form of any product comes near it.
+    pub fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    /// Every variable that PHP has: its name, and its text unless it is an array.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.variables.iter().filter_map(|variable| match &variable.value {
+            Value::Text(text) => Some((variable.name.as_slice(), Some(text.as_slice()))),
+            Value::Array => Some((variable.name.as_slice(), None)),
+            Value::Gone => None,
+        })
+    }
+
+    /// One more field was seen, kept or not.
+    pub(super) fn count_one(&mut self, max_input_vars: usize) {
+        self.counted += 1;
+        self.crowded = self.counted > max_input_vars - max_input_vars / 10;
+    }
+
+    /// Registers a variable; `value` is asked for only where it is a text.
+    pub(super) fn put(&mut self, registered: Registered, spelling: Spelling, value: impl FnOnce() -> Vec<u8>) {
+        let (name, value) = match registered {
+            Registered::Nothing => return,
+            Registered::Text(name) => (name, Value::Text(value())),
+            Registered::Array(name) => (name, Value::Array),
+            Registered::Removed(name) => (name, Value::Gone),
+        };
+        match self.variables.iter_mut().find(|variable| variable.name == name) {
+            Some(variable) => {
+                variable.value = value;
+                variable.sent += 1;
+                if spelling == Spelling::Odd {
+                    variable.spelling = Spelling::Odd;
+                }
+            }
+            None => self.variables.push(Variable { name, value, sent: 1, spelling }),
+        }
+    }
+
+    /// Something that is no field was sent under this name.
+    pub(super) fn note_odd(&mut self, name: &[u8]) {
+        match self.variables.iter_mut().find(|variable| variable.name == name) {
+            Some(variable) => variable.spelling = Spelling::Odd,
+            None => self.variables.push(Variable {
+                name: name.to_vec(),
+                value: Value::Gone,
+                sent: 0,
+                spelling: Spelling::Odd,
+            }),
+        }
+    }
+
+    fn find(&self, name: &[u8]) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+}
+
+/// Shows no values: they are what people wrote.
+impl std::fmt::Debug for Fields {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Fields({} sent)", self.counted)
+    }
+}
+
+/// A field at its first `=`; without one the value is empty.
+pub(super) fn split_at_equals(part: &[u8]) -> (&[u8], &[u8]) {
+    match part.iter().position(|&byte| byte == b'=') {
+        Some(at) => (&part[..at], &part[at + 1..]),
+        None => (part, b""),
+    }
+}
+
+/// Whether `sent` (still encoded) is how a browser writes the name that PHP made of it. Brackets may be escaped: some
+/// browsers' code does, some does not.
+pub(super) fn spelling(sent: &[u8], registered: &Registered) -> Spelling {
+    let plain = match registered {
+        Registered::Nothing => true,
+        Registered::Text(name) => sent == name,
+        Registered::Array(name) | Registered::Removed(name) => sent
+            .strip_prefix(name.as_slice())
+            .is_some_and(|rest| [&b"["[..], b"%5B", b"%5b"].iter().any(|bracket| rest.starts_with(bracket))),
+    };
+    if plain { Spelling::Plain } else { Spelling::Odd }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(query: &str) -> Fields {
+        Fields::from_query(query.as_bytes(), 1000)
+    }
+
+    #[test]
+    fn the_last_of_equal_names_wins_and_the_first_thousand_fields_count() {
+        assert_eq!(read("_to=a&_to=b").text(b"_to"), Some(&b"b"[..]));
+        assert_eq!(read("_to=a&.to=b").times_sent(b"_to"), 2);
+        assert_eq!(read("a=1&a[]=2").text(b"a"), None);
+        assert!(read("a=1&a[]=2").is_array(b"a"));
+        assert_eq!(read("a[]=2&a=1").text(b"a"), Some(&b"1"[..]));
+        assert_eq!(read("a;b=1").text(b"a;b"), Some(&b"1"[..]));
+        assert_eq!(read("&&a&&").count(), 1);
+        let long = format!("{}&_draft=1", ["x=1"; 1000].join("&"));
+        assert_eq!(read(&long).text(b"_draft"), None);
+        assert_eq!(read(&long).count(), 1000);
+    }
+
+    #[test]
+    fn spellings_that_only_php_understands_are_noted() {
+        for odd in [".to=x", "+_to=x", "%5fto=x", "_to%00z=x", "%20_to=x", ".to[]=x", "_%74o=x"] {
+            assert!(read(odd).spelled_oddly(b"_to"), "{odd}");
+        }
+        for plain in ["_to=x", "_to[]=x", "_to%5B%5D=x", "_to%5b0%5d=x", "_to"] {
+            assert!(!read(plain).spelled_oddly(b"_to"), "{plain}");
+            assert_eq!(read(plain).times_sent(b"_to"), 1, "{plain}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Roundcube on the wire (observed on 1.6).
+//!
+//! One script answers everything; `_task` and `_action` in query or body say what is asked. Two things make it harder
+//! than it sounds: the send request has them in its body only, and drafts are saved through the very same request.
+
+mod answer;
+mod dress;
+mod recipients;
+
+use super::strict::{body_or_query, check, is_true};
+use super::*;
+use crate::domain::{Secret, action::Sending, action::SendingKind};
+
+/// Roundcube.
+pub struct Roundcube;
+
+/// Fields that decide what a request does, and for whom.
+const CONTROL: &[&[u8]] = &[
+    b"_task",
+    b"_action",
+    b"_id",
+    b"_draft",
+    b"_saveonly",
+    b"_to",
+    b"_cc",
+    b"_bcc",
+    b"_from",
+    b"_charset",
+    b"_user",
+    b"_pass",
+];
+
+/// Fields that say who waits for the answer, or tell apart what an action does.
+const OTHERS: &[&[u8]] = &[b"_framed", b"_remote", b"_unlock", b"_uploadid", b"_act", b"_save", b"roundcube_sessid"];
+
+/// Letters and digits of a client's word that go back into a script; Roundcube's own have about 20.
+const WORD_MAX: usize = 64;
+
+/// Folders beside the script in which a product file may be served as it stands.
+const ASSETS: &[&str] = &["/program/js/", "/program/resources/", "/skins/", "/plugins/"];
+
+/// What is served from there; everything else in those folders is the product's own business.
+const ASSET_TYPES: &[&str] = &[
+    "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "ico", "woff", "woff2",
+    "ttf", "eot", "otf", "mp3", "ogg", "wav", "swf", "pdf", "txt",
+];
+
+/// Parts of a path under [`ASSETS`] that hold code, texts or configuration.
+const INNER: &[&str] = &["lib", "localization", "drivers", "helpers", "templates", "config", "vendor", "tests", "bin"];
+
+impl Webmail for Roundcube {
+    fn id(&self) -> &'static str {
+        "roundcube"
+    }
+
+    fn session_cookie(&self) -> &'static str {
+        "roundcube_sessid"
+    }
+
+    fn place(&self, path: &str, entry_points: &[String]) -> Place {
+        // `/index.php/x` is the script with a path behind it, wherever the web server allows that.
+        let is = |script: &str| path.strip_prefix(script).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if path == "/" || is("/index.php") || entry_points.iter().any(|entry| is(entry)) {
+            return Place::Script;
+        }
+        let lower = path.to_ascii_lowercase();
+        let mut parts = lower.split('/');
+        if parts.any(|part| {
+            part.starts_with('.') || part.contains(".php") || part.contains(".phtml") || part.contains(".phar")
+        }) {
+            return Place::Never;
+        }
+        let file = lower.rsplit('/').next().unwrap_or_default();
+        let kind = file.rsplit_once('.').map(|(_, kind)| kind);
+        let served = kind.is_some_and(|kind| ASSET_TYPES.contains(&kind));
+        let inner = lower.split('/').any(|part| INNER.contains(&part));
+        let is_folder_asset = ASSETS.iter().any(|folder| lower.starts_with(folder)) && served && !inner;
+        let is_root_asset = lower.matches('/').count() == 1 && (file == "favicon.ico" || file == "robots.txt");
+        if (is_folder_asset || is_root_asset) && !file.starts_with("composer.") && !file.starts_with("config.") {
+            Place::Asset
+        } else {
+            Place::Never
+        }
+    }
+
+    fn needs_field(&self, name: &[u8]) -> bool {
+        CONTROL.contains(&name) || OTHERS.contains(&name)
+    }
+
+    fn shape(&self, request: &Reading<'_>) -> Shape {
+        let action = canonical(body_or_query(request, b"_action").unwrap_or_default());
+        shape_of(request, &action)
+    }
+
+    fn classify(&self, request: &Reading<'_>) -> Result<Asked, Unnatural> {
+        if let Some(unnatural) = request.cookies.unnatural() {
+            return Err(unnatural);
+        }
+        check(request, CONTROL)?;
+        let task = body_or_query(request, b"_task").unwrap_or_default();
+        let action = body_or_query(request, b"_action").unwrap_or_default();
+        // Roundcube strips tags before it strips letters; what that leaves of half a tag is not worth knowing.
+        if task.contains(&b'<') || action.contains(&b'<') {
+            return Err(Unnatural { rule: "markup in an action" });
+        }
+        let task = words(task, false);
+        let action = canonical(action);
+        let shape = shape_of(request, &action);
+        let action = Meant { request, task: if task.is_empty() { "mail" } else { &task }, action: &action };
+        if action.is_sending() {
+            foreign_charset(request)?;
+        }
+        Ok(Asked { action: action.action(), shape, keeps_only: action.keeps_only() })
+    }
+
+    fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome {
+        answer::outcome(asked, answer)
+    }
+
+    fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, _form: Option<&php::Form>) -> Option<Dressed> {
+        dress::dress(asked, refusal)
+    }
+}
+
+/// What task and action mean together.
+struct Meant<'a> {
+    request: &'a Reading<'a>,
+    task: &'a str,
+    action: &'a str,
+}
+
+impl Meant<'_> {
+    fn action(&self) -> Action {
+        let request = self.request;
+        let posted = request.form.is_some();
+        let under_mail = self.task == "mail";
+        match self.action {
+            // Without a session every task is `login`, whatever the request says; with one this does nothing elsewhere.
+            "login" if posted => {
+                Action::SignIn { name: self.text(b"_user"), password: Secret::new(self.text(b"_pass")) }
+            }
+            _ if self.task == "logout" => Action::SignOut,
+            "send" if self.keeps_only() || (posted && self.is_draft()) => Action::SaveDraft,
+            "send" if posted => self.sending(SendingKind::Message, self.recipients()),
+            "bounce" if posted => self.sending(SendingKind::Resend, self.recipients()),
+            "sendmdn" if posted => self.sending(SendingKind::Receipt, 1),
+            "upload" | "attachment_upload" if under_mail => Action::Upload,
+            "identity_save" | "save_identity" | "identity_delete" | "delete_identity" => Action::ChangeIdentity,
+            "plugin.newusersave" => Action::ChangeIdentity,
+            "plugin.password_save" => Action::ChangePassword,
+            action if action.starts_with("plugin.managesieve") && self.changes_filters() => Action::ChangeFilter,
+            "export" => Action::Export,
+            "viewsource" if is_true(body_or_query(request, b"_save")) => Action::Export,
+            action if action.starts_with("plugin.zipdownload") => Action::Export,
+            "keep_alive" | "refresh" => Action::Poll,
+            "check_recent" | "getunread" if under_mail => Action::Poll,
+            _ => Action::View,
+        }
+    }
+
+    /// Whether mail may leave: what is judged as a send, and drafts, which differ from one by a field.
+    fn is_sending(&self) -> bool {
+        matches!(self.action, "send" | "bounce")
+    }
+
+    /// Stored and not sent: only the query's word counts.
+    fn keeps_only(&self) -> bool {
+        self.action == "send" && is_true(self.request.query.text(b"_saveonly"))
+    }
+
+    /// A draft: only the body's word counts, and `0` or nothing is a send.
+    fn is_draft(&self) -> bool {
+        is_true(self.request.form.and_then(|form| form.fields().text(b"_draft")))
+    }
+
+    /// Filters change by what is posted, and by a `_act` in either source; its other acts only fetch pieces of a page.
+    fn changes_filters(&self) -> bool {
+        match body_or_query(self.request, b"_act") {
+            Some(b"list" | b"setget" | b"ruleadd" | b"actionadd") => false,
+            Some(act) => !act.is_empty() || self.request.form.is_some(),
+            None => self.request.form.is_some(),
+        }
+    }
+
+    fn sending(&self, kind: SendingKind, recipients: usize) -> Action {
+        Action::Send(Sending { kind, recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX) })
+    }
+
+    fn recipients(&self) -> usize {
+        let Some(form) = self.request.form else { return 0 };
+        [&b"_to"[..], b"_cc", b"_bcc"]
+            .iter()
+            .filter_map(|name| form.fields().text(name))
+            .map(recipients::count)
+            .fold(0, usize::saturating_add)
+    }
+
+    /// A text of the body; Roundcube reads name and password from nowhere else.
+    fn text(&self, name: &[u8]) -> String {
+        let text = self.request.form.and_then(|form| form.fields().text(name)).unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
+    }
+}
+
+/// A charset would be converted from before the recipients are split, and commas could hide in it. No page sends one.
+fn foreign_charset(request: &Reading<'_>) -> Result<(), Unnatural> {
+    match request.form.and_then(|form| form.fields().text(b"_charset")) {
+        Some(charset) if !charset.is_empty() && !charset.eq_ignore_ascii_case(b"utf-8") => {
+            Err(Unnatural { rule: "foreign charset" })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn shape_of(request: &Reading<'_>, action: &str) -> Shape {
+    let header = |name: &str| request.headers.get(name).map(http::HeaderValue::as_bytes);
+    let word_of = |name: &[u8]| body_or_query(request, name).and_then(word);
+    let posted = request.method == Method::POST;
+    let unlock = || word_of(b"_unlock").filter(|word| word != "0");
+    if header("x-roundcube-request").is_some()
+        || header("x-requested-with").is_some()
+        || is_true(body_or_query(request, b"_remote"))
+    {
+        let action = words(body_or_query(request, b"_action").unwrap_or_default(), true);
+        return Shape::Ajax { action, unlock: unlock(), upload: word_of(b"_uploadid") };
+    }
+    if matches!(action, "send" | "bounce") && posted {
+        return Shape::FramedForm { unlock: unlock() };
+    }
+    if matches!(action, "get" | "photo") || (action == "viewsource" && is_true(body_or_query(request, b"_save"))) {
+        return Shape::Download;
+    }
+    let destination = header("sec-fetch-dest");
+    if is_true(body_or_query(request, b"_framed")) || matches!(destination, Some(b"iframe" | b"frame")) {
+        // A form posted with `_framed` before its body is read: the only ones that wait for a script are the above.
+        return if posted && request.form.is_none() { Shape::FramedForm { unlock: unlock() } } else { Shape::Frame };
+    }
+    match destination {
+        Some(b"image" | b"font" | b"style" | b"script" | b"audio" | b"video" | b"object" | b"embed") => Shape::Download,
+        _ => Shape::Page,
+    }
+}
+
+/// An action as Roundcube looks it up: odd letters gone, `-` the same as `_`.
+fn canonical(action: &[u8]) -> String {
+    words(action, true).replace('-', "_")
+}
+
+/// Roundcube's `asciiwords`.
+fn words(text: &[u8], dots: bool) -> String {
+    text.iter()
+        .filter(|&&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (dots && byte == b'.'))
+        .take(WORD_MAX)
+        .map(|&byte| char::from(byte))
+        .collect()
+}
+
+/// A client's word that goes back into a script: letters and digits only.
+fn word(text: &[u8]) -> Option<String> {
+    let word: String =
+        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(WORD_MAX).map(|&byte| char::from(byte)).collect();
+    (!word.is_empty()).then_some(word)
+}
+
+#[cfg(test)]
+mod tests;
