@@ -32,6 +32,7 @@ impl Clock {
     }
 
     /// The time now. Read once per request, at the edge, and carried from there.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
             Source::System => {

@@ -94,6 +94,23 @@ fn the_example_configuration_is_right_with_every_key_set() {
 }
 
 #[test]
+fn the_limits_in_the_example_are_the_defaults() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let read = |text: &str| {
+        let file = folder.path().join("mailward.toml");
+        fs::write(&file, text).expect("a folder of our own");
+        mailward::config::read(&file, mailward::domain::Timestamp::from_millis(0)).expect("without mistakes")
+    };
+    let delivered = read(&deployed("mailward.toml"));
+    let limits_set = everything_set(&deployed("mailward.toml"));
+    let (_, limits_set) = limits_set.split_once("[sign_in.limits]").expect("the example has that table");
+    let (limits_set, _) = limits_set.split_once("[[exception]]").expect("the example has that table");
+    let minimal = "[[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+    let set = read(&format!("{minimal}[sign_in.limits]{limits_set}"));
+    assert_eq!(format!("{:?}{:?}", set.sign_in, set.send), format!("{:?}{:?}", delivered.sign_in, delivered.send));
+}
+
+#[test]
 fn the_example_configuration_has_every_key() {
     let example = everything_set(&deployed("mailward.toml"));
     for table in mailward::config::schema::TABLES {
