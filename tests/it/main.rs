@@ -5,6 +5,7 @@ mod browser;
 mod browser_roundcube;
 mod config;
 mod deploy;
+mod deploy_try;
 mod php_differential;
 mod php_fpm;
 mod stack;
