@@ -8,4 +8,5 @@ mod deploy;
 mod deploy_try;
 mod php_differential;
 mod php_fpm;
+mod real_limits;
 mod stack;

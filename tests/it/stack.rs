@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use client::{Answer, Client};
 pub use gateway::{Gateway, Settings, binary};
-pub use roundcube::{Message, Roundcube};
+pub use roundcube::{Compose, Message, Roundcube, between};
 
 /// How many numbered accounts the stack has; each test takes its own.
 const NUMBERED: usize = 400;
@@ -166,12 +166,12 @@ impl Stack {
     /// Roundcube's record of sign-ins (`userlogins.log`), the lines that concern `name`.
     pub fn sign_ins_of(&self, name: &str) -> Vec<String> {
         let marker = format!(" login for {name} ");
-        fs::read_to_string(self.state.join("log/roundcube/userlogins.log"))
-            .unwrap_or_default()
-            .lines()
-            .filter(|line| line.contains(&marker))
-            .map(str::to_owned)
-            .collect()
+        self.sign_ins().lines().filter(|line| line.contains(&marker)).map(str::to_owned).collect()
+    }
+
+    /// The whole of that record.
+    pub fn sign_ins(&self) -> String {
+        fs::read_to_string(self.state.join("log/roundcube/userlogins.log")).unwrap_or_default()
     }
 
     /// The messages in somebody's inbox, as delivered, oldest first.
