@@ -185,7 +185,11 @@ async fn at_the_limit_the_message_stays_in_the_compose_page_and_goes_out_later()
 
         click_send(browser).await;
         // Roundcube's own message, in the page where the person is.
-        browser.element("#messagestack .alert-danger, #messagestack .alert-warning, #messagestack .alert-info").await;
+        browser
+            .element(
+                "#messagestack .alert-danger, #messagestack .alert-warning, #messagestack .alert-info:not(.loading)",
+            )
+            .await;
         browser.wait_for("!rcmail.busy && rcmail.env.action === 'compose'").await;
         browser.screenshot("throttled").await;
         assert_eq!(browser.script(fields).await, before, "every field and the attachment are still there");

@@ -34,7 +34,7 @@ stack_say() { printf '%s\n' "$*" >&2; }
 
 # Ends the script with a message for people.
 stack_die() {
-    stack_say "$(basename "$0"): $*"
+    stack_say "${STACK_NAME:-$(basename "$0")}: $*"
     exit 1
 }
 
