@@ -8,5 +8,6 @@ mod deploy;
 mod deploy_try;
 mod php_differential;
 mod php_fpm;
+mod real_gateway;
 mod real_limits;
 mod stack;

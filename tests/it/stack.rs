@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub use client::{Answer, Client};
 pub use gateway::{Gateway, Settings, binary};
-pub use roundcube::{Compose, Message, Roundcube, between};
+pub use roundcube::{Compose, Message, Roundcube, between, walk};
 
 /// How many numbered accounts the stack has; each test takes its own.
 const NUMBERED: usize = 400;
