@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use crate::stack::binary;
+use crate::stack::{Gateway, Settings, Stack, binary};
 
 fn deployed(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy").join(name)).expect("part of the repository")
@@ -47,6 +47,14 @@ fn systemd_finds_the_service_hardly_exposed() {
         .output()
         .expect("systemd-analyze is installed by tests/run");
     assert!(checked.status.success(), "{}", said(&checked));
+}
+
+#[tokio::test]
+async fn mailward_takes_the_ports_that_systemd_opened() {
+    // The sockets are bound without SO_REUSEPORT: a Mailward that opened its own would fail.
+    let gateway = Gateway::start_activated(Stack::shared().web(), &Settings::new()).await;
+    assert_eq!(gateway.client().get("/").await.status, 200);
+    assert_eq!(gateway.plain_client().get("/").await.status, 308);
 }
 
 /// Runs `mailward check` on a configuration whose certificate files exist.

@@ -53,6 +53,15 @@ pub fn binary() -> PathBuf {
 impl Gateway {
     /// Starts Mailward in front of `upstream` as `https://localhost` and waits until it is ready.
     pub async fn start(upstream: SocketAddr, settings: &Settings) -> Self {
+        Self::start_by(upstream, settings, false).await
+    }
+
+    /// The same, with the public ports opened and handed over by `systemd-socket-activate`.
+    pub async fn start_activated(upstream: SocketAddr, settings: &Settings) -> Self {
+        Self::start_by(upstream, settings, true).await
+    }
+
+    async fn start_by(upstream: SocketAddr, settings: &Settings, activated: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("mailward-it-").tempdir().expect("a temporary folder");
         let [https, http, admin] = free_ports();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("localhost is a name");
@@ -89,7 +98,13 @@ default_domain = "campus.example"
         );
         fs::create_dir(folder.path().join("data")).expect("the folder was just made");
         fs::write(folder.path().join("mailward.toml"), text).expect("the folder was just made");
-        let process = serve(folder.path());
+        let handed: &[SocketAddr] = if activated { &[https, http] } else { &[] };
+        let process = serve(folder.path(), handed);
+        if activated {
+            // The first connection is what starts it; it waits in the queue of the socket.
+            until("systemd-socket-activate listens", 10, async || tokio::net::TcpStream::connect(https).await.ok())
+                .await;
+        }
         let mut gateway =
             Self { folder, process, https, http, admin, certificate: CertificateDer::from(made.cert.der().to_vec()) };
         gateway.ready().await;
@@ -212,7 +227,7 @@ default_domain = "campus.example"
     pub async fn kill_and_restart(&mut self) {
         self.process.kill().expect("it is this process's child");
         self.process.wait().expect("it is this process's child");
-        self.process = serve(self.folder.path());
+        self.process = serve(self.folder.path(), &[]);
         self.ready().await;
     }
 
@@ -224,9 +239,13 @@ default_domain = "campus.example"
     }
 }
 
-fn serve(folder: &Path) -> Child {
+fn serve(folder: &Path, handed: &[SocketAddr]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a folder of our own");
-    Command::new(binary())
+    let mut command = Command::new(if handed.is_empty() { binary() } else { PathBuf::from("systemd-socket-activate") });
+    if !handed.is_empty() {
+        command.args(handed.iter().map(|address| format!("--listen={address}"))).arg(binary());
+    }
+    command
         .arg("serve")
         .arg("--config")
         .arg(folder.join("mailward.toml"))
@@ -234,7 +253,7 @@ fn serve(folder: &Path) -> Child {
         .stdout(log.try_clone().expect("a file can be opened twice"))
         .stderr(log)
         .spawn()
-        .expect("the binary was built")
+        .expect("the binary was built, and tests/run installs systemd's tools")
 }
 
 impl Drop for Gateway {
