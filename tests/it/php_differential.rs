@@ -49,6 +49,7 @@ fn php_differential_random_and_hostile_requests_read_as_php_reads_them() {
         ],
     );
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/php/dump.php");
+    #[expect(clippy::disallowed_methods, reason = "says how long the comparison took")]
     let begun = Instant::now();
     let next = AtomicU64::new(first);
     let tallies: Vec<Tally> = std::thread::scope(|scope| {
