@@ -104,8 +104,9 @@ impl LiveSite {
 }
 
 impl Live {
-    /// Puts a checked configuration to work. `open` counts the connections that are open, across reloads.
-    pub fn new(config: Config, metrics: &Metrics, open: Arc<Open>) -> Self {
+    /// Puts a checked configuration to work for so many workers, whose number a reload does not change. `open` counts
+    /// the connections that are open, across reloads.
+    pub fn new(config: Config, workers: usize, metrics: &Metrics, open: Arc<Open>) -> Self {
         let sites: Vec<Arc<LiveSite>> = config
             .sites
             .iter()
@@ -114,7 +115,7 @@ impl Live {
                     site: Arc::clone(site),
                     upstream: crate::upstream::Place::of(&site.upstream)?,
                     upstream_authority: site.upstream.authority()?.to_string(),
-                    counts: (0..config.listen.workers).map(|_| metrics.requests(&site.name)).collect(),
+                    counts: (0..workers).map(|_| metrics.requests(&site.name)).collect(),
                     answers: AtomicU8::new(0),
                 }))
             })
