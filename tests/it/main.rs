@@ -4,6 +4,7 @@
 mod config;
 mod php_differential;
 mod php_fpm;
+mod policy_attacks;
 mod policy_window;
 mod rooms;
 mod store;
