@@ -100,11 +100,16 @@ impl Window {
 
     /// Whether nothing in it counts any more.
     pub fn is_over(&self, now: Timestamp) -> bool {
-        !self.entries.iter().any(|entry| entry.counts(self.keep, now))
+        self.live(self.keep, now).is_empty()
     }
 
     /// Units and distinct fingerprints in the last `window`.
     pub fn used(&self, window: Duration, now: Timestamp) -> u64 {
+        let live = self.live(window, now);
+        // Nearly all counters hold units only: they are summed where they lie.
+        if live.iter().all(|entry| entry.fingerprint.is_none()) {
+            return live.iter().map(|entry| entry.units).sum();
+        }
         self.expiries(window, now).iter().map(|(_, units)| units).sum()
     }
 
@@ -114,14 +119,14 @@ impl Window {
         let mut met: Option<Met> = None;
         for limit in limits {
             let asked = self.asks(cost, limit.window, now);
-            let expiries = self.expiries(limit.window, now);
-            let used: u64 = expiries.iter().map(|(_, units)| units).sum();
+            let used = self.used(limit.window, now);
             fits_now = fits_now.min(u32::try_from(u64::from(limit.amount).saturating_sub(used)).unwrap_or(u32::MAX));
             let too_many = (used + asked).saturating_sub(u64::from(limit.amount));
             if too_many == 0 || asked == 0 {
                 continue;
             }
-            let wait = (asked <= u64::from(limit.amount)).then(|| wait_for(too_many, expiries, now));
+            let expiries = || self.expiries(limit.window, now);
+            let wait = (asked <= u64::from(limit.amount)).then(|| wait_for(too_many, expiries(), now));
             let this = Met { limit: *limit, wait };
             if met.is_none_or(|met| this.opens() > met.opens()) {
                 met = Some(this);
@@ -162,8 +167,13 @@ impl Window {
 
     /// Forgets what no limit counts any more.
     pub fn prune(&mut self, now: Timestamp) {
-        let keep = self.keep;
-        self.entries.retain(|entry| entry.counts(keep, now));
+        let over = self.entries.len() - self.live(self.keep, now).len();
+        self.entries.drain(..over);
+    }
+
+    /// The entries that count in the last `window`: being in the order of their times, they are the last ones.
+    fn live(&self, window: Duration, now: Timestamp) -> &[Entry] {
+        &self.entries[self.entries.partition_point(|entry| !entry.counts(window, now))..]
     }
 
     /// What `cost` comes to under a limit of this window: a fingerprint that is counted already costs nothing.
@@ -171,8 +181,8 @@ impl Window {
         match cost {
             Cost::Units(units) => u64::from(units),
             Cost::Distinct(fingerprint) => {
-                let known = |entry: &Entry| entry.fingerprint == Some(fingerprint) && entry.counts(window, now);
-                u64::from(!self.entries.iter().any(known))
+                let known = |entry: &Entry| entry.fingerprint == Some(fingerprint);
+                u64::from(!self.live(window, now).iter().any(known))
             }
         }
     }
@@ -180,9 +190,10 @@ impl Window {
     /// What counts in the last `window`, as pairs of when it stops counting and how much that frees. A fingerprint
     /// stops counting with its latest entry.
     fn expiries(&self, window: Duration, now: Timestamp) -> Vec<(Timestamp, u64)> {
-        let mut expiries = Vec::with_capacity(self.entries.len());
+        let live = self.live(window, now);
+        let mut expiries = Vec::with_capacity(live.len());
         let mut distinct = Vec::new();
-        for entry in self.entries.iter().filter(|entry| entry.counts(window, now)) {
+        for entry in live {
             match entry.fingerprint {
                 None => expiries.push((entry.time.after(window), entry.units)),
                 Some(fingerprint) => distinct.push((fingerprint, entry.time.after(window))),

@@ -9,6 +9,7 @@ mod deploy;
 mod deploy_try;
 mod php_differential;
 mod php_fpm;
+mod policy_attacks;
 mod policy_window;
 mod real_gateway;
 mod real_limits;

@@ -234,6 +234,12 @@ mod tests {
         assert!(matches!(counters.charge(&[late], NOW), Charged::Over(_)), "stricter, not open");
         assert!(matches!(counters.charge(&[resident], NOW), Charged::Fits(_)), "has a counter of its own");
         assert!(matches!(counters.charge(&[charge("sends", "site/x", &["3/m"])], NOW), Charged::Fits(_)), "other name");
+        let roomy = charge("guesses", "site/roomy", &["1000000/m"]);
+        let Charged::Fits(receipt) = counters.charge(&[roomy], NOW) else { panic!("the shared counter has room") };
+        let (shared, _) = &receipt.entries[0];
+        let held = counters.count(shared, Duration::from_secs(60), NOW);
+        counters.refund(&receipt);
+        assert_eq!(counters.count(shared, Duration::from_secs(60), NOW), held - 1, "what is shared is given back too");
         let only_counted = charge("guesses", "site/later", &[]);
         assert_eq!(counters.charge(std::slice::from_ref(&only_counted), NOW), Charged::Fits(Receipt::default()));
 
@@ -244,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_shared_counter_bears_can_be_given_back() {
+    fn no_subject_of_policys_reads_like_a_shared_counter() {
         let key = CounterKey::new("guesses", "*17");
         assert_eq!(Shard::place_of_shared(&key), Some(17));
         for other in ["*", "*64", "*.example.edu/alice", "site/*17"] {
