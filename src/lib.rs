@@ -3,8 +3,10 @@
 //! A request flows one way: [`edge`] → [`gateway`] → ([`policy`]) → [`upstream`] → [`gateway`] → [`edge`].
 //! Deciding ([`policy`], [`domain`]) is pure; doing is outside. `ARCHITECTURE.md` draws the map and names the invariants.
 
+pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod policy;
 pub mod store;
+pub mod telemetry;
 pub mod webmail;

@@ -1,7 +1,21 @@
 //! The configuration: read, checked, explained, and then incapable of being wrong.
 //!
 //! What leaves this room is typed; a string that reaches another room has been recognised. Every mistake in a file is
-//! reported at once ([`Mistakes`]), each with its line, column and what would be right.
+//! reported at once ([`Mistakes`]), each with its line, column and what would be right. What is allowed but probably not
+//! meant is a warning and stands in [`Config::warnings`].
+//!
+//! To add a key: a field here with its meaning and unit, a row in [`schema::TABLES`] (known names, suggestions and
+//! `docs/configuration.md` come from there), a line in `read.rs`, and a file in `tests/config/bad` for each way to get
+//! it wrong.
+
+pub mod keys;
+pub mod mistake;
+mod read;
+pub mod schema;
+mod value;
+
+pub use mistake::{Mistake, Mistakes, Severity};
+pub use read::{parse, read};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +28,7 @@ use crate::domain::{Account, AccountFolding, Limit, SiteName, Timestamp};
 use crate::webmail::Webmail;
 
 /// Everything the operator said, checked.
+#[derive(Debug)]
 pub struct Config {
     /// Where durable state lives.
     pub data_dir: PathBuf,
@@ -37,9 +52,32 @@ pub struct Config {
     pub send: SendLimits,
     /// Accounts with limits of their own.
     pub exceptions: Vec<Exception>,
+    /// The mode of sites that have none of their own.
+    pub mode: Mode,
+    /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
+    pub warnings: Vec<Mistake>,
+}
+
+impl Config {
+    /// The site with this name.
+    pub fn site(&self, name: &str) -> Option<&Arc<Site>> {
+        self.sites.iter().find(|site| &*site.name == name)
+    }
+
+    /// Makes `data_dir` and the control socket's folder where they are absent, for their owner alone (0700).
+    pub fn make_folders(&self) -> std::io::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        for folder in [Some(self.data_dir.as_path()), self.control.parent()].into_iter().flatten() {
+            if !folder.as_os_str().is_empty() && !folder.is_dir() {
+                std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// `[events]`
+#[derive(Clone, Debug)]
 pub struct Events {
     /// The JSON lines file.
     pub file: PathBuf,
@@ -48,6 +86,7 @@ pub struct Events {
 }
 
 /// `[listen]`
+#[derive(Clone, Debug)]
 pub struct Listen {
     /// HTTPS addresses; at least one.
     pub https: Vec<SocketAddr>,
@@ -150,8 +189,20 @@ pub struct Site {
     pub helpdesk: Option<String>,
 }
 
+impl std::fmt::Debug for Site {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Site")
+            .field("hosts", &self.hosts)
+            .field("upstream", &self.upstream)
+            .field("webmail", &self.webmail.id())
+            .field("mode", &self.mode)
+            .field("base", &self.base)
+            .finish_non_exhaustive()
+    }
+}
+
 /// `[networks]`
-#[derive(Default, Clone)]
+#[derive(Clone, Debug, Default)]
 pub struct Networks {
     /// The operator's own.
     pub campus: Vec<IpNet>,
@@ -208,6 +259,6 @@ pub struct Exception {
     pub recipients_per_message: Option<u32>,
     /// In place of the general ones, by limit name.
     pub limits: Vec<(&'static str, Vec<Limit>)>,
-    /// It ends here.
+    /// It ends here; a date in the file means the end of that day, UTC.
     pub until: Timestamp,
 }

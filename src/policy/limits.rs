@@ -1,9 +1,13 @@
 //! What a request is charged, and what charging came to.
+//!
+//! Which charges a sign-in and a send make is said by [`super::sign_in`] and [`super::send`]; the arithmetic is in
+//! [`super::window`]. A store takes all charges of one request in one atomic step, or none.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::domain::Limit;
+use super::window::Met;
+use crate::domain::{Limit, Outcome};
 
 /// One counter: what it counts and whose. Readable, so that a store can be looked into.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,6 +18,11 @@ impl CounterKey {
     pub fn new(name: &str, subject: &str) -> Self {
         Self(format!("{name}|{subject}"))
     }
+
+    /// The name it was made with: a store bounds how many counters of one name there are.
+    pub fn name(&self) -> &str {
+        self.0.split_once('|').map_or(&self.0, |(name, _)| name)
+    }
 }
 
 impl fmt::Debug for CounterKey {
@@ -22,7 +31,7 @@ impl fmt::Debug for CounterKey {
     }
 }
 
-/// What one counter is asked to bear. All charges of one request are taken together or not at all.
+/// What one counter is asked to bear. All charges of one request are taken together or not at all; their keys differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Charge {
     /// Which counter.
@@ -33,6 +42,20 @@ pub struct Charge {
     pub cost: Cost,
     /// All of these must hold. May be empty: counted, never refused.
     pub limits: Vec<Limit>,
+    /// How long it must be countable, where that is longer than the windows of `limits`.
+    pub keep: Duration,
+}
+
+impl Charge {
+    /// A charge that is refused when one of `limits` is met.
+    pub fn limited(key: CounterKey, name: &'static str, cost: Cost, limits: Vec<Limit>) -> Self {
+        Self { key, name, cost, limits, keep: Duration::ZERO }
+    }
+
+    /// A charge that is counted for `keep` and never refused.
+    pub fn counted(key: CounterKey, name: &'static str, cost: Cost, keep: Duration) -> Self {
+        Self { key, name, cost, limits: Vec::new(), keep }
+    }
 }
 
 /// How much a charge costs.
@@ -40,7 +63,8 @@ pub struct Charge {
 pub enum Cost {
     /// So many units.
     Units(u32),
-    /// One unit, unless the same fingerprint is in the window already: then nothing.
+    /// One unit, unless the same fingerprint is in the window already: then nothing. It is in the window until as long
+    /// after its latest charge as the window is.
     Distinct(u32),
 }
 
@@ -53,14 +77,16 @@ pub enum Charged {
     Over(Over),
 }
 
-/// Which limit was met, and what would fit.
+/// Which limit was met, and what would fit. Where several are met it is the one that opens last, so the wait holds for
+/// the whole request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Over {
     /// The limit's name in the configuration.
     pub name: &'static str,
     /// The limit.
     pub limit: Limit,
-    /// Units that would fit right now.
+    /// Units that would fit right now under all charges of the request that cost the same; zero where a charge that
+    /// costs something else is refused as well.
     pub fits_now: u32,
     /// When what was asked would fit if nobody else charges; `None`: never, it is more than the limit itself.
     pub wait: Option<Duration>,
@@ -76,6 +102,65 @@ impl fmt::Display for Over {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use = "a charge that is not given back stays"]
 pub struct Receipt {
-    /// The counter and the entry's number in it; distinct charges that cost nothing are not listed.
+    /// The counter and the entry's number in it. A distinct charge that cost nothing is listed too: were it not, giving
+    /// back the one that paid would leave the other attempt uncounted, and a guess could be had for nothing by sending
+    /// it twice at once.
     pub entries: Vec<(CounterKey, u64)>,
+}
+
+/// What becomes of a charge when the answer is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Settlement {
+    /// It stays.
+    Keep,
+    /// It goes back.
+    GiveBack,
+}
+
+impl Settlement {
+    /// Of a sign-in. A timeout or a cut answer is [`Outcome::Unclear`]: the webmail may have judged the password.
+    pub const fn of_sign_in(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::SignedIn | Outcome::NotJudged => Self::GiveBack,
+            Outcome::WrongPassword
+            | Outcome::Sent
+            | Outcome::NotSent
+            | Outcome::PasswordChanged
+            | Outcome::SignedOut
+            | Outcome::Unclear => Self::Keep,
+        }
+    }
+
+    /// Of a send. Only an answer that proves that no mail left gives the charge back.
+    pub const fn of_send(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::NotSent => Self::GiveBack,
+            Outcome::SignedIn
+            | Outcome::WrongPassword
+            | Outcome::NotJudged
+            | Outcome::Sent
+            | Outcome::PasswordChanged
+            | Outcome::SignedOut
+            | Outcome::Unclear => Self::Keep,
+        }
+    }
+}
+
+/// Puts the judgements of all charges of one request together: none where everything fits.
+///
+/// Every store uses this, so that all of them say the same of the same windows.
+pub fn judge_together(judged: &[(&Charge, super::window::Judged)]) -> Option<Over> {
+    let opens_last = |a: &&(&Charge, Met), b: &&(&Charge, Met)| a.1.opens().cmp(&b.1.opens());
+    let met: Vec<(&Charge, Met)> = judged.iter().filter_map(|(charge, judged)| Some((*charge, judged.met?))).collect();
+    let (charge, last) = met.iter().max_by(opens_last)?;
+    let another_cost_is_refused = met.iter().any(|(other, _)| other.cost != charge.cost);
+    let same_cost = judged.iter().filter(|(other, _)| other.cost == charge.cost);
+    let fits_now = same_cost.map(|(_, judged)| judged.fits_now).min().unwrap_or(0);
+    Some(Over {
+        name: charge.name,
+        limit: last.limit,
+        fits_now: if another_cost_is_refused { 0 } else { fits_now },
+        wait: last.wait,
+    })
 }

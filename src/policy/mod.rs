@@ -1,12 +1,23 @@
 //! Deciding: facts in, verdict out. Pure: no socket, no store, no clock, no randomness.
 //!
 //! What happens when the store is away, a device is known or a limit is met is decided here and nowhere else, from
-//! plain facts, so every such case is a unit test. The gateway gathers the facts and carries the decision out.
+//! plain facts, so every such case is a unit test. The gateway gathers the facts and carries the decision out:
+//!
+//! 1. [`sign_in::charges`] or [`send::charges`] says what to charge, or decides at once that it is not worth charging;
+//! 2. the store takes those charges in one step;
+//! 3. [`sign_in::sign_in`] or [`send::send`] decides, and gives the [`Permit`];
+//! 4. without a permit the charge, if one was taken, is given back; with one, [`limits::Settlement`] says what the
+//!    webmail's answer makes of it.
+//!
+//! What a session may do beside sending is in [`session`].
 
+pub mod decision;
 pub mod limits;
 pub mod permit;
 pub mod send;
+pub mod session;
 pub mod sign_in;
 pub mod window;
 
+pub use decision::{Decision, Fact, Why, observe};
 pub use permit::Permit;

@@ -40,7 +40,7 @@ pub struct Lock {
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
 pub trait Store: Send + Sync {
-    /// Takes all charges in one atomic step, or none.
+    /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 
     /// Gives a charge back. What has left the window meanwhile is gone already.
@@ -58,12 +58,16 @@ pub trait Store: Send + Sync {
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>>;
 
     /// Writes a session, new or changed; durable when this returns.
+    ///
+    /// Two things it never does: it does not revive an ended session, unless with a later sign-in, and the session of a
+    /// locked account is written as ended, so that a sign-in under way while the lock was set opens nothing.
     fn put_session<'a>(&'a self, session: Session, now: Timestamp) -> Answer<'a, ()>;
 
     /// Notes that a session was used. Kept to the minute, written lazily.
     fn touch_session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, ()>;
 
     /// Changes the state of every session of an account but `except`; returns those changed. Durable when it returns.
+    /// Ended sessions stay ended.
     fn set_account_sessions<'a>(
         &'a self,
         site: &'a SiteName,
@@ -82,7 +86,8 @@ pub trait Store: Send + Sync {
         now: Timestamp,
     ) -> Answer<'a, Vec<Arc<Session>>>;
 
-    /// Locks an account; durable when this returns. Locking a locked one changes its note.
+    /// Locks an account; durable when this returns. Locking a locked one changes its note. Its sessions are ended by
+    /// [`Store::set_account_sessions`], afterwards: then none slips through between the two.
     fn lock(&self, lock: Lock) -> Answer<'_, ()>;
 
     /// Unlocks; says whether there was a lock.

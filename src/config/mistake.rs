@@ -1,0 +1,202 @@
+//! What is wrong with a configuration, said so that it can be put right without looking anything up.
+
+use std::fmt;
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+/// Whether it keeps the gateway from starting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Nothing starts with it.
+    Mistake,
+    /// It works, but is probably not what was meant.
+    Warning,
+}
+
+/// One mistake or warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    /// Whether it keeps the gateway from starting.
+    pub severity: Severity,
+    /// The file it is in.
+    pub file: Arc<str>,
+    /// Where in it; none when the file as a whole is meant.
+    pub place: Option<Place>,
+    /// What was found.
+    pub found: String,
+    /// What is allowed, or what to do.
+    pub allowed: String,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Counted from 1.
+    pub line: usize,
+    /// In characters, counted from 1.
+    pub column: usize,
+    /// The text of that line.
+    text: String,
+    /// The bytes of `text` that are meant.
+    marked: Range<usize>,
+}
+
+impl Place {
+    /// The place of the bytes `span` in `text`. A span over several lines is cut at the first one's end.
+    pub fn of(text: &str, span: Range<usize>) -> Self {
+        let start = floor_char_boundary(text, span.start.min(text.len()));
+        let end = floor_char_boundary(text, span.end.clamp(start, text.len()));
+        let line_start = text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let line_end = text[start..].find('\n').map_or(text.len(), |at| start + at);
+        let line_text = text[line_start..line_end].trim_end_matches('\r');
+        let marked = start - line_start..end.min(line_end) - line_start;
+        Self {
+            line: text[..line_start].matches('\n').count() + 1,
+            column: text[line_start..start].chars().count() + 1,
+            marked: marked.start.min(line_text.len())..marked.end.min(line_text.len()),
+            text: line_text.to_owned(),
+        }
+    }
+}
+
+fn floor_char_boundary(text: &str, mut at: usize) -> usize {
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
+impl Mistake {
+    /// With the line it is in and a mark below the place; in colours where `coloured`.
+    pub fn explain(&self, coloured: bool) -> String {
+        let level = match self.severity {
+            Severity::Mistake => Level::ERROR,
+            Severity::Warning => Level::WARNING,
+        };
+        let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
+        let Some(place) = &self.place else {
+            let report = [level
+                .primary_title(format!("{}: {}", self.file, self.found))
+                .element(Level::HELP.message(self.allowed.as_str()))];
+            return renderer.render(&report);
+        };
+        let report = [level
+            .primary_title(self.found.as_str())
+            .element(
+                Snippet::source(place.text.as_str())
+                    .line_start(place.line)
+                    .path(&*self.file)
+                    .annotation(AnnotationKind::Primary.span(place.marked.clone())),
+            )
+            .element(Level::HELP.message(self.allowed.as_str()))];
+        renderer.render(&report)
+    }
+}
+
+/// One line: `mailward.toml:12:1: unknown key "upsteam" in [[site]]; did you mean "upstream"?`
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.place {
+            Some(place) => write!(f, "{}:{}:{}: ", self.file, place.line, place.column)?,
+            None => write!(f, "{}: ", self.file)?,
+        }
+        write!(f, "{}; {}", self.found, self.allowed)
+    }
+}
+
+/// Everything that is wrong with a configuration; at least one mistake.
+#[derive(Clone, Debug)]
+pub struct Mistakes {
+    /// What keeps it from being used, in the order of the file.
+    pub mistakes: Vec<Mistake>,
+    /// What is probably not meant.
+    pub warnings: Vec<Mistake>,
+}
+
+impl Mistakes {
+    /// A file that cannot be read at all.
+    pub(super) fn unreadable(path: &Path, found: String, allowed: &str) -> Self {
+        let mistake = Mistake {
+            severity: Severity::Mistake,
+            file: path.display().to_string().into(),
+            place: None,
+            found,
+            allowed: allowed.to_owned(),
+        };
+        Self { mistakes: vec![mistake], warnings: Vec::new() }
+    }
+
+    /// The first mistake in one line, for an event; the others are said by `mailward check`.
+    pub fn first(&self) -> String {
+        match self.mistakes.as_slice() {
+            [] => String::new(),
+            [only] => only.to_string(),
+            [first, others @ ..] => format!("{first} (and {} more)", others.len()),
+        }
+    }
+}
+
+/// All of them with their excerpts, mistakes first.
+impl fmt::Display for Mistakes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, mistake) in self.mistakes.iter().chain(&self.warnings).enumerate() {
+            if number > 0 {
+                f.write_str("\n\n")?;
+            }
+            f.write_str(&mistake.explain(false))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Mistakes {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_the_line_the_column_in_characters_and_a_mark() {
+        let text = "first\nzweite = \"ü\" # x\r\nthird";
+        for (span, line, column, marked) in [
+            (0..5, 1, 1, "first"),
+            (6..12, 2, 1, "zweite"),
+            (15..19, 2, 10, "\"ü\""),
+            (20..21, 2, 14, "#"),
+            (6..40, 2, 1, "zweite = \"ü\" # x"),
+            (99..120, 3, 6, ""),
+            (17..18, 2, 11, "ü"),
+        ] {
+            let place = Place::of(text, span.clone());
+            assert_eq!(
+                (place.line, place.column, &place.text[place.marked.clone()]),
+                (line, column, marked),
+                "{span:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_mistake_shows_its_line_and_what_is_allowed() {
+        let mistake = Mistake {
+            severity: Severity::Mistake,
+            file: "mailward.toml".into(),
+            place: Some(Place::of("[[site]]\nupsteam = 1", 9..16)),
+            found: "unknown key \"upsteam\" in [[site]]".into(),
+            allowed: "did you mean \"upstream\"?".into(),
+        };
+        assert_eq!(
+            mistake.explain(false),
+            "error: unknown key \"upsteam\" in [[site]]\n \
+             --> mailward.toml:2:1\n  |\n2 | upsteam = 1\n  | ^^^^^^^\n  |\n  \
+             = help: did you mean \"upstream\"?"
+        );
+        assert_eq!(
+            mistake.to_string(),
+            "mailward.toml:2:1: unknown key \"upsteam\" in [[site]]; did you mean \"upstream\"?"
+        );
+    }
+}

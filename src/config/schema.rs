@@ -1,0 +1,534 @@
+//! Every table and key of the configuration, with form, default and meaning: known names, suggestions and
+//! `docs/configuration.md` come from here.
+
+use std::fmt::Write as _;
+
+/// One table of the file.
+pub struct Table {
+    /// As it is written: `[listen]`, `[[site]]`; empty for the top of the file.
+    pub header: &'static str,
+    /// What it is for.
+    pub text: &'static str,
+    /// Its keys, in the order of the reference.
+    pub keys: &'static [Key],
+}
+
+/// One key of a table.
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What may stand there, as people say it.
+    pub form: &'static str,
+    /// What holds when it is absent.
+    pub absent: &'static str,
+    /// What it does.
+    pub text: &'static str,
+}
+
+const fn key(name: &'static str, form: &'static str, absent: &'static str, text: &'static str) -> Key {
+    Key { name, form, absent, text }
+}
+
+const LIMITS: &str = "limit or list of limits";
+const NETWORKS: &str = "list of networks";
+
+/// The top of the file.
+pub static TOP: Table = Table {
+    header: "",
+    text: "At the top of the file, before the first `[table]`.",
+    keys: &[
+        key(
+            "data_dir",
+            "folder",
+            "`/var/lib/mailward`",
+            "Where durable state lives: the database, keys and certificates that Mailward makes itself. Made with mode 0700 when it does not exist.",
+        ),
+        key(
+            "mode",
+            "`enforce` or `observe`",
+            "`enforce`",
+            "`observe` decides and records and stops nobody; TLS, framing and header rules hold all the same. For the first days.",
+        ),
+        key(
+            "key_file",
+            "file",
+            "`keys` in `data_dir`, made with mode 0600",
+            "The keys behind session hashes, password fingerprints and device cookies: base64 of 32 bytes a line, newest first, older ones below still open. Only its owner may read it.",
+        ),
+        key(
+            "control",
+            "file",
+            "`control.sock` in `data_dir`",
+            "The socket through which `mailward account` and `mailward session` talk to the running gateway. Mode 0600: only its owner and root.",
+        ),
+        key("events", "table", "see below", "`[events]`"),
+        key("listen", "table", "see below", "`[listen]`"),
+        key("tls", "table", "a self-signed certificate is made in `data_dir`", "`[tls]`"),
+        key("site", "tables", "required", "`[[site]]`, one for each webmail"),
+        key("networks", "table", "none", "`[networks]`"),
+        key("sign_in", "table", "see below", "`[sign_in.limits]`"),
+        key("send", "table", "see below", "`[send.limits]`"),
+        key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
+    ],
+};
+
+/// `[events]`
+pub static EVENTS: Table = Table {
+    header: "[events]",
+    text: "Where it is written what happened. The lines are described in [events.md](events.md).",
+    keys: &[
+        key(
+            "file",
+            "file",
+            "`events.jsonl` in `data_dir`",
+            "One JSON object a line; rotated when large or old, and opened anew on SIGHUP.",
+        ),
+        key("keep", "duration, at least `1d`", "`180d`", "Rotated files older than this are removed."),
+    ],
+};
+
+/// `[listen]`
+pub static LISTEN: Table = Table {
+    header: "[listen]",
+    text: "Where the gateway listens, whom it believes, and its bounds.",
+    keys: &[
+        key(
+            "https",
+            "list of addresses with port",
+            "`[\"[::]:443\"]`",
+            "`[::]` means every address of the machine, IPv4 and IPv6.",
+        ),
+        key(
+            "http",
+            "list of addresses with port",
+            "`[\"[::]:80\"]`",
+            "Answers with the redirect to HTTPS and nothing else; `[]` for none.",
+        ),
+        key(
+            "public_https_port",
+            "port",
+            "the port of the first `https` address",
+            "Where people reach HTTPS, if a firewall or load balancer moves the port.",
+        ),
+        key("admin", "address with port", "none", "HTTPS with `/metrics`, `/healthz` and `/readyz`."),
+        key("admin_from", NETWORKS, "`[\"127.0.0.0/8\", \"::1/128\"]`", "Who may ask there."),
+        key(
+            "proxy_protocol_from",
+            NETWORKS,
+            "`[]`",
+            "Load balancers whose PROXY header (v1 or v2) is believed; from them it is then required.",
+        ),
+        key(
+            "forwarded_from",
+            NETWORKS,
+            "`[]`",
+            "Proxies whose `X-Forwarded-For` is believed. Anybody in these networks can claim any address: list the proxies themselves, nothing wider.",
+        ),
+        key(
+            "connections_per_prefix",
+            "number",
+            "`256`",
+            "Open at once from one IPv4 address or IPv6 /64. Listed proxies and campus are exempt.",
+        ),
+        key(
+            "connections",
+            "number",
+            "`16384`",
+            "Open at once in all. Each needs a file descriptor and another one to the webmail.",
+        ),
+        key(
+            "new_connections_per_prefix",
+            "limit",
+            "`\"100/s\"`",
+            "Accepted from one prefix. Listed proxies and campus are exempt.",
+        ),
+        key(
+            "requests_per_prefix",
+            "limit",
+            "`\"6000/m\"`",
+            "Requests from one prefix: a flood guard, far above what people do. Campus is exempt.",
+        ),
+        key("body_max", "size", "`\"100MiB\"`", "The largest request body; set it to the webmail's own upload limit."),
+        key("header_timeout", "duration", "`15s`", "Time for a request's headers, and for the TLS handshake."),
+        key("body_timeout", "duration", "`30s`", "Time without a byte of a request's body."),
+        key("idle_timeout", "duration", "`75s`", "Time that a connection stays open without a request."),
+        key(
+            "upstream_timeout",
+            "duration",
+            "`180s`",
+            "Time for the webmail's answer to begin. Searching a large mailbox takes long.",
+        ),
+        key("stop_timeout", "duration", "`30s`", "Time that requests get to finish when the gateway stops."),
+        key(
+            "hsts_max_age",
+            "duration",
+            "`180d`",
+            "`Strict-Transport-Security`: browsers then refuse plain HTTP to these hosts for so long. `0s`: not sent.",
+        ),
+        key(
+            "workers",
+            "number",
+            "one per core",
+            "Worker threads; each has its own listener and connections to the webmail.",
+        ),
+    ],
+};
+
+/// `[tls]`
+pub static TLS: Table = Table {
+    header: "[tls]",
+    text: "The certificate of sites that have none of their own. Files are read again when they change.",
+    keys: &[
+        key("certificate", "file", "required with `key`", "PEM, the site's own certificate first."),
+        key("key", "file", "required with `certificate`", "PEM: PKCS#8, SEC1 or PKCS#1."),
+    ],
+};
+
+/// `[[site]]`
+pub static SITE: Table = Table {
+    header: "[[site]]",
+    text: "One webmail. Repeat the table for each.",
+    keys: &[
+        key(
+            "hosts",
+            "list of host names",
+            "required",
+            "The names people use, without port; the first is the site's name in events and commands.",
+        ),
+        key(
+            "upstream",
+            "URL",
+            "required",
+            "Where the webmail itself listens: `http://` or `https://`, host and port only.",
+        ),
+        key("webmail", "`roundcube` or `squirrelmail`", "required", "The product there."),
+        key("mode", "`enforce` or `observe`", "the global `mode`", "As above, for this site."),
+        key("certificate", "file", "that of `[tls]`", "This site's own certificate."),
+        key("key", "file", "that of `[tls]`", "And its key."),
+        key("base", "path", "`/`", "Where the product lives on these hosts; begins and ends with `/`."),
+        key("own_domains", "list of domains", "`[]`", "Recipients there are internal."),
+        key(
+            "default_domain",
+            "domain",
+            "none",
+            "Folded away in account names: with `example.edu`, `a@example.edu` is `a`. Set it if the webmail accepts both, or one account has two counters.",
+        ),
+        key("aliases", "file", "none", "Other names of accounts, `alias account` a line; `#` begins a comment."),
+        key("session_cookie", "cookie name", "the product's own", "If the product was configured otherwise."),
+        key(
+            "entry_points",
+            "list of paths",
+            "`[]`",
+            "Further `.php` paths of local plugins, below `base`, beginning with `/`. Any other script is never served.",
+        ),
+        key("php_max_input_vars", "number", "`1000`", "PHP's setting of that name at this webmail."),
+        key("upgrades", "`refuse` or `pass`", "`refuse`", "Whether `Upgrade` requests (WebSocket) reach the webmail."),
+        key(
+            "session_idle",
+            "duration from `10m` to `31d`",
+            "`24h`",
+            "How long Mailward remembers a session without a request; at least as long as the webmail does.",
+        ),
+        key(
+            "helpdesk",
+            "text, at most 200 characters",
+            "none",
+            "Whom a person asks, shown on Mailward's pages: \"the service desk, telephone 4711\".",
+        ),
+    ],
+};
+
+/// `[networks]`
+pub static NETWORK: Table = Table {
+    header: "[networks]",
+    text: "The operator's own networks. What comes from there is not a stranger.",
+    keys: &[
+        key("campus", NETWORKS, "`[]`", "The operator's own networks."),
+        key("trusted", NETWORKS, "`[]`", "Networks that limits treat like campus, though they are not."),
+    ],
+};
+
+/// `[sign_in]`
+pub static SIGN_IN: Table =
+    Table { header: "[sign_in]", text: "", keys: &[key("limits", "table", "see below", "`[sign_in.limits]`")] };
+
+/// `[sign_in.limits]`
+pub static SIGN_IN_LIMITS: Table = Table {
+    header: "[sign_in.limits]",
+    text: "How much guessing is let through. Only wrong passwords count, and the same wrong password counts once. \
+           `[]` sets no limit.",
+    keys: &[
+        key(
+            "failures_per_account_and_prefix",
+            LIMITS,
+            "`[\"5/10m\"]`",
+            "Distinct wrong passwords for one account from one prefix, or from one known device.",
+        ),
+        key(
+            "failing_accounts_per_prefix",
+            LIMITS,
+            "`[\"5/h\"]`",
+            "Distinct accounts with a wrong password from one prefix. Grows for a prefix from which many accounts succeed.",
+        ),
+        key(
+            "failures_per_account",
+            LIMITS,
+            "`[\"2/m\"]`",
+            "Distinct wrong passwords for one account by strangers together. Known devices and campus do not share it: nobody locks the owner out. Roundcube itself refuses the right password after three failures in a minute, so stay below.",
+        ),
+        key(
+            "failures_per_site_before_slowing",
+            LIMITS,
+            "`[\"60/m\"]`",
+            "Failures at one site by strangers together. Beyond them a stranger's sign-in is slowed, never refused.",
+        ),
+    ],
+};
+
+/// `[send]`
+pub static SEND: Table =
+    Table { header: "[send]", text: "", keys: &[key("limits", "table", "see below", "`[send.limits]`")] };
+
+/// `[send.limits]`
+pub static SEND_LIMITS: Table = Table {
+    header: "[send.limits]",
+    text: "How much may be sent. All limits hold at once; a message that is refused spends nothing. Drafts never count. \
+           `[]` sets no limit.",
+    keys: &[
+        key(
+            "recipients_per_message",
+            "number",
+            "`50`",
+            "To + Cc + Bcc of one message. No larger than any window below that it must fit.",
+        ),
+        key("recipients_per_session", LIMITS, "`[\"60/10m\", \"200/h\"]`", "Recipients for one session."),
+        key(
+            "recipients_per_account",
+            LIMITS,
+            "`[\"200/h\", \"600/d\"]`",
+            "Recipients for one account, whatever sessions it has.",
+        ),
+        key(
+            "recipients_per_prefix",
+            LIMITS,
+            "none",
+            "Recipients from one IPv4 address or IPv6 /64; everybody behind one NAT shares it.",
+        ),
+        key("recipients_per_site", LIMITS, "none", "Recipients for the whole site."),
+        key("messages_per_session", LIMITS, "`[\"30/m\"]`", "Messages for one session."),
+        key("messages_per_account", LIMITS, "none", "Messages for one account."),
+        key("messages_per_prefix", LIMITS, "none", "Messages from one prefix."),
+        key("messages_per_site", LIMITS, "none", "Messages for the whole site."),
+        key(
+            "familiar_factor",
+            "number from 1 to 100",
+            "`2.5`",
+            "Session and account limits times this where the account has known the device for a day.",
+        ),
+        key(
+            "alert_messages_per_account",
+            LIMITS,
+            "`[\"100/5m\"]`",
+            "Stops nothing: an event when an account passes it, attempts included.",
+        ),
+    ],
+};
+
+/// `[[exception]]`
+pub static EXCEPTION: Table = Table {
+    header: "[[exception]]",
+    text: "Accounts with limits of their own: a newsletter office, a mailing robot.",
+    keys: &[
+        key("accounts", "list of accounts", "required", "Whose."),
+        key(
+            "limits",
+            "table",
+            "required",
+            "The limits that differ, with the names of `[send.limits]`; they stand in place of the general ones.",
+        ),
+        key(
+            "until",
+            "date, or date and time with offset",
+            "required",
+            "The end of that day (UTC). What has ended is reported by `check` and `doctor`.",
+        ),
+    ],
+};
+
+/// `limits` of an `[[exception]]`.
+pub static EXCEPTION_LIMITS: Table = Table {
+    header: "[exception.limits]",
+    text: "Or in one line: `limits = { recipients_per_message = 500 }`.",
+    keys: &[
+        key("recipients_per_message", "number", "the general one", ""),
+        key("recipients_per_session", LIMITS, "the general ones", ""),
+        key("recipients_per_account", LIMITS, "the general ones", ""),
+        key("recipients_per_prefix", LIMITS, "the general ones", ""),
+        key("messages_per_session", LIMITS, "the general ones", ""),
+        key("messages_per_account", LIMITS, "the general ones", ""),
+        key("messages_per_prefix", LIMITS, "the general ones", ""),
+        key("alert_messages_per_account", LIMITS, "the general ones", ""),
+    ],
+};
+
+/// All tables, in the order of the reference.
+pub static TABLES: &[&Table] = &[
+    &TOP,
+    &EVENTS,
+    &LISTEN,
+    &TLS,
+    &SITE,
+    &NETWORK,
+    &SIGN_IN,
+    &SIGN_IN_LIMITS,
+    &SEND,
+    &SEND_LIMITS,
+    &EXCEPTION,
+    &EXCEPTION_LIMITS,
+];
+
+/// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
+static LATER: &[(&str, &[&str])] = &[
+    ("", &["geoip", "store", "risk", "rule"]),
+    ("[events]", &["pseudonyms_after"]),
+    ("[networks]", &["campus_country"]),
+    ("[send.limits]", &["networks_per_account", "countries_per_account"]),
+    ("[exception.limits]", &["networks_per_account", "countries_per_account"]),
+];
+
+impl Table {
+    /// Whether this version reads the key.
+    pub fn knows(&self, name: &str) -> bool {
+        self.keys.iter().any(|key| key.name == name)
+    }
+
+    /// Whether a later version has a key of that name here.
+    pub(super) fn comes_later(&self, name: &str) -> bool {
+        LATER.iter().any(|(header, names)| *header == self.header && names.contains(&name))
+    }
+
+    /// The table's name in a sentence.
+    pub(super) fn spoken(&self) -> &'static str {
+        if self.header.is_empty() { "the top of the file" } else { self.header }
+    }
+
+    /// Where a key of it stands, in a sentence.
+    pub(super) fn located(&self) -> String {
+        if self.header.is_empty() { "at the top of the file".into() } else { format!("in {}", self.header) }
+    }
+
+    /// The known name that was probably meant, and where: here, or in another table.
+    pub(super) fn meant(&self, name: &str) -> Option<(&'static str, &'static Table)> {
+        if let Some(known) = nearest(name, self.keys.iter().map(|key| key.name)) {
+            let here = TABLES.iter().find(|table| table.header == self.header)?;
+            return Some((known, here));
+        }
+        let elsewhere = TABLES.iter().find(|table| table.knows(name))?;
+        elsewhere.keys.iter().find(|key| key.name == name).map(|key| (key.name, *elsewhere))
+    }
+}
+
+/// The names of all limits, of sign-ins and of sends.
+pub fn limit_names() -> impl Iterator<Item = &'static str> {
+    SIGN_IN_LIMITS.keys.iter().chain(SEND_LIMITS.keys).map(|key| key.name).filter(|name| *name != "familiar_factor")
+}
+
+/// The known word that is at most a third of its length away from `found`; none if nothing is near.
+pub(super) fn nearest<'k>(found: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
+    /// Longer words are no slip of the hand, and comparing them costs.
+    const COMPARED_MAX: usize = 64;
+    if found.len() > COMPARED_MAX {
+        return None;
+    }
+    let lowered = found.to_lowercase().replace('-', "_");
+    known
+        .map(|word| (edits(&lowered, word), word))
+        .filter(|(edits, word)| *edits <= (word.len() / 3).max(1))
+        .min_by_key(|(edits, _)| *edits)
+        .map(|(_, word)| word)
+}
+
+/// How many letters must be added, taken away, changed or swapped with their neighbour (optimal string alignment).
+fn edits(from: &str, to: &str) -> usize {
+    let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
+    let mut before_last: Vec<usize> = vec![0; to.len() + 1];
+    let mut last: Vec<usize> = (0..=to.len()).collect();
+    for i in 1..=from.len() {
+        let mut row = vec![i; to.len() + 1];
+        for j in 1..=to.len() {
+            let changed = usize::from(from[i - 1] != to[j - 1]);
+            row[j] = (last[j] + 1).min(row[j - 1] + 1).min(last[j - 1] + changed);
+            if i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1] {
+                row[j] = row[j].min(before_last[j - 2] + 1);
+            }
+        }
+        before_last = std::mem::replace(&mut last, row);
+    }
+    last[to.len()]
+}
+
+/// `docs/configuration.md`.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Configuration\n\n\
+         <!-- Made from src/config/schema.rs; `UPDATE_DOCS=1 cargo test --test it reference` writes it anew. -->\n\n\
+         One TOML file, by default `/etc/mailward/mailward.toml`. `mailward check` names every mistake in it with line\n\
+         and column; unknown keys are mistakes. A running gateway reads it again on SIGHUP; if there is a mistake, the\n\
+         old one stays in force.\n\n\
+         Forms:\n\n\
+         - **file, folder**: relative ones are relative to the configuration file.\n\
+         - **duration**: a whole number and `s`, `m`, `h` or `d`, in quotes: `\"90d\"`.\n\
+         - **size**: a whole number and `B`, `KiB`, `MiB` or `GiB`, in quotes: `\"100MiB\"`.\n\
+         - **limit**: at most so many in any window of that length: `\"200/h\"`, `\"5/10m\"`, `\"600/d\"`. Several in a list\n\
+         \x20 hold all at once. Windows reach from one second to 31 days.\n\
+         - **network**: `\"192.0.2.0/24\"`, `\"2001:db8::/32\"`, or one address.\n",
+    );
+    for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]")) {
+        let title = if table.header.is_empty() { "Top of the file".to_owned() } else { format!("`{}`", table.header) };
+        writeln!(page, "\n## {title}\n\n{}\n", table.text).expect("a String takes everything");
+        page.push_str("| key | what stands there | when absent | meaning |\n|---|---|---|---|\n");
+        for Key { name, form, absent, text } in table.keys {
+            writeln!(page, "| `{name}` | {form} | {absent} | {text} |").expect("a String takes everything");
+        }
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_finds_the_word_that_was_meant_and_nothing_else() {
+        for (found, meant) in [
+            ("upsteam", Some("upstream")),
+            ("upstraem", Some("upstream")),
+            ("Hosts", Some("hosts")),
+            ("session-cookie", Some("session_cookie")),
+            ("host", Some("hosts")),
+            ("colour", None),
+            ("", None),
+            (&"x".repeat(10_000), None),
+        ] {
+            assert_eq!(nearest(found, SITE.keys.iter().map(|key| key.name)), meant, "{found}");
+        }
+        let (name, table) = TOP.meant("upstream").expect("known elsewhere");
+        assert_eq!((name, table.header), ("upstream", "[[site]]"));
+    }
+
+    #[test]
+    fn the_limits_of_exceptions_are_limits_of_sends() {
+        for key in EXCEPTION_LIMITS.keys {
+            assert!(SEND_LIMITS.knows(key.name), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn no_key_is_both_known_and_for_later() {
+        for table in TABLES {
+            for key in table.keys {
+                assert!(!table.comes_later(key.name), "{} {}", table.header, key.name);
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! The SQLite file: its schema, how it is opened, what is read from it and written behind.
+
+use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
+use std::io;
+use std::net::IpAddr;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+
+use super::Memory;
+use super::counters::Unwritten;
+use super::devices::DeviceKey;
+use super::sessions::{UnwrittenSessions, millis};
+use super::writer::Change;
+use crate::domain::{Account, Prefix, Session, SessionState, Timestamp};
+use crate::policy::limits::CounterKey;
+use crate::policy::window::{Entry, Window};
+use crate::store::{Away, Lock};
+
+/// Why the store cannot be opened; each is something an operator can mend.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The folder cannot be made or used.
+    #[error("the folder {} cannot be used", .path.display())]
+    DataDir {
+        /// The folder or the file in it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another gateway runs there.
+    #[error("another gateway uses {}: two cannot share one data_dir", .0.display())]
+    InUse(PathBuf),
+    /// Written by a newer Mailward.
+    #[error("{} was written by a newer Mailward (schema {found}, this one knows {known})", .path.display())]
+    NewerSchema {
+        /// The file.
+        path: PathBuf,
+        /// Its schema.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// A database, but of another program.
+    #[error("{} is a database of another program", .0.display())]
+    Foreign(PathBuf),
+    /// Damaged, or no database at all.
+    #[error("{} is damaged: {what}. Put a copy back, or move it away to begin anew", .path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says.
+        what: String,
+    },
+    /// Read-only folder, file or file system.
+    #[error("{} cannot be written", .path.display())]
+    NotWritable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// No room.
+    #[error("there is no room on the disk for {}", .0.display())]
+    DiskFull(PathBuf),
+    /// Anything else.
+    #[error("{} cannot be opened", .path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The system gives no thread.
+    #[error("the thread that writes the store cannot be started")]
+    Thread(#[source] io::Error),
+}
+
+impl OpenError {
+    fn of(path: &Path, source: rusqlite::Error) -> Self {
+        let path = path.to_owned();
+        match source.sqlite_error_code() {
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { path, what: source.to_string() }
+            }
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                Self::NotWritable { path, source }
+            }
+            Some(ErrorCode::DiskFull) => Self::DiskFull(path),
+            _ => Self::Database { path, source },
+        }
+    }
+}
+
+/// The open file, and the lock that keeps others out of the folder.
+pub(super) struct Database {
+    connection: Connection,
+    path: PathBuf,
+    _only_one: File,
+}
+
+/// "MWst": the file is ours.
+const APPLICATION_ID: i64 = 0x4d57_7374;
+
+/// Raised by whoever changes [`SCHEMA`], with the step from the one before.
+const SCHEMA_VERSION: i64 = 1;
+
+/// Times are milliseconds since 1970 in UTC; hashes are lower-case hex.
+const SCHEMA: &str = "
+    CREATE TABLE sessions (
+        hash TEXT PRIMARY KEY, site TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL,
+        signed_in INTEGER NOT NULL, last_seen INTEGER NOT NULL, prefix TEXT NOT NULL,
+        device_since INTEGER, user_agent TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_of_account ON sessions (site, account);
+    CREATE TABLE locks (
+        site TEXT NOT NULL, account TEXT NOT NULL, since INTEGER NOT NULL, note TEXT NOT NULL,
+        PRIMARY KEY (site, account)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE devices (
+        site TEXT NOT NULL, account TEXT NOT NULL, device TEXT NOT NULL,
+        since INTEGER NOT NULL, last_used INTEGER NOT NULL,
+        PRIMARY KEY (site, account, device)
+    ) STRICT, WITHOUT ROWID;
+    -- entries: a JSON list of [time, units, number, fingerprint or null], oldest first
+    CREATE TABLE counters (
+        key TEXT PRIMARY KEY, keep INTEGER NOT NULL, entries TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), written INTEGER NOT NULL) STRICT;
+";
+
+/// An entry of a counter as it is written.
+type WrittenEntry = (u64, u64, u64, Option<u32>);
+
+impl Database {
+    /// How long another program that has the file open for writing is waited for.
+    const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+    pub(super) fn open(data_dir: &Path, now: Timestamp) -> Result<Self, OpenError> {
+        let unusable = |path: &Path| {
+            let path = path.to_owned();
+            move |source| OpenError::DataDir { path, source }
+        };
+        DirBuilder::new().recursive(true).mode(0o700).create(data_dir).map_err(unusable(data_dir))?;
+        let only_one = only_one(data_dir)?;
+
+        // Made by us before SQLite sees it: what it makes beside it takes over these permissions.
+        let path = data_dir.join("mailward.db");
+        let file = private(&path).map_err(unusable(&path))?;
+        file.set_permissions(PermissionsExt::from_mode(0o600)).map_err(unusable(&path))?;
+        drop(file);
+
+        let connection = Connection::open(&path).map_err(|error| OpenError::of(&path, error))?;
+        let mut database = Self { connection, path, _only_one: only_one };
+        database.check()?;
+        let probed = database.in_one_transaction(|connection| Probe(now).write(connection));
+        probed.map_err(|error| OpenError::of(&database.path, error))?;
+        Ok(database)
+    }
+
+    fn check(&mut self) -> Result<(), OpenError> {
+        let failed = |error| OpenError::of(&self.path, error);
+        let connection = &mut self.connection;
+        connection.busy_timeout(Self::BUSY_WAIT).map_err(failed)?;
+        let application: i64 = pragma(connection, "application_id").map_err(failed)?;
+        let version: i64 = pragma(connection, "user_version").map_err(failed)?;
+        let tables = "SELECT count(*) FROM sqlite_schema";
+        let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
+        let is_new = application == 0 && version == 0 && tables == 0;
+        if !is_new && application != APPLICATION_ID {
+            return Err(OpenError::Foreign(self.path.clone()));
+        }
+        if version > SCHEMA_VERSION {
+            return Err(OpenError::NewerSchema { path: self.path.clone(), found: version, known: SCHEMA_VERSION });
+        }
+        let health: String = pragma(connection, "quick_check").map_err(failed)?;
+        if health != "ok" {
+            return Err(OpenError::Damaged { path: self.path.clone(), what: health });
+        }
+        // In WAL with FULL every commit is on the disk when it returns, so a lock survives a loss of power as well.
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+        if is_new {
+            let transaction = connection.transaction().map_err(failed)?;
+            transaction.execute_batch(SCHEMA).map_err(failed)?;
+            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
+            transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
+            transaction.commit().map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    /// Fills an empty memory.
+    pub(super) fn read_back(&mut self, memory: &Memory) -> Result<(), OpenError> {
+        let read = || {
+            let each = |sql: &str, put: &mut dyn FnMut(&Row<'_>) -> rusqlite::Result<()>| {
+                let mut statement = self.connection.prepare(sql)?;
+                let mut rows = statement.query([])?;
+                while let Some(row) = rows.next()? {
+                    put(row)?;
+                }
+                Ok(())
+            };
+            each("SELECT site, account, since, note FROM locks", &mut |row| {
+                let lock =
+                    Lock { site: text(row, 0)?, account: account(row, 1)?, since: time(row, 2)?, note: row.get(3)? };
+                // There are no more than fitted when they were written.
+                let _fits = memory.locks.set(lock);
+                Ok(())
+            })?;
+            each("SELECT site, account, device, since, last_used FROM devices", &mut |row| {
+                let key = (text(row, 0)?, account(row, 1)?, hex(row, 2)?);
+                memory.devices.restore(key, time(row, 3)?, time(row, 4)?);
+                Ok(())
+            })?;
+            each(
+                "SELECT hash, site, account, state, signed_in, last_seen, prefix, device_since, user_agent FROM sessions",
+                &mut |row| {
+                    memory.sessions.restore(session(row)?);
+                    Ok(())
+                },
+            )?;
+            each("SELECT key, keep, entries FROM counters", &mut |row| {
+                memory.counters.restore(CounterKey(row.get(0)?), window(row)?);
+                Ok(())
+            })
+        };
+        read().map_err(|error: rusqlite::Error| match error {
+            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
+                OpenError::Damaged { path: self.path.clone(), what: error.to_string() }
+            }
+            error => OpenError::of(&self.path, error),
+        })
+    }
+
+    pub(super) fn in_one_transaction(
+        &mut self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<()>,
+    ) -> rusqlite::Result<()> {
+        let transaction = self.connection.transaction()?;
+        write(&transaction)?;
+        transaction.commit()
+    }
+
+    pub(super) fn write_behind(
+        &mut self,
+        counters: &[Unwritten],
+        sessions: &UnwrittenSessions,
+        devices: &[DeviceKey],
+    ) -> rusqlite::Result<()> {
+        self.in_one_transaction(|connection| {
+            let mut put = connection.prepare_cached(
+                "INSERT INTO counters (key, keep, entries) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (key) DO UPDATE SET keep = excluded.keep, entries = excluded.entries",
+            )?;
+            let mut delete = connection.prepare_cached("DELETE FROM counters WHERE key = ?1")?;
+            for (key, window) in counters {
+                match window {
+                    Some(window) => put.execute(params![key.0, keep(window), entries(window)])?,
+                    None => delete.execute([&key.0])?,
+                };
+            }
+            let mut touch = connection.prepare_cached("UPDATE sessions SET last_seen = ?2 WHERE hash = ?1")?;
+            for (hash, last_seen) in &sessions.touched {
+                touch.execute(params![hash.to_string(), millis(*last_seen)])?;
+            }
+            let mut delete = connection.prepare_cached("DELETE FROM sessions WHERE hash = ?1")?;
+            for hash in &sessions.forgotten {
+                delete.execute([hash.to_string()])?;
+            }
+            let sql = "DELETE FROM devices WHERE site = ?1 AND account = ?2 AND device = ?3";
+            let mut delete = connection.prepare_cached(sql)?;
+            for (site, account, device) in devices {
+                delete.execute(params![&**site, account.as_str(), data_encoding::HEXLOWER.encode(device)])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// [`crate::store::Store::probe`].
+pub(super) struct Probe(pub(super) Timestamp);
+
+impl Change for Probe {
+    type Done = ();
+
+    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+        let put =
+            "INSERT INTO probe (id, written) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET written = excluded.written";
+        database.prepare_cached(put)?.execute([millis(self.0)])?;
+        let read = "SELECT written FROM probe WHERE written = ?1";
+        let found = database.prepare_cached(read)?.query_row([millis(self.0)], |_| Ok(())).optional()?;
+        found.ok_or(rusqlite::Error::QueryReturnedNoRows)
+    }
+
+    fn apply(self, _memory: &Memory) -> Result<(), Away> {
+        Ok(())
+    }
+}
+
+/// The lock lives as long as the file is open; a killed process leaves none behind.
+fn only_one(data_dir: &Path) -> Result<File, OpenError> {
+    let path = data_dir.join("mailward.lock");
+    let file = match private(&path) {
+        Ok(file) => file,
+        Err(source) => return Err(OpenError::DataDir { path, source }),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(data_dir.to_owned())),
+        Err(TryLockError::Error(source)) => Err(OpenError::DataDir { path, source }),
+    }
+}
+
+/// A file that only its owner reads, made if it is not there.
+fn private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
+    connection.pragma_query_value(None, name, |row| row.get(0))
+}
+
+fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let state: String = row.get(3)?;
+    let prefix: String = row.get(6)?;
+    let address = prefix.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
+    Ok(Session {
+        hash: crate::domain::SessionHash(hex(row, 0)?),
+        site: text(row, 1)?,
+        account: account(row, 2)?,
+        state: SessionState::from_name(&state).ok_or_else(|| unreadable(3))?,
+        signed_in: time(row, 4)?,
+        last_seen: time(row, 5)?,
+        prefix: Prefix::of(address.ok_or_else(|| unreadable(6))?),
+        device_since: row.get::<_, Option<i64>>(7)?.map(since_1970),
+        user_agent: row.get::<_, Option<String>>(8)?.map(Into::into),
+    })
+}
+
+fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
+    let keep = Duration::from_millis(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
+    let entries: String = row.get(2)?;
+    let entries: Vec<WrittenEntry> = serde_json::from_str(&entries).map_err(|_| unreadable(2))?;
+    let entry =
+        |(time, units, number, fingerprint)| Entry { time: Timestamp::from_millis(time), units, number, fingerprint };
+    Ok(Window::restore(entries.into_iter().map(entry).collect(), keep))
+}
+
+fn entries(window: &Window) -> String {
+    let written = |entry: &Entry| (entry.time.as_millis(), entry.units, entry.number, entry.fingerprint);
+    let entries: Vec<WrittenEntry> = window.entries().iter().map(written).collect();
+    serde_json::to_string(&entries).expect("numbers are always written")
+}
+
+fn keep(window: &Window) -> i64 {
+    i64::try_from(window.keep().as_millis()).unwrap_or(i64::MAX)
+}
+
+fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<std::sync::Arc<str>> {
+    Ok(row.get::<_, String>(column)?.into())
+}
+
+fn account(row: &Row<'_>, column: usize) -> rusqlite::Result<Account> {
+    Ok(Account::from_canonical(&row.get::<_, String>(column)?))
+}
+
+fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Ok(since_1970(row.get(column)?))
+}
+
+fn since_1970(millis: i64) -> Timestamp {
+    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn hex(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; 16]> {
+    let text: String = row.get(column)?;
+    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| unreadable(column))?;
+    bytes.try_into().map_err(|_| unreadable(column))
+}
+
+/// A value that we would never have written.
+fn unreadable(column: usize) -> rusqlite::Error {
+    let what = "not a value that Mailward writes".into();
+    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what)
+}

@@ -1,0 +1,452 @@
+//! An event as one line: JSON for programs, a sentence for people, and the table from which both are documented.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::plain::{is_obeyed, plain};
+use crate::domain::{Event, EventKind};
+
+/// The fields of an event's JSON line, in their order. Fields that say nothing are left out.
+pub static FIELDS: &[(&str, &str)] = &[
+    ("time", "When, by the gateway's clock: RFC 3339, UTC, milliseconds."),
+    ("event", "What happened: one of the names below."),
+    ("site", "The site, by its first host name. Absent for events of the gateway itself."),
+    ("account", "The account, in its canonical form. For a failed sign-in it is what was claimed."),
+    ("session", "The session: a keyed hash (32 hexadecimal digits), never the cookie."),
+    ("address", "The client's address."),
+    ("prefix", "The client as it is counted: the address with `/32`, or the IPv6 network with `/64`."),
+    ("network", "`campus`, `trusted` or `outside`, by `[networks]`."),
+    ("country", "Two letters, when it is known."),
+    ("user_agent", "The browser's own words, at most 256 bytes. The client can write anything here."),
+    ("verdict", "What was decided: `pass`, `flag`, `challenge`, `restrict`, `throttle` or `refuse`."),
+    ("signals", "What spoke for and against, as objects with `name` and `weight`."),
+    ("reasons", "The same as sentences for people, in the same order."),
+    ("stopped_by", "The limit that was met, with its value: `recipients_per_account 200/h`."),
+    ("reference", "The code that the person's page shows."),
+    ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
+    ("messages", "Messages of the account within the window of `line`, attempts included."),
+    ("line", "The alert line that was passed, such as `100/5m`."),
+    ("action", "What was asked for: `send`, `change identity`, …"),
+    ("rule", "The rule that refused the request."),
+    ("what", "What failed, in words."),
+    ("count", "How many events were dropped."),
+];
+
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    event: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    site: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    address: Option<std::net::IpAddr>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    prefix: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    country: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_agent: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'static str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    signals: Vec<SignalField>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    reasons: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<String>,
+    #[serde(flatten)]
+    particulars: Particulars<'a>,
+}
+
+#[derive(Serialize)]
+struct SignalField {
+    name: &'static str,
+    weight: i32,
+}
+
+/// What only some kinds of event have.
+#[derive(Serialize, Default)]
+struct Particulars<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipients: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    messages: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what: Option<&'a str>,
+}
+
+impl<'a> Particulars<'a> {
+    fn of(kind: &'a EventKind) -> Self {
+        match kind {
+            EventKind::Sent { recipients }
+            | EventKind::NotSent { recipients }
+            | EventKind::SendRefused { recipients } => Self { recipients: Some(*recipients), ..Self::default() },
+            EventKind::ManyMessages { messages, line } => {
+                Self { messages: Some(*messages), line: Some(line), ..Self::default() }
+            }
+            EventKind::ActionRefused { action } => Self { action: Some(action), ..Self::default() },
+            EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
+            EventKind::UpstreamFailed { what }
+            | EventKind::StoreDegraded { what }
+            | EventKind::ConfigurationRefused { what } => Self { what: Some(what), ..Self::default() },
+            EventKind::SignInOk
+            | EventKind::SignInFailed
+            | EventKind::SignInNotJudged
+            | EventKind::SignInRefused
+            | EventKind::SignedOut
+            | EventKind::SentUnasked
+            | EventKind::PasswordChanged
+            | EventKind::AccountLocked
+            | EventKind::AccountUnlocked
+            | EventKind::SessionEnded
+            | EventKind::ConfigurationReloaded
+            | EventKind::Started
+            | EventKind::Stopping => Self::default(),
+        }
+    }
+}
+
+/// The event as one JSON object, without a line end. Nothing in it is obeyed by a terminal.
+pub fn json(event: &Event) -> String {
+    let line = Line {
+        time: event.time.to_string(),
+        event: event.kind.name(),
+        site: event.site.as_deref(),
+        account: event.account.as_ref().map(crate::domain::Account::as_str),
+        session: event.session.map(|session| session.to_string()),
+        address: event.address,
+        prefix: event.prefix.map(|prefix| prefix.to_string()),
+        network: event.network.map(crate::domain::NetworkClass::name),
+        country: event.country.as_ref().and_then(|country| std::str::from_utf8(country).ok()),
+        user_agent: event.user_agent.as_deref(),
+        verdict: event.verdict.map(crate::domain::Verdict::name),
+        signals: event.signals.iter().map(|signal| SignalField { name: signal.name, weight: signal.weight }).collect(),
+        reasons: event.signals.iter().map(|signal| signal.sentence.as_str()).collect(),
+        stopped_by: event.stopped_by.as_deref(),
+        reference: event.reference.map(|reference| reference.to_string()),
+        particulars: Particulars::of(&event.kind),
+    };
+    escape_obeyed(serde_json::to_string(&line).expect("every field is a string, a number or a list of them"))
+}
+
+/// The line that says that events were lost. No event of its own: it is about the queue of events.
+pub fn dropped_json(time: crate::domain::Timestamp, count: u64) -> String {
+    format!(r#"{{"time":"{time}","event":"events_dropped","count":{count}}}"#)
+}
+
+/// JSON leaves DEL, C1 and the reordering marks as they are. Outside strings there are none, so what is found is
+/// inside one and an escape is right.
+fn escape_obeyed(json: String) -> String {
+    if !json.chars().any(is_obeyed) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_obeyed(c) {
+            write!(escaped, "\\u{:04x}", u32::from(c)).expect("a String takes everything");
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
+/// The event as people read it in the log.
+pub fn sentence(event: &Event) -> String {
+    let mut said = String::with_capacity(160);
+    said.push_str(meaning(&event.kind).short);
+    let mut add = |name: &str, value: Cow<'_, str>| {
+        write!(said, " {name}={}", plain(&value)).expect("a String takes everything");
+    };
+    if let Some(site) = &event.site {
+        add("site", Cow::Borrowed(site));
+    }
+    if let Some(account) = &event.account {
+        add("account", Cow::Owned(format!("{account:?}")));
+    }
+    if let Some(address) = event.address {
+        add("address", Cow::Owned(address.to_string()));
+    }
+    if let Some(network) = event.network {
+        add("network", Cow::Borrowed(network.name()));
+    }
+    let particulars = Particulars::of(&event.kind);
+    for (name, number) in [("recipients", particulars.recipients), ("messages", particulars.messages)] {
+        if let Some(number) = number {
+            add(name, Cow::Owned(number.to_string()));
+        }
+    }
+    for (name, words) in [
+        ("line", particulars.line),
+        ("action", particulars.action),
+        ("rule", particulars.rule),
+        ("what", particulars.what),
+        ("stopped_by", event.stopped_by.as_deref()),
+    ] {
+        if let Some(words) = words {
+            add(name, Cow::Owned(format!("{words:?}")));
+        }
+    }
+    if let Some(verdict) = event.verdict {
+        add("verdict", Cow::Borrowed(verdict.name()));
+    }
+    if let Some(session) = event.session {
+        add("session", Cow::Owned(session.to_string()));
+    }
+    if let Some(reference) = event.reference {
+        add("reference", Cow::Owned(reference.to_string()));
+    }
+    for signal in &event.signals {
+        add("because", Cow::Borrowed(&signal.sentence));
+    }
+    said
+}
+
+/// What a kind of event means.
+pub struct Meaning {
+    /// The beginning of the log line.
+    pub short: &'static str,
+    /// For the reference: when it is written and what to do about it.
+    pub long: &'static str,
+    /// How loud the log line is.
+    pub level: tracing::Level,
+}
+
+/// What a kind of event means; the match makes sure that none goes without words.
+pub fn meaning(kind: &EventKind) -> Meaning {
+    use tracing::Level;
+    let (level, short, long) = match kind {
+        EventKind::SignInOk => (Level::INFO, "signed in", "A sign-in succeeded."),
+        EventKind::SignInFailed => {
+            (Level::INFO, "wrong name or password", "The webmail said that name or password were wrong.")
+        }
+        EventKind::SignInNotJudged => (
+            Level::INFO,
+            "sign-in not judged",
+            "A sign-in did not succeed and the webmail said nothing about the password: an expired form, the webmail's own limit, a mail server that is away. Not counted as guessing. Many of them: look at the mail server.",
+        ),
+        EventKind::SignInRefused => (
+            Level::WARN,
+            "sign-in refused",
+            "A sign-in was stopped before the webmail saw it: a limit (`stopped_by`) or a lock.",
+        ),
+        EventKind::SignedOut => (Level::INFO, "signed out", "The person ended the session."),
+        EventKind::Sent { .. } => (Level::INFO, "sent", "The webmail sent a message."),
+        EventKind::NotSent { .. } => (
+            Level::INFO,
+            "not sent",
+            "The webmail's answer proves that it did not send; what had been counted was given back.",
+        ),
+        EventKind::SendRefused { .. } => (
+            Level::WARN,
+            "send refused",
+            "A message was stopped before the webmail saw it: a limit (`stopped_by`) or a restricted session. The person still has the message.",
+        ),
+        EventKind::SentUnasked => (
+            Level::ERROR,
+            "sent although the request was not read as a send",
+            "The webmail said that mail left although the request was not recognised as a send. It was counted. Report it: a new version of the webmail may have a new way to send.",
+        ),
+        EventKind::ManyMessages { .. } => (
+            Level::WARN,
+            "many messages",
+            "An account passed an alert line (`alert_messages_per_account`), attempts included. Look at what it sends, and lock it if it is not its owner.",
+        ),
+        EventKind::PasswordChanged => (
+            Level::INFO,
+            "password changed",
+            "The password was changed through the webmail; the account's other sessions end.",
+        ),
+        EventKind::AccountLocked => (Level::WARN, "account locked", "An operator locked an account; its sessions end."),
+        EventKind::AccountUnlocked => (Level::WARN, "account unlocked", "An operator unlocked an account."),
+        EventKind::SessionEnded => {
+            (Level::INFO, "session ended", "A session was ended by an operator, a lock or a changed password.")
+        }
+        EventKind::ActionRefused { .. } => {
+            (Level::WARN, "action refused", "A restricted session asked for something it may not do.")
+        }
+        EventKind::RequestRefused { .. } => (
+            Level::WARN,
+            "request refused",
+            "A request that no browser sends, or a path that is never served, was refused; the webmail did not see it.",
+        ),
+        EventKind::UpstreamFailed { .. } => (
+            Level::ERROR,
+            "the webmail did not answer",
+            "The webmail did not answer; the person saw a page that says so.",
+        ),
+        EventKind::StoreDegraded { .. } => (
+            Level::ERROR,
+            "the store did not answer",
+            "The store did not answer. Until it does, limits are stricter. Look at `data_dir`: is the disk full?",
+        ),
+        EventKind::ConfigurationReloaded => {
+            (Level::INFO, "configuration reloaded", "The configuration was read again and is in force.")
+        }
+        EventKind::ConfigurationRefused { .. } => (
+            Level::ERROR,
+            "configuration refused",
+            "The configuration was read again and has mistakes; the old one stays in force. Run `mailward check`.",
+        ),
+        EventKind::Started => (Level::INFO, "started", "The gateway started."),
+        EventKind::Stopping => (Level::INFO, "stopping", "The gateway stops and lets requests finish."),
+    };
+    Meaning { short, long, level }
+}
+
+/// One of each kind, for documents and tests.
+pub fn one_of_each() -> Vec<EventKind> {
+    vec![
+        EventKind::SignInOk,
+        EventKind::SignInFailed,
+        EventKind::SignInNotJudged,
+        EventKind::SignInRefused,
+        EventKind::SignedOut,
+        EventKind::Sent { recipients: 3 },
+        EventKind::NotSent { recipients: 3 },
+        EventKind::SendRefused { recipients: 60 },
+        EventKind::SentUnasked,
+        EventKind::ManyMessages { messages: 101, line: "100/5m".into() },
+        EventKind::PasswordChanged,
+        EventKind::AccountLocked,
+        EventKind::AccountUnlocked,
+        EventKind::SessionEnded,
+        EventKind::ActionRefused { action: "change identity" },
+        EventKind::RequestRefused { rule: "session id in query" },
+        EventKind::UpstreamFailed { what: "connection refused".into() },
+        EventKind::StoreDegraded { what: "disk full".into() },
+        EventKind::ConfigurationReloaded,
+        EventKind::ConfigurationRefused { what: "mailward.toml:3:1: unknown key".into() },
+        EventKind::Started,
+        EventKind::Stopping,
+    ]
+}
+
+/// `docs/events.md`.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Events\n\n\
+         <!-- Made from src/telemetry/line.rs; `UPDATE_DOCS=1 cargo test --test it reference` writes it anew. -->\n\n\
+         Mailward writes what happens to `[events] file`, one JSON object a line. Names stay as they are: scripts may\n\
+         rely on them. Fields that say nothing are left out; a later version may add fields and events. Passwords,\n\
+         cookies, message texts and query strings are never written.\n\n\
+         The file is rotated when it is large or old; what is older than `keep` is removed. To let `logrotate` do it,\n\
+         move the file and send SIGHUP: the gateway opens a new one.\n\n\
+         ## Fields\n\n| field | meaning |\n|---|---|\n",
+    );
+    for (name, text) in FIELDS {
+        writeln!(page, "| `{name}` | {text} |").expect("a String takes everything");
+    }
+    page.push_str("\n## Events\n\n| event | own fields | meaning |\n|---|---|---|\n");
+    for kind in one_of_each() {
+        let own = serde_json::to_value(Particulars::of(&kind)).expect("a plain object");
+        let own: Vec<String> =
+            own.as_object().into_iter().flat_map(|own| own.keys()).map(|name| format!("`{name}`")).collect();
+        writeln!(page, "| `{}` | {} | {} |", kind.name(), own.join(", "), meaning(&kind).long)
+            .expect("a String takes everything");
+    }
+    page.push_str(
+        "| `events_dropped` | `count` | The disk was slower than the events; so many are missing before this line. |\n\n\
+         ## Example\n\n```json\n",
+    );
+    page.push_str(&json(&example()));
+    page.push_str("\n```\n");
+    page
+}
+
+/// A full event, for documents and tests.
+pub fn example() -> Event {
+    let address = std::net::IpAddr::from([203, 0, 113, 9]);
+    Event {
+        site: Some("webmail.example.edu".into()),
+        account: Some(crate::domain::Account::from_canonical("alice")),
+        session: Some(crate::domain::SessionHash([0x5e; 16])),
+        address: Some(address),
+        prefix: Some(crate::domain::Prefix::of(address)),
+        network: Some(crate::domain::NetworkClass::Outside),
+        country: None,
+        user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".into()),
+        verdict: Some(crate::domain::Verdict::Throttle),
+        signals: vec![crate::domain::Signal {
+            name: "new_device",
+            weight: 15,
+            sentence: "this browser has not signed in to the account before".into(),
+        }],
+        stopped_by: Some("recipients_per_account 200/h".into()),
+        reference: Some(crate::domain::Reference::from_random(0x0f_1e2d_3c4b)),
+        ..Event::new(
+            crate::domain::Timestamp::from_millis(1_772_352_729_000),
+            EventKind::SendRefused { recipients: 60 },
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{Account, Timestamp};
+
+    #[test]
+    fn an_event_is_one_line_whose_names_and_order_stay() {
+        assert_eq!(
+            json(&example()),
+            concat!(
+                r#"{"time":"2026-03-01T08:12:09.000Z","event":"send_refused","site":"webmail.example.edu","#,
+                r#""account":"alice","session":"5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e5e","address":"203.0.113.9","#,
+                r#""prefix":"203.0.113.9/32","network":"outside","#,
+                r#""user_agent":"Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0","#,
+                r#""verdict":"throttle","signals":[{"name":"new_device","weight":15}],"#,
+                r#""reasons":["this browser has not signed in to the account before"],"#,
+                r#""stopped_by":"recipients_per_account 200/h","reference":"B2FT-2FW1","recipients":60}"#,
+            )
+        );
+        let started = Event::new(Timestamp::from_millis(0), EventKind::Started);
+        assert_eq!(json(&started), r#"{"time":"1970-01-01T00:00:00.000Z","event":"started"}"#);
+    }
+
+    #[test]
+    fn every_field_that_is_written_is_described_and_every_kind_is_among_the_samples() {
+        for kind in one_of_each() {
+            let mut event = example();
+            event.country = Some(*b"DE");
+            event.kind = kind;
+            let line: serde_json::Value = serde_json::from_str(&json(&event)).expect("a JSON object");
+            for name in line.as_object().expect("a JSON object").keys() {
+                assert!(FIELDS.iter().any(|(known, _)| known == name), "{name} is not described");
+            }
+        }
+        let names: Vec<_> = one_of_each().iter().map(EventKind::name).collect();
+        let source = include_str!("../domain/event.rs");
+        for name in source.lines().filter_map(|line| line.trim().strip_prefix("Self::")?.split('"').nth(1)) {
+            assert!(names.contains(&name), "{name} is missing in one_of_each()");
+        }
+    }
+
+    #[test]
+    fn what_a_client_wrote_moves_no_terminal_and_breaks_no_line() {
+        let mut event = example();
+        event.account = Some(Account::from_canonical("al\x1b[31mice\n\u{9b}2J\u{202e}"));
+        event.user_agent = Some("x\x07\u{7f}".into());
+        for written in [json(&event), sentence(&event)] {
+            assert!(!written.chars().any(is_obeyed), "{written:?}");
+        }
+        let read: serde_json::Value = serde_json::from_str(&json(&event)).expect("still JSON");
+        assert_eq!(read["account"], "al\x1b[31mice\n\u{9b}2J\u{202e}", "and nothing is lost in the file");
+    }
+}

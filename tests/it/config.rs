@@ -1,0 +1,200 @@
+//! The configuration reader against whole files: `tests/config/good` is taken, each file in `tests/config/bad` has one
+//! mistake, and `tests/config/bad.txt` says in which words it is reported.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mailward::config::{self, Config, Mistakes, Mode, Upgrades};
+use mailward::domain::{Limit, Timestamp};
+
+/// 1 December 2026.
+const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
+
+/// Relative paths in the test files begin here.
+const BASE: &str = "tests/config";
+
+fn parse(text: &str) -> Result<Config, Mistakes> {
+    config::parse(text, "mailward.toml", Path::new(BASE), NOW)
+}
+
+fn files_in(folder: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(Path::new(BASE).join(folder)).expect("the folder is in the repository");
+    let mut files: Vec<_> = entries.map(|entry| entry.expect("readable").path()).collect();
+    files.sort();
+    assert!(!files.is_empty(), "{folder} is empty");
+    files
+}
+
+fn name(path: &Path) -> String {
+    path.file_stem().expect("files have names").to_string_lossy().into_owned()
+}
+
+/// Compares with a file of the repository; with `UPDATE_DOCS` set, writes it.
+fn is_current(path: &str, made: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(path, made).expect("the repository is writable when it is updated");
+    }
+    let kept = fs::read_to_string(path).unwrap_or_default();
+    assert!(kept == made, "{path} is not current; run: UPDATE_DOCS=1 cargo test --test it reference");
+}
+
+#[test]
+fn good_files_are_taken_without_a_warning() {
+    for path in files_in("good") {
+        let text = fs::read_to_string(&path).expect("readable");
+        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{}:\n{mistakes}", path.display()));
+        assert!(config.warnings.is_empty(), "{}: {:?}", path.display(), config.warnings);
+    }
+}
+
+#[test]
+fn each_bad_file_is_refused_for_its_one_mistake_in_the_words_of_the_reference() {
+    let mut said = String::new();
+    for path in files_in("bad") {
+        let text = fs::read_to_string(&path).expect("readable");
+        let mistakes = parse(&text).expect_err("a bad file");
+        assert_eq!(mistakes.mistakes.len(), 1, "{}:\n{mistakes}", path.display());
+        for line in mistakes.mistakes.iter().map(ToString::to_string) {
+            writeln!(said, "{}: {}", name(&path), line.trim_start_matches("mailward.toml:")).expect("a String");
+        }
+    }
+    is_current("tests/config/bad.txt", &said);
+}
+
+#[test]
+fn all_bad_keys_are_reported_at_once_in_the_order_of_the_file() {
+    let mistakes = parse(
+        "mode = \"x\"\ncolour = 1\n[listen]\nhttps = [\"a\", \"b\"]\n[[site]]\nhosts = []\nwebmail = 7\n[send.limits]\nfamiliar_factor = 0\n",
+    )
+    .expect_err("full of mistakes");
+    let lines: Vec<usize> =
+        mistakes.mistakes.iter().map(|mistake| mistake.place.as_ref().expect("in the file").line).collect();
+    assert_eq!(lines, [1, 2, 4, 4, 5, 6, 7, 9], "{mistakes}");
+    assert!(mistakes.first().ends_with("(and 7 more)"), "{}", mistakes.first());
+}
+
+#[test]
+fn every_syntax_error_is_reported_not_only_the_first() {
+    let mistakes = parse("mode = enforce\n[listen\nhttps = [\"[::]:443\"]\nbody_max = 100MiB\n").expect_err("not TOML");
+    assert!(mistakes.mistakes.len() >= 2, "{mistakes}");
+}
+
+#[test]
+fn what_is_absent_has_the_documented_value() {
+    let config = parse(&fs::read_to_string("tests/config/good/smallest.toml").expect("readable")).expect("good");
+    let limits = |limits: &[Limit]| limits.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(config.data_dir, Path::new("/var/lib/mailward"));
+    assert_eq!(config.key_file, Path::new("/var/lib/mailward/keys"));
+    assert_eq!(config.control, Path::new("/var/lib/mailward/control.sock"));
+    assert_eq!(config.events.file, Path::new("/var/lib/mailward/events.jsonl"));
+    assert_eq!(config.events.keep, Duration::from_secs(180 * 86_400));
+    assert_eq!(config.listen.https, ["[::]:443".parse().expect("an address")]);
+    assert_eq!(config.listen.public_https_port, 443);
+    assert_eq!(config.listen.admin, None);
+    assert!(config.listen.forwarded_from.is_empty() && config.listen.proxy_protocol_from.is_empty());
+    assert_eq!(limits(&config.sign_in.failures_per_account), ["2/m"]);
+    assert_eq!(limits(&config.send.recipients_per_session), ["60/10m", "200/h"]);
+    assert_eq!(config.send.recipients_per_message, 50);
+    assert!((config.send.familiar_factor - 2.5).abs() < f64::EPSILON);
+    let site = &config.sites[0];
+    assert_eq!((&*site.name, site.base.as_str(), site.mode), ("webmail.example.edu", "/", Mode::Enforce));
+    assert_eq!(site.session_cookie, site.webmail.session_cookie());
+}
+
+#[test]
+fn what_is_written_is_what_holds() {
+    let config = parse(&fs::read_to_string("tests/config/good/everything.toml").expect("readable")).expect("good");
+    assert_eq!(config.data_dir, Path::new("tests/config/files"));
+    assert_eq!(config.mode, Mode::Observe);
+    assert_eq!(config.sites.len(), 2);
+    let (site, other) = (&config.sites[0], &config.sites[1]);
+    assert_eq!(site.hosts, ["webmail.example.edu", "mail.example.edu"]);
+    assert_eq!((site.mode, other.mode), (Mode::Enforce, Mode::Observe));
+    assert_eq!((site.upgrades, other.upgrades), (Upgrades::Pass, Upgrades::Refuse));
+    assert_eq!(other.tls, config.tls, "the same files under another site");
+    assert_eq!(site.tls, None);
+    for typed in ["alice", "A.Liddell", "a.liddell@EXAMPLE.edu", "wonderland"] {
+        assert_eq!(site.accounts.fold(typed).as_str(), "alice", "{typed}");
+    }
+    assert!(config.sign_in.failures_per_account.is_empty(), "an empty list sets no limit");
+    assert_eq!(config.sign_in.failing_accounts_per_prefix.len(), 1, "one limit needs no list");
+    assert_eq!(config.listen.hsts_max_age, Duration::ZERO);
+    let exception = &config.exceptions[0];
+    assert!(exception.accounts.iter().any(|account| account.as_str() == "news"), "{:?}", exception.accounts);
+    assert_eq!(exception.until.to_string(), "2027-07-01T00:00:00.000Z", "the end of that day");
+    assert_eq!(exception.recipients_per_message, Some(500));
+}
+
+#[test]
+fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
+    let smallest = fs::read_to_string("tests/config/good/smallest.toml").expect("readable");
+    let second = smallest.replace("webmail.example.edu", "second.example.edu");
+    let bare = "[[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+    for (text, warns) in [
+        (format!("{smallest}{second}"), "two sites share this upstream"),
+        (bare.to_owned(), "self-signed"),
+        (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
+        (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
+        (format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"), "\"60/10m\" is never met"),
+        (
+            format!("{smallest}[[exception]]\naccounts = [\"x\"]\nlimits = {{ recipients_per_message = 9 }}\nuntil = 2026-11-30\n"),
+            "has ended",
+        ),
+    ] {
+        let config = parse(&text).unwrap_or_else(|mistakes| panic!("{text}\n{mistakes}"));
+        let warnings: Vec<_> = config.warnings.iter().map(ToString::to_string).collect();
+        assert!(warnings.len() == 1 && warnings[0].contains(warns), "{warns}: {warnings:?}");
+    }
+}
+
+#[test]
+fn a_file_that_is_absent_not_text_or_far_too_large_is_refused_with_words() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        fs::write(&path, bytes).expect("writable");
+        path
+    };
+    for (path, says) in [
+        (folder.path().join("absent.toml"), "cannot be read"),
+        (at("latin1.toml", b"# \xe9"), "not UTF-8"),
+        (at("large.toml", &vec![b'#'; 1024 * 1024 + 1]), "larger than 1 MiB"),
+    ] {
+        let mistakes = config::read(&path, NOW).expect_err(says);
+        assert!(mistakes.to_string().contains(says), "{mistakes}");
+    }
+}
+
+#[test]
+fn paths_are_relative_to_the_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("mailward.toml");
+    let text = "data_dir = \"state\"\n[[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+    fs::write(&path, text).expect("writable");
+    let config = config::read(&path, NOW).expect("good");
+    assert_eq!(config.data_dir, folder.path().join("state"));
+    config.make_folders().expect("the folder is writable");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&config.data_dir).expect("made").permissions());
+    assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn whatever_stands_in_the_file_reading_it_never_panics() {
+    use proptest::prelude::*;
+    let words = proptest::sample::select(vec![
+        "[[site]]", "[listen]", "\n", "=", "hosts", "\"a.example\"", "[", "]", "until", "2027-06-30", "{", "}", ",",
+        "limits", "[[exception]]", "\"5/10m\"", "-1", "1e9", "ü", "\u{0}", "#", "'", "\"", "upstream", "\"http://x\"", "base",
+    ]);
+    proptest!(|(parts in proptest::collection::vec(words, 0..40))| {
+        let _ = parse(&parts.join(" "));
+    });
+}
+
+#[test]
+fn the_generated_reference_is_current() {
+    is_current("docs/configuration.md", &config::schema::reference());
+    is_current("docs/events.md", &mailward::telemetry::line::reference());
+    is_current("docs/metrics.md", &mailward::telemetry::metrics::reference());
+}
