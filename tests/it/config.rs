@@ -137,9 +137,14 @@ fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
         (bare.to_owned(), "self-signed"),
         (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
         (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
-        (format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"), "\"60/10m\" is never met"),
         (
-            format!("{smallest}[[exception]]\naccounts = [\"x\"]\nlimits = {{ recipients_per_message = 9 }}\nuntil = 2026-11-30\n"),
+            format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"),
+            "\"60/10m\" is never met",
+        ),
+        (
+            format!(
+                "{smallest}[[exception]]\naccounts = [\"x\"]\nlimits = {{ recipients_per_message = 9 }}\nuntil = 2026-11-30\n"
+            ),
             "has ended",
         ),
     ] {
@@ -184,8 +189,32 @@ fn paths_are_relative_to_the_file() {
 fn whatever_stands_in_the_file_reading_it_never_panics() {
     use proptest::prelude::*;
     let words = proptest::sample::select(vec![
-        "[[site]]", "[listen]", "\n", "=", "hosts", "\"a.example\"", "[", "]", "until", "2027-06-30", "{", "}", ",",
-        "limits", "[[exception]]", "\"5/10m\"", "-1", "1e9", "ü", "\u{0}", "#", "'", "\"", "upstream", "\"http://x\"", "base",
+        "[[site]]",
+        "[listen]",
+        "\n",
+        "=",
+        "hosts",
+        "\"a.example\"",
+        "[",
+        "]",
+        "until",
+        "2027-06-30",
+        "{",
+        "}",
+        ",",
+        "limits",
+        "[[exception]]",
+        "\"5/10m\"",
+        "-1",
+        "1e9",
+        "ü",
+        "\u{0}",
+        "#",
+        "'",
+        "\"",
+        "upstream",
+        "\"http://x\"",
+        "base",
     ]);
     proptest!(|(parts in proptest::collection::vec(words, 0..40))| {
         let _ = parse(&parts.join(" "));
