@@ -211,7 +211,7 @@ proptest! {
         location in "[ -~]{0,60}",
         body in vec(select(vec![
             &b"<script>"[..], b"</script>", b"\n", b"\tparent.rcmail.", b"this.", b"sent_successfully(", b"display_message(",
-            b"\"x\",\"error\",0", b");", b"{\"exec\":\"", b"\"}", b"<body", b">", b"task-login", b"\xff", b"\\n", b"<form name=\"compose\"",
+            b"\"x\",\"error\",0", b");", b"{\"exec\":\"", b"\"}", b"<body", b">", b"task-login", b"\xff", b"\\n", b"name=\"compose\"", b"name=\"send_to\"",
         ]), 0..20),
     ) {
         let mut headers = HeaderMap::new();

@@ -51,7 +51,9 @@ fn says_not_sent(answer: &Answer<'_>) -> bool {
     }
     let Some(page) = answer.body.filter(|_| answer.status == StatusCode::OK) else { return false };
     let has = |text: &[u8]| page.windows(text.len()).any(|found| found.eq_ignore_ascii_case(text));
-    has(b"<form name=\"compose\"") || (has(b"login.php") && has(b"target=\"_top\"") && !has(b"<frameset"))
+    // Neither can come from what was written: in the page's fields its quotes are escaped.
+    (has(b"name=\"compose\"") && has(b"name=\"send_to\""))
+        || (has(b"login.php") && has(b"target=\"_top\"") && !has(b"<frameset"))
 }
 
 /// Path and query of a redirect's target.

@@ -286,7 +286,7 @@ fn a_send_is_read_from_the_redirect_of_compose_only() {
     assert_eq!(of(&draft, 302, &saved, None), Outcome::Unclear);
     assert_eq!(of(&send, 302, &saved, None), Outcome::NotSent);
     assert_eq!(of(&moved, 302, &[SENT], None), Outcome::Unclear, "other scripts redirect likewise");
-    let again = "<title>x: FEHLER</title> … <form name=\"compose\" action=\"compose.php\" method=\"post\">";
+    let again = "<title>x: FEHLER</title> … <form name=\"compose\" action=\"compose.php\" method=\"post\"><input name=\"send_to\">";
     let expired = "<title>x</title><a href=\"/src/login.php\" target=\"_top\">Zur Anmeldung</a>";
     assert_eq!(of(&send, 200, &[], Some(again)), Outcome::NotSent);
     assert_eq!(of(&send, 200, &[], Some(expired)), Outcome::NotSent);
