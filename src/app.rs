@@ -1,11 +1,543 @@
-//! Puts the rooms together.
+//! Puts the rooms together, and is the only place that knows all of them.
+//!
+//! One current-thread runtime per worker, each with its own listening sockets and its own connections to the webmails;
+//! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
+//! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
-use std::path::PathBuf;
+use std::io;
+use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
-use crate::config::Config;
-use crate::telemetry::Log;
+use anyhow::Context as _;
+use arc_swap::ArcSwap;
+use axum::Router;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use tokio::runtime::{self, Runtime};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt as _;
+
+use crate::admin::control::{self, Control};
+use crate::admin::{Admin, Facts, Peer, SiteFacts};
+use crate::challenge::pages::OwnPages;
+use crate::clock::{Clock, Dice};
+use crate::config::{self, Config, Site};
+use crate::domain::{Event, EventKind, Prefix, Timestamp};
+use crate::edge::admission::{Admitted, Open};
+use crate::edge::listen::{self, Handed};
+use crate::edge::redirect::Redirect;
+use crate::edge::serve::{self, Bounds, Door};
+use crate::edge::tls::{self, Certificates, Files, Wanted};
+use crate::edge::{Connection, Handler};
+use crate::gateway::{Gateway, Live, Shared};
+use crate::store::Store;
+use crate::store::embedded::{Embedded, Settings};
+use crate::telemetry::events::EventsFile;
+use crate::telemetry::{Events, Log, Metrics};
+use crate::upstream::Upstream;
+use crate::upstream::spool::Spool;
+
+/// Certificate files are looked at this often; a renewed one is in force at most this much later.
+const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
+
+/// Flood guards forget quiet prefixes this often.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// The store is tried this often, so that a fault shows before somebody's message meets it.
+const STORE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs the gateway until it is told to stop.
-pub fn run(_config_path: PathBuf, _config: Config, _log: Log) -> anyhow::Result<()> {
-    anyhow::bail!("this build has no gateway")
+///
+/// # Errors
+/// It cannot start: an address is taken, a file cannot be read or written, a certificate is no certificate.
+pub fn run(config_path: PathBuf, config: Config, _log: Log) -> anyhow::Result<()> {
+    let clock = Clock::system();
+    let dice = Dice::system();
+    let now = clock.now();
+    config.make_folders().context("the folders for data and control socket cannot be made")?;
+    let keys = config::keys::read_or_make(&config.key_file, &dice)?;
+    let metrics = Metrics::new(now);
+    let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics))
+        .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
+    let store = Arc::new(Embedded::open(&config.data_dir, now, settings(&config))?);
+    let certificates = Arc::new(Certificates::load(&wanted(&config, now)?)?);
+    let sockets = Sockets::open(&config)?;
+    let workers = config.listen.workers;
+    let patience = config.listen.stop_timeout;
+    let open = Arc::new(Open::default());
+    let spool = Spool::new(&config.data_dir);
+    let control_path = config.control.clone();
+    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open)));
+    let shared = Arc::new(Shared {
+        live,
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        keys,
+        events,
+        clock,
+        dice,
+        spool,
+        own: OwnPages::new(),
+    });
+    let (stop, stopping) = watch::channel(false);
+    let running = Running {
+        shared,
+        store,
+        certificates,
+        open,
+        workers,
+        patience,
+        config_path,
+        stopping,
+        degraded_since: Arc::default(),
+        stops: Arc::default(),
+    };
+    let runtime = current_thread()?;
+    let threads = running.start_workers(&sockets)?;
+    let outcome = runtime.block_on(running.supervise(sockets.admin, &control_path, &stop));
+    stop.send_replace(true);
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a worker did not end by itself");
+        }
+    }
+    runtime.block_on(running.store.flush()).context("the store could not be written at the end")?;
+    let _ = std::fs::remove_file(&control_path);
+    writer.finish();
+    outcome
+}
+
+fn current_thread() -> io::Result<Runtime> {
+    runtime::Builder::new_current_thread().enable_all().build()
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings { session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default() }
+}
+
+/// The certificate of each site: its own, the general one, or a self-signed one made here.
+fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
+    let hosts: Vec<String> = config.sites.iter().flat_map(|site| site.hosts.iter().cloned()).collect();
+    let mut made = None;
+    let mut of_site = |site: &Arc<Site>| -> anyhow::Result<Wanted> {
+        let files = match site.tls.as_ref().or(config.tls.as_ref()) {
+            Some(files) => Files { certificate: files.certificate.clone(), key: files.key.clone() },
+            None => match &made {
+                Some(files) => Files::clone(files),
+                None => {
+                    tracing::warn!(
+                        "no certificate is configured: using a self-signed one, which browsers warn about; see [tls]"
+                    );
+                    let files = tls::self_signed(&config.data_dir, &hosts, now)
+                        .context("a self-signed certificate cannot be made in data_dir")?;
+                    made.insert(files).clone()
+                }
+            },
+        };
+        Ok(Wanted { hosts: site.hosts.clone(), files })
+    };
+    config.sites.iter().map(&mut of_site).collect()
+}
+
+/// Every listening socket, opened before anything is promised.
+struct Sockets {
+    https: Vec<Vec<TcpListener>>,
+    http: Vec<Vec<TcpListener>>,
+    admin: Option<TcpListener>,
+}
+
+impl Sockets {
+    fn open(config: &Config) -> anyhow::Result<Self> {
+        let handed = Handed::take().context("the sockets handed over by systemd cannot be used")?;
+        let workers = config.listen.workers;
+        let all = |addresses: &[SocketAddr]| -> anyhow::Result<Vec<Vec<TcpListener>>> {
+            addresses.iter().map(|address| open(*address, workers, &handed)).collect()
+        };
+        let admin = config.listen.admin.map(|address| open(address, 1, &handed)).transpose()?;
+        Ok(Self {
+            https: all(&config.listen.https)?,
+            http: all(&config.listen.http)?,
+            admin: admin.and_then(|mut listeners| listeners.pop()),
+        })
+    }
+}
+
+fn open(address: SocketAddr, workers: usize, handed: &Handed) -> anyhow::Result<Vec<TcpListener>> {
+    listen::listeners(address, workers, handed).map_err(|error| {
+        let help = match error.kind() {
+            io::ErrorKind::AddrInUse => "another program listens there",
+            io::ErrorKind::PermissionDenied => {
+                "ports below 1024 need CAP_NET_BIND_SERVICE or systemd's socket activation; see deploy/mailward.service"
+            }
+            _ => "it cannot be listened on",
+        };
+        anyhow::Error::new(error).context(format!("{address}: {help}"))
+    })
+}
+
+/// The parts that live as long as the process.
+struct Running {
+    shared: Arc<Shared>,
+    store: Arc<Embedded>,
+    certificates: Arc<Certificates>,
+    open: Arc<Open>,
+    workers: usize,
+    patience: Duration,
+    config_path: PathBuf,
+    stopping: watch::Receiver<bool>,
+    /// Milliseconds since the epoch; 0: the store answers.
+    degraded_since: Arc<AtomicU64>,
+    stops: Arc<AtomicBool>,
+}
+
+impl Running {
+    fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
+        let upstream_tls = upstream_tls()?;
+        (0..self.workers).map(|worker| self.start_worker(worker, sockets, &upstream_tls)).collect()
+    }
+
+    fn start_worker(
+        &self,
+        worker: usize,
+        sockets: &Sockets,
+        upstream_tls: &rustls::ClientConfig,
+    ) -> anyhow::Result<JoinHandle<()>> {
+        let own = |all: &[Vec<TcpListener>]| -> io::Result<Vec<TcpListener>> {
+            all.iter().map(|of_workers| of_workers[worker].try_clone()).collect()
+        };
+        let (https, http) = (own(&sockets.https)?, own(&sockets.http)?);
+        let shared = Arc::clone(&self.shared);
+        let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
+        let (stopping, patience) = (self.stopping.clone(), self.patience);
+        let upstream_tls = upstream_tls.clone();
+        let work = move || {
+            let runtime = current_thread().expect("a runtime needs only a descriptor or two");
+            runtime.block_on(async move {
+                let gateway =
+                    Arc::new(Gateway { worker, shared: Arc::clone(&shared), upstream: Upstream::new(&upstream_tls) });
+                let redirect = Arc::new(redirect(&shared));
+                let secure: Arc<dyn Door> = Arc::new(PublicDoor { shared: Arc::clone(&shared), tls: Some(tls) });
+                let plain: Arc<dyn Door> = Arc::new(PublicDoor { shared, tls: None });
+                let mut serving = tokio::task::JoinSet::new();
+                for listener in https {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
+                    let (door, gateway) = (Arc::clone(&secure), Arc::clone(&gateway));
+                    serving.spawn(serve::serve(listener, door, gateway, stopping.clone(), patience));
+                }
+                for listener in http {
+                    let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { continue };
+                    let (door, redirect) = (Arc::clone(&plain), Arc::clone(&redirect));
+                    serving.spawn(serve::serve(listener, door, redirect, stopping.clone(), patience));
+                }
+                serving.join_all().await;
+            });
+        };
+        Ok(std::thread::Builder::new().name(format!("worker-{worker}")).spawn(work)?)
+    }
+
+    /// Signals, control socket, administrator's port and housekeeping, until it is time to stop.
+    async fn supervise(
+        &self,
+        admin: Option<TcpListener>,
+        control_path: &Path,
+        stop: &watch::Sender<bool>,
+    ) -> anyhow::Result<()> {
+        let control_socket = control::bind(control_path)
+            .with_context(|| format!("the control socket {} cannot be opened", control_path.display()))?;
+        let control = tokio::spawn(control::serve(control_socket, Arc::new(self.control())));
+        let admin = admin.map(|listener| self.start_admin(listener)).transpose()?;
+        self.show_certificates();
+        self.record(EventKind::Started);
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
+        let mut forget = tokio::time::interval(FORGET_EVERY);
+        let mut store = tokio::time::interval(STORE_EVERY);
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => self.reload(),
+                _ = certificates.tick() => self.reload_certificates(false),
+                _ = forget.tick() => {
+                    self.shared.live.load().admission.forget_quiet();
+                    self.shared.own.forget_quiet();
+                }
+                _ = store.tick() => self.try_store().await,
+            }
+        }
+        self.stops.store(true, Ordering::Relaxed);
+        let _ = sd_notify::notify(&[sd_notify::NotifyState::Stopping]);
+        self.record(EventKind::Stopping);
+        stop.send_replace(true);
+        control.abort();
+        if let Some(admin) = admin {
+            admin.abort();
+        }
+        Ok(())
+    }
+
+    fn record(&self, kind: EventKind) {
+        self.shared.events.record(Event::new(self.shared.clock.now(), kind));
+    }
+
+    fn control(&self) -> Control {
+        let shared = Arc::clone(&self.shared);
+        Control {
+            store: Arc::clone(&self.shared.store),
+            events: self.shared.events.clone(),
+            clock: self.shared.clock.clone(),
+            sites: Box::new(move || shared.live.load().config.sites.clone()),
+        }
+    }
+
+    fn start_admin(&self, listener: TcpListener) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+        let (for_allows, for_facts) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let certificates = Arc::clone(&self.certificates);
+        let (degraded, stops) = (Arc::clone(&self.degraded_since), Arc::clone(&self.stops));
+        let admin = Admin {
+            metrics: Arc::clone(self.shared.events.metrics()),
+            clock: self.shared.clock.clone(),
+            allows: Box::new(move |address: IpAddr| {
+                let live = for_allows.live.load();
+                live.config.listen.admin_from.iter().any(|network| network.contains(&address))
+            }),
+            facts: Box::new(move || {
+                let live = for_facts.live.load();
+                let since = degraded.load(Ordering::Relaxed);
+                Facts {
+                    stopping: stops.load(Ordering::Relaxed),
+                    store_degraded_since: (since != 0).then(|| Timestamp::from_millis(since)),
+                    sites: live
+                        .sites
+                        .iter()
+                        .map(|at| SiteFacts {
+                            site: Arc::clone(&at.site.name),
+                            upstream_answers: at.upstream_answers(),
+                            certificate_ends: certificates.ends(&at.site.name),
+                        })
+                        .collect(),
+                }
+            }),
+        };
+        let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin))));
+        let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
+        let door: Arc<dyn Door> = Arc::new(AdminDoor { shared: Arc::clone(&self.shared), tls });
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(tokio::spawn(serve::serve(listener, door, handler, self.stopping.clone(), Duration::ZERO)))
+    }
+
+    /// Reads the configuration again. A bad one is refused with the reason, and the old one stays.
+    fn reload(&self) {
+        self.shared.events.reopen();
+        let now = self.shared.clock.now();
+        let refused = |what: String| {
+            tracing::error!(%what, "the configuration is refused; the old one stays in force");
+            self.record(EventKind::ConfigurationRefused { what });
+        };
+        let config = match config::read(&self.config_path, now) {
+            Ok(config) => config,
+            Err(mistakes) => {
+                tracing::error!("{mistakes}");
+                return refused(mistakes.first());
+            }
+        };
+        let certificates = wanted(&config, now)
+            .and_then(|wanted| self.certificates.reload(&wanted, true).map_err(anyhow::Error::from));
+        if let Err(error) = certificates {
+            return refused(format!("{error:#}"));
+        }
+        for warning in &config.warnings {
+            tracing::warn!("{}", warning.explain(false));
+        }
+        self.warn_of_restart(&config);
+        self.store.configure(settings(&config));
+        let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open));
+        let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
+        self.shared.live.store(Arc::new(live));
+        self.shared.events.metrics().retain_sites(&sites);
+        self.show_certificates();
+        self.record(EventKind::ConfigurationReloaded);
+    }
+
+    /// What is opened once stays as it was opened; saying nothing would leave the operator guessing.
+    fn warn_of_restart(&self, next: &Config) {
+        let live = self.shared.live.load();
+        let now = &live.config;
+        let changed = [
+            ("data_dir", now.data_dir != next.data_dir),
+            ("key_file", now.key_file != next.key_file),
+            ("control", now.control != next.control),
+            ("events.file", now.events.file != next.events.file),
+            ("listen.https", now.listen.https != next.listen.https),
+            ("listen.http", now.listen.http != next.listen.http),
+            ("listen.public_https_port", now.listen.public_https_port != next.listen.public_https_port),
+            ("listen.admin", now.listen.admin != next.listen.admin),
+            ("listen.workers", now.listen.workers != next.listen.workers),
+        ];
+        for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
+            tracing::warn!("{key} is changed by a restart only; everything else is in force now");
+        }
+    }
+
+    fn reload_certificates(&self, always: bool) {
+        let live = self.shared.live.load();
+        let read = wanted(&live.config, self.shared.clock.now())
+            .and_then(|wanted| self.certificates.reload(&wanted, always).map_err(anyhow::Error::from));
+        match read {
+            Ok(false) => {}
+            Ok(true) => {
+                tracing::info!("certificates were read again");
+                self.show_certificates();
+            }
+            Err(error) => tracing::error!("the changed certificate is not used: {error:#}"),
+        }
+    }
+
+    fn show_certificates(&self) {
+        for at in &self.shared.live.load().sites {
+            if let Some(ends) = self.certificates.ends(&at.site.name) {
+                self.shared.events.metrics().certificate(&at.site.name, ends);
+            }
+        }
+    }
+
+    async fn try_store(&self) {
+        let now = self.shared.clock.now();
+        let degraded = self.degraded_since.load(Ordering::Relaxed);
+        match self.shared.store.probe(now).await {
+            Ok(()) if degraded != 0 => {
+                tracing::info!("the store answers again");
+                self.shared.events.metrics().store_degraded(false);
+                self.degraded_since.store(0, Ordering::Relaxed);
+            }
+            Ok(()) => {}
+            Err(away) => {
+                if degraded == 0 {
+                    self.degraded_since.store(now.as_millis(), Ordering::Relaxed);
+                    self.record(EventKind::StoreDegraded { what: away.what });
+                }
+            }
+        }
+    }
+}
+
+/// Trust in `https://` webmails: the system's authorities.
+fn upstream_tls() -> anyhow::Result<rustls::ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        // One odd certificate among the system's is no reason not to start.
+        let _ = roots.add(certificate);
+    }
+    Ok(rustls::ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth())
+}
+
+fn redirect(shared: &Arc<Shared>) -> Redirect<impl Fn(&str) -> bool + Send + Sync + 'static> {
+    let https_port = shared.live.load().config.listen.public_https_port;
+    let shared = Arc::clone(shared);
+    Redirect { knows: move |host: &str| shared.live.load().site_of(host).is_some(), https_port }
+}
+
+/// The door of people's browsers.
+struct PublicDoor {
+    shared: Arc<Shared>,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Door for PublicDoor {
+    fn proxied(&self, peer: IpAddr) -> bool {
+        let live = self.shared.live.load();
+        live.config.listen.proxy_protocol_from.iter().any(|network| network.contains(&peer))
+    }
+
+    fn admit(&self, peer: IpAddr) -> Option<Admitted> {
+        let live = self.shared.live.load();
+        match live.admission.connection(Prefix::of(peer), live.exempt(peer)) {
+            Ok(admitted) => Some(admitted),
+            Err(full) => {
+                tracing::debug!(?full, %peer, "a connection is closed at once");
+                self.shared.events.metrics().connection_refused();
+                None
+            }
+        }
+    }
+
+    fn bounds(&self) -> Bounds {
+        bounds(&self.shared)
+    }
+
+    fn tls(&self) -> Option<TlsAcceptor> {
+        self.tls.clone()
+    }
+
+    fn handshake_failed(&self) {
+        self.shared.events.metrics().handshake_failed();
+    }
+
+    fn opened(&self) -> Box<dyn Send> {
+        Box::new(self.shared.events.metrics().connection())
+    }
+}
+
+fn bounds(shared: &Shared) -> Bounds {
+    let live = shared.live.load();
+    let listen = &live.config.listen;
+    Bounds { header_timeout: listen.header_timeout, idle_timeout: listen.idle_timeout }
+}
+
+/// The administrator's door: who may ask is judged per request; floods come from networks that may not.
+struct AdminDoor {
+    shared: Arc<Shared>,
+    tls: TlsAcceptor,
+}
+
+impl Door for AdminDoor {
+    fn proxied(&self, _peer: IpAddr) -> bool {
+        false
+    }
+
+    fn admit(&self, peer: IpAddr) -> Option<Admitted> {
+        let live = self.shared.live.load();
+        let allowed = live.config.listen.admin_from.iter().any(|network| network.contains(&peer));
+        live.admission.connection(Prefix::of(peer), allowed).ok()
+    }
+
+    fn bounds(&self) -> Bounds {
+        bounds(&self.shared)
+    }
+
+    fn tls(&self) -> Option<TlsAcceptor> {
+        Some(self.tls.clone())
+    }
+
+    fn handshake_failed(&self) {}
+
+    fn opened(&self) -> Box<dyn Send> {
+        Box::new(())
+    }
+}
+
+/// The administrator's pages as a handler of the edge.
+struct AdminPages(Router);
+
+impl Handler for AdminPages {
+    type Body = axum::body::Body;
+
+    async fn answer(&self, request: Request<Incoming>, connection: &Arc<Connection>) -> Response<axum::body::Body> {
+        let mut request = request.map(axum::body::Body::new);
+        request.extensions_mut().insert(Peer(connection.peer));
+        self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+    }
 }

@@ -5,11 +5,15 @@
 
 pub mod admin;
 pub mod app;
+pub mod challenge;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod edge;
+pub mod gateway;
 pub mod policy;
 pub mod store;
 pub mod telemetry;
+pub mod upstream;
 pub mod webmail;

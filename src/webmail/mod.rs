@@ -13,6 +13,8 @@ pub mod php;
 pub mod roundcube;
 pub mod squirrelmail;
 mod strict;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
@@ -61,8 +63,9 @@ pub trait Webmail: Send + Sync {
     fn new_session_cookie(&self, answer: &Answer<'_>, name: &str) -> Option<Vec<u8>> {
         let wanted = strict::php_name(name);
         set_cookies(answer.headers)
-            .filter(|cookie| strict::php_name(cookie.name) == wanted && !cookie.deletes())
+            .filter(|cookie| strict::php_name(cookie.name) == wanted)
             .last()
+            .filter(|cookie| !cookie.deletes())
             .map(|cookie| cookie.value.as_bytes().to_vec())
     }
 
@@ -121,14 +124,15 @@ pub struct Asked {
     pub action: Action,
     /// What kind of client code waits.
     pub shape: Shape,
-    /// The product was told to keep the message and not to send it, in a way whose answer reads like that of a send.
-    pub keeps_only: bool,
+    /// Whether an answer that reads like a send's means that mail left. Not so where the product was told to keep a
+    /// message only, or where other scripts of the product answer in the same way.
+    pub sent_counts: bool,
 }
 
 impl Asked {
-    /// An action in a shape, the ordinary way.
+    /// An action in a shape, where an answer that says "sent" is believed.
     pub fn new(action: Action, shape: Shape) -> Self {
-        Self { action, shape, keeps_only: false }
+        Self { action, shape, sent_counts: true }
     }
 }
 

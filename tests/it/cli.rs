@@ -49,7 +49,7 @@ fn help_and_version_are_there_and_a_wrong_word_is_answered_with_the_right_one() 
     ] {
         let output = mailward(words);
         assert_eq!(output.status.code(), Some(code), "{words:?}");
-        let said = out(&output) + &err(&output);
+        let said = out(&output) + &*err(&output);
         assert!(said.contains(says), "{words:?}: {said}");
     }
 }

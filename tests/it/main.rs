@@ -1,7 +1,19 @@
 //! The one integration binary: tests that need a running Mailward, real servers or a real browser, and tests of rules
 //! that the repository's text can show.
 
+mod browser;
+mod browser_roundcube;
 mod cli;
 mod config;
+mod deploy;
+mod deploy_try;
 mod php_differential;
 mod php_fpm;
+mod policy_window;
+mod real_gateway;
+mod real_limits;
+mod rooms;
+mod stack;
+mod store;
+mod store_file;
+mod webmail;

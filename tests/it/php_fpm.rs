@@ -46,6 +46,7 @@ impl Fpm {
         }
         let master = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("php-fpm starts");
         let fpm = Self { master, folder };
+        #[expect(clippy::disallowed_methods, reason = "bounds how long this test waits for another process")]
         let begun = Instant::now();
         while UnixStream::connect(fpm.socket()).is_err() {
             assert!(begun.elapsed() < PATIENCE, "php-fpm listens: {:?}", std::fs::read_to_string(at("fpm.log")));

@@ -1,0 +1,200 @@
+//! A real Chromium, driven through Debian's chromedriver, and what the browser tests want from it.
+//!
+//! [`Browser::visit`] lends a browser with an empty profile and ends it afterwards, also when the test fails, then with
+//! a screenshot. Screenshots go to `MAILWARD_SCREENSHOTS`, or to `screenshots` in the target folder.
+
+use std::io::{BufRead, BufReader};
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use futures_util::FutureExt;
+use serde_json::Value;
+use thirtyfour::{
+    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+};
+
+use crate::stack::until;
+
+/// How long a page may take before the test fails, in seconds; a loaded machine with two cores needs some.
+const PATIENCE: u64 = 30;
+
+/// One browser with an empty profile.
+pub struct Browser {
+    driver: WebDriver,
+    errors: Vec<String>,
+}
+
+impl Browser {
+    /// Runs `visit` in a fresh browser.
+    pub async fn visit(name: &str, visit: impl AsyncFnOnce(&mut Browser)) {
+        let profile = tempfile::Builder::new().prefix("mailward-browser-").tempdir().expect("a temporary folder");
+        let mut chromedriver = Chromedriver::start();
+        let mut capabilities = DesiredCapabilities::chrome();
+        for argument in [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--window-size=1280,900",
+            &format!("--user-data-dir={}", profile.path().display()),
+        ] {
+            capabilities.add_arg(argument).expect("arguments are a list");
+        }
+        capabilities.accept_insecure_certs(true).expect("a known capability");
+        capabilities.set_browser_log_level(LoggingPrefsLogLevel::Severe).expect("a known capability");
+        let driver = WebDriver::new(format!("http://127.0.0.1:{}", chromedriver.port), capabilities)
+            .await
+            .expect("chromedriver starts Chromium; tests/run installs both");
+        let mut browser = Self { driver: driver.clone(), errors: Vec::new() };
+        let outcome = AssertUnwindSafe(visit(&mut browser)).catch_unwind().await;
+        if outcome.is_err() {
+            browser.screenshot(&format!("{name}-failed")).await;
+        }
+        let _ = driver.quit().await;
+        drop(chromedriver.process.kill());
+        drop(chromedriver.process.wait());
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    /// Goes to an address and waits until it is loaded.
+    pub async fn open(&mut self, url: &str) {
+        self.collect_errors().await;
+        self.driver.goto(url).await.expect("the address answers");
+    }
+
+    /// Runs a script in the page; its `return` value.
+    pub async fn script(&self, script: &str) -> Value {
+        match self.driver.execute(script, Vec::new()).await {
+            Ok(result) => result.json().clone(),
+            Err(error) => panic!("{script}: {error}"),
+        }
+    }
+
+    /// Waits until an expression is true in the page. A page that is just being replaced counts as "not yet".
+    pub async fn wait_for(&self, expression: &str) {
+        until(&format!("`{expression}` in the browser"), PATIENCE, async || {
+            let result = self.driver.execute(format!("return !!({expression})"), Vec::new()).await.ok()?;
+            (result.json() == &Value::Bool(true)).then_some(())
+        })
+        .await;
+    }
+
+    /// Whether an expression becomes true in the page within so many seconds.
+    pub async fn within(&self, seconds: u64, expression: &str) -> bool {
+        tokio::time::timeout(std::time::Duration::from_secs(seconds), self.wait_for(expression)).await.is_ok()
+    }
+
+    /// Waits until a visible element is there.
+    pub async fn element(&self, css: &str) -> WebElement {
+        until(&format!("a visible {css}"), PATIENCE, async || {
+            for element in self.driver.find_all(By::Css(css)).await.ok()? {
+                if element.is_displayed().await.unwrap_or(false) {
+                    return Some(element);
+                }
+            }
+            None
+        })
+        .await
+    }
+
+    /// Clicks as a person does: what lies under something else is waited for.
+    pub async fn click(&self, css: &str) {
+        until(&format!("{css} can be clicked"), PATIENCE, async || {
+            for element in self.driver.find_all(By::Css(css)).await.ok()? {
+                if element.is_displayed().await.unwrap_or(false) && element.click().await.is_ok() {
+                    return Some(());
+                }
+            }
+            None
+        })
+        .await;
+    }
+
+    /// Types into a field.
+    pub async fn type_into(&self, css: &str, text: &str) {
+        self.element(css).await.send_keys(text).await.expect("the field takes text");
+    }
+
+    /// Gives a file to a file field, which need not be visible.
+    pub async fn choose_file(&self, css: &str, file: &std::path::Path) {
+        let field =
+            until(&format!("a field {css}"), PATIENCE, async || self.driver.find(By::Css(css)).await.ok()).await;
+        field.send_keys(file.display().to_string()).await.expect("the field takes a file");
+    }
+
+    /// Turns to a frame of the page; [`Browser::leave_frame`] goes back.
+    pub async fn enter_frame(&self, css: &str) {
+        let frame = self.element(css).await;
+        frame.enter_frame().await.expect("the frame is there");
+    }
+
+    /// Turns to the page itself again.
+    pub async fn leave_frame(&self) {
+        self.driver.enter_default_frame().await.expect("the page is there");
+    }
+
+    /// Keeps a picture.
+    pub async fn screenshot(&self, name: &str) {
+        let folder = std::env::var_os("MAILWARD_SCREENSHOTS")
+            .map_or_else(|| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("screenshots"), PathBuf::from);
+        std::fs::create_dir_all(&folder).expect("screenshots have a folder");
+        self.driver.screenshot(&folder.join(format!("{name}.png"))).await.expect("a screenshot");
+    }
+
+    /// The protocols (`h2`, `http/1.1`) that this page and everything in it came over, caches left out.
+    pub async fn protocols(&self) -> Vec<String> {
+        let found = self
+            .script(
+                "return [...new Set(performance.getEntriesByType('navigation')\
+                 .concat(performance.getEntriesByType('resource')).map(e => e.nextHopProtocol).filter(p => p))].sort()",
+            )
+            .await;
+        serde_json::from_value(found).expect("a list of names")
+    }
+
+    /// The errors in the console since the start, without the address they came from.
+    pub async fn console_errors(&mut self) -> Vec<String> {
+        self.collect_errors().await;
+        self.errors.clone()
+    }
+
+    async fn collect_errors(&mut self) {
+        let entries = self.driver.browser_log().await.expect("chromedriver keeps the console's log");
+        self.errors.extend(entries.into_iter().map(|entry| {
+            // `https://localhost:41234/?_task=… 1:23 message`: ports and ids differ from run to run.
+            entry.message.split_once(' ').map_or_else(|| entry.message.clone(), |(_, rest)| rest.to_owned())
+        }));
+    }
+}
+
+struct Chromedriver {
+    process: Child,
+    port: u16,
+}
+
+impl Chromedriver {
+    fn start() -> Self {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver is installed; tests/run installs it");
+        let said = BufReader::new(process.stdout.take().expect("it was asked to be piped"));
+        let port = said
+            .lines()
+            .map_while(Result::ok)
+            .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
+            .expect("chromedriver says its port");
+        Self { process, port }
+    }
+}

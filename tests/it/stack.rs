@@ -1,0 +1,249 @@
+//! The real Roundcube, Dovecot and Postfix, and Mailward in front of them, for the tests that need them.
+//!
+//! * [`Stack::shared`] starts the servers of `tests/stack/` once for the test binary, in a folder of their own and on
+//!   ports that were free. They stop, and the folder goes, when this process ends, however it ends.
+//! * [`Stack::account`] hands each test people of its own, so tests share neither mailboxes nor limits.
+//! * [`Gateway`] is `mailward serve` in front of any upstream, with a configuration written for one test.
+//! * [`Client`] speaks HTTPS and HTTP like a browser without script; [`Roundcube`] on top of it signs in and sends.
+//! * [`until`] waits for a state; no test sleeps for a length of time.
+
+// A set of tools: each test takes what it needs.
+#![allow(dead_code, unused_imports)]
+
+mod client;
+mod gateway;
+mod roundcube;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+pub use client::{Answer, Client};
+pub use gateway::{Gateway, Settings, binary};
+pub use roundcube::{Compose, Message, Roundcube, between, walk};
+
+/// How many numbered accounts the stack has; each test takes its own.
+const NUMBERED: usize = 400;
+
+/// The running servers.
+pub struct Stack {
+    state: PathBuf,
+    web: SocketAddr,
+    smtp: SocketAddr,
+    imap: SocketAddr,
+    next_account: AtomicUsize,
+    // The servers stop when the pipe to it closes, which the operating system sees to.
+    _guardian: Child,
+}
+
+/// Somebody with a mailbox.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// What is typed as the user name; also the local part of the address.
+    pub name: String,
+    /// The right password.
+    pub password: String,
+}
+
+impl Person {
+    /// The mail address.
+    pub fn address(&self) -> String {
+        format!("{}@campus.example", self.name)
+    }
+}
+
+/// One message that Postfix took.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Postfix's queue id.
+    pub queue_id: String,
+    /// Envelope sender.
+    pub sender: String,
+    /// Number of envelope recipients.
+    pub recipients: u32,
+}
+
+impl Stack {
+    /// The servers of this test binary; the first call starts them, which takes about two seconds.
+    pub fn shared() -> &'static Self {
+        static STACK: OnceLock<Stack> = OnceLock::new();
+        STACK.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        // Not below the repository: the servers run as users that may not be allowed to enter it.
+        let state = tempfile::Builder::new().prefix("mailward-stack-").tempdir().expect("a temporary folder").keep();
+        let [web, imap, sieve, smtp] = free_ports();
+        let keep = std::env::var_os("MAILWARD_KEEP_STATE").is_some();
+        let mut guardian = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack"))
+            .arg("run")
+            .arg(&state)
+            .env("STACK_PORT_WEB", web.port().to_string())
+            .env("STACK_PORT_IMAP", imap.port().to_string())
+            .env("STACK_PORT_SIEVE", sieve.port().to_string())
+            .env("STACK_PORT_SMTP", smtp.port().to_string())
+            .env("STACK_NUMBERED", NUMBERED.to_string())
+            .env("STACK_REMOVE", if keep { "0" } else { "1" })
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(state.join("stack.log")).expect("the folder was just made"))
+            // A test runner that kills this process's group must not kill what cleans up after it.
+            .process_group(0)
+            .spawn()
+            .expect("tests/stack/stack is part of the repository");
+        let mut first_line = String::new();
+        BufReader::new(guardian.stdout.take().expect("it was asked to be piped"))
+            .read_line(&mut first_line)
+            .expect("a pipe can be read");
+        assert_eq!(
+            first_line.trim(),
+            "ready",
+            "the mail servers did not start; tests/run installs what they need:\n{}",
+            fs::read_to_string(state.join("stack.log")).unwrap_or_default()
+        );
+        Self { state, web, smtp, imap, next_account: AtomicUsize::new(1), _guardian: guardian }
+    }
+
+    /// Where Roundcube answers in plain HTTP, as Mailward's upstream.
+    pub fn web(&self) -> SocketAddr {
+        self.web
+    }
+
+    /// Where Postfix takes mail.
+    pub fn smtp(&self) -> SocketAddr {
+        self.smtp
+    }
+
+    /// Where Dovecot answers IMAP.
+    pub fn imap(&self) -> SocketAddr {
+        self.imap
+    }
+
+    /// Somebody whom no other test uses.
+    pub fn account(&self) -> Person {
+        let number = self.next_account.fetch_add(1, Ordering::Relaxed);
+        assert!(number <= NUMBERED, "more than {NUMBERED} people were asked for");
+        self.person(&format!("u{number:03}"))
+    }
+
+    /// The person with this name.
+    pub fn person(&self, name: &str) -> Person {
+        Person { name: name.to_owned(), password: format!("{name}-secret") }
+    }
+
+    /// Postfix's own log so far.
+    pub fn postfix_log(&self) -> String {
+        fs::read_to_string(self.state.join("log/postfix.log")).unwrap_or_default()
+    }
+
+    /// The messages that Postfix took from this envelope sender, in order.
+    pub fn accepted_from(&self, sender: &str) -> Vec<Accepted> {
+        self.postfix_log()
+            .lines()
+            .filter_map(|line| {
+                let (_, line) = line.split_once("/qmgr[")?;
+                let (_, line) = line.split_once("]: ")?;
+                let (queue_id, line) = line.split_once(": from=<")?;
+                let (from, line) = line.split_once('>')?;
+                let (_, line) = line.split_once("nrcpt=")?;
+                let (recipients, _) = line.split_once(" (queue active)")?;
+                Some(Accepted {
+                    queue_id: queue_id.to_owned(),
+                    sender: from.to_owned(),
+                    recipients: recipients.parse().ok()?,
+                })
+            })
+            .filter(|message| message.sender == sender)
+            .collect()
+    }
+
+    /// Roundcube's record of sign-ins (`userlogins.log`), the lines that concern `name`.
+    pub fn sign_ins_of(&self, name: &str) -> Vec<String> {
+        let marker = format!(" login for {name} ");
+        self.sign_ins().lines().filter(|line| line.contains(&marker)).map(str::to_owned).collect()
+    }
+
+    /// The whole of that record.
+    pub fn sign_ins(&self) -> String {
+        fs::read_to_string(self.state.join("log/roundcube/userlogins.log")).unwrap_or_default()
+    }
+
+    /// The messages in somebody's inbox, as delivered, oldest first.
+    pub fn inbox(&self, person: &Person) -> Vec<String> {
+        let mut files: Vec<PathBuf> = ["new", "cur"]
+            .iter()
+            .filter_map(|folder| {
+                fs::read_dir(self.state.join("mail").join(&person.name).join("Maildir").join(folder)).ok()
+            })
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .collect();
+        files.sort_by_key(|file| file.file_name().map(ToOwned::to_owned));
+        files.iter().filter_map(|file| fs::read(file).ok()).map(|mail| String::from_utf8_lossy(&mail).into()).collect()
+    }
+
+    /// The folder with every log the servers write, to search for what must not be there.
+    pub fn logs(&self) -> PathBuf {
+        self.state.join("log")
+    }
+}
+
+/// Loopback addresses that nobody listened at a moment ago.
+pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
+    // All are held until each has been given out, so that none comes twice.
+    let held: [TcpListener; N] =
+        std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback"));
+    std::array::from_fn(|n| held[n].local_addr().expect("a bound socket has an address"))
+}
+
+/// Asks again and again until there is an answer; fails the test after `seconds`.
+pub async fn until<T>(what: &str, seconds: u64, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let asking = async {
+        loop {
+            if let Some(found) = ask().await {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(seconds), asking).await {
+        Ok(found) => found,
+        Err(_) => panic!("{seconds} s passed without: {what}"),
+    }
+}
+
+#[tokio::test]
+async fn roundcube_alone_signs_in_sends_saves_a_draft_and_resends() {
+    let stack = Stack::shared();
+    let (sender, receiver) = (stack.account(), stack.account());
+    roundcube::walk(stack, Client::http(stack.web()), &sender, &receiver).await;
+}
+
+#[tokio::test]
+async fn roundcube_alone_refuses_a_wrong_password() {
+    let stack = Stack::shared();
+    let mut person = stack.account();
+    person.password = "guess".to_owned();
+    let refused = Roundcube::sign_in(Client::http(stack.web()), &person).await.err().expect("the password is wrong");
+    assert_eq!(refused.status, 401);
+    assert!(stack.sign_ins_of(&person.name).iter().any(|line| line.contains("Failed login")));
+}
+
+#[tokio::test]
+async fn roundcube_alone_believes_the_forwarding_headers_of_a_gateway_on_this_machine() {
+    let stack = Stack::shared();
+    let person = stack.account();
+    let mut client = Client::http(stack.web());
+    client.header("x-forwarded-for", "203.0.113.9");
+    client.header("x-forwarded-proto", "https");
+    let page = client.get("/").await;
+    assert!(page.set_cookies().all(|cookie| cookie.to_ascii_lowercase().contains("secure")), "{:?}", page.headers);
+    Roundcube::sign_in(client, &person).await.expect("the password is right");
+    assert!(stack.sign_ins_of(&person.name).iter().any(|line| line.contains("203.0.113.9")));
+}
