@@ -188,7 +188,7 @@ mod tests {
             ("/healthz", Some("127.0.0.1"), 200, "ok"),
             ("/healthz", Some("::ffff:127.0.0.1"), 200, "ok"),
             ("/readyz", Some("::1"), 503, r#""status":"not_ready","reasons":["the gateway is stopping"]"#),
-            ("/metrics", Some("127.0.0.1"), 200, "mailward_build{version="),
+            ("/metrics", Some("127.0.0.1"), 200, "mailward_build_info{version="),
             ("/metrics", Some("192.0.2.1"), 403, "admin_from"),
             ("/metrics", None, 403, "admin_from"),
             ("/nothing", Some("127.0.0.1"), 404, ""),

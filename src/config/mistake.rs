@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// Whether it keeps the gateway from starting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +78,8 @@ impl Mistake {
         };
         let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
         let Some(place) = &self.place else {
-            let report = [level
-                .primary_title(format!("{}: {}", self.file, self.found))
-                .element(Level::HELP.message(self.allowed.as_str()))];
-            return renderer.render(&report);
+            let title = [Group::with_title(level.primary_title(format!("{}: {}", self.file, self.found)))];
+            return format!("{}\n  = help: {}", renderer.render(&title), self.allowed);
         };
         let report = [level
             .primary_title(self.found.as_str())

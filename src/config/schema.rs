@@ -360,14 +360,14 @@ pub static EXCEPTION_LIMITS: Table = Table {
     header: "[exception.limits]",
     text: "Or in one line: `limits = { recipients_per_message = 500 }`.",
     keys: &[
-        key("recipients_per_message", "number", "the general one", ""),
-        key("recipients_per_session", LIMITS, "the general ones", ""),
-        key("recipients_per_account", LIMITS, "the general ones", ""),
-        key("recipients_per_prefix", LIMITS, "the general ones", ""),
-        key("messages_per_session", LIMITS, "the general ones", ""),
-        key("messages_per_account", LIMITS, "the general ones", ""),
-        key("messages_per_prefix", LIMITS, "the general ones", ""),
-        key("alert_messages_per_account", LIMITS, "the general ones", ""),
+        key("recipients_per_message", "number", "the general one", "As in `[send.limits]`."),
+        key("recipients_per_session", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("recipients_per_account", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("recipients_per_prefix", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("messages_per_session", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("messages_per_account", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("messages_per_prefix", LIMITS, "the general ones", "As in `[send.limits]`."),
+        key("alert_messages_per_account", LIMITS, "the general ones", "As in `[send.limits]`."),
     ],
 };
 

@@ -93,7 +93,7 @@ pub static DESCRIBED: &[Described] = &[
     ),
     counter("mailward_configuration_refused", &[], "Times that the configuration was read again and refused"),
     gauge("mailward_process_start_timestamp_seconds", &[], "When the gateway started, as Unix time"),
-    gauge("mailward_build", &["version"], "Always 1; the label says which version runs"),
+    gauge("mailward_build_info", &["version"], "Always 1; the label says which version runs"),
 ];
 
 const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Described {
@@ -498,7 +498,7 @@ impl Collector for Seen {
             let gauge = ConstGauge::new(value);
             gauge.encode(encoder.encode_descriptor(name, described(name).help, None, gauge.metric_type())?)?;
         }
-        let name = "mailward_build";
+        let name = "mailward_build_info";
         let gauge = ConstGauge::new(1_i64);
         let mut family = encoder.encode_descriptor(name, described(name).help, None, gauge.metric_type())?;
         gauge.encode(family.encode_family(&[("version", env!("CARGO_PKG_VERSION"))])?)
