@@ -3,10 +3,20 @@
 //! A request flows one way: [`edge`] → [`gateway`] → ([`policy`]) → [`upstream`] → [`gateway`] → [`edge`].
 //! Deciding ([`policy`], [`domain`]) is pure; doing is outside. `ARCHITECTURE.md` draws the map and names the invariants.
 
+<<<<<<< HEAD
+pub mod challenge;
+=======
+pub mod admin;
+pub mod app;
+pub mod cli;
+>>>>>>> config
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod edge;
+pub mod gateway;
 pub mod policy;
 pub mod store;
 pub mod telemetry;
+pub mod upstream;
 pub mod webmail;

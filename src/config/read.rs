@@ -354,6 +354,16 @@ fn read_site(
         )
     });
     let own_domains = section.get("own_domains", list(parsed(value::domain))).unwrap_or_default();
+    if let Some(domain) = &default_domain
+        && !own_domains.is_empty()
+        && !own_domains.iter().any(|(own, _)| own == domain)
+    {
+        report.warning(
+            &section.place("own_domains"),
+            format_args!("the default domain {domain:?} is not among \"own_domains\""),
+            "recipients there would count as external; add it",
+        );
+    }
     let entry_points = section.get("entry_points", list(parsed(value::entry_point))).unwrap_or_default();
     let session_cookie = section.get("session_cookie", parsed(value::cookie_name));
     let site = Site {

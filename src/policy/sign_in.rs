@@ -177,11 +177,13 @@ fn spray(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     )
 }
 
+/// Every attempt counts here, not only distinct passwords: Roundcube counts each failure against the account and after
+/// three in a minute refuses its owner too, so one wrong password sent over and over would lock that person out.
 fn guesses_together(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     Charge::limited(
         CounterKey::new("failures_per_account", &account_in_key(facts)),
         "failures_per_account",
-        Cost::Distinct(facts.password_fingerprint),
+        Cost::Units(1),
         limits.failures_per_account.clone(),
     )
 }

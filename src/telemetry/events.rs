@@ -192,10 +192,18 @@ impl Scribe {
         lines.push_str(&line::json(event));
         lines.push('\n');
         if let Err(error) = self.append(&lines, event.time) {
-            self.written = None;
-            self.shared.dropped.fetch_add(dropped + 1, Ordering::Relaxed);
-            self.metrics.events_dropped(1);
-            self.complain(event.time, &error);
+            self.lose(dropped, 1, event.time, &error);
+        }
+    }
+
+    /// Gives the file up after a failed write. `said` were reported in the line that is lost now, `more` came with it.
+    fn lose(&mut self, said: u64, more: u64, now: Timestamp, error: &io::Error) {
+        let waiting = self.written.take().map_or(0, |written| written.waiting);
+        self.shared.dropped.fetch_add(said + more + waiting, Ordering::Relaxed);
+        self.metrics.events_dropped(more + waiting);
+        if self.complained.is_none_or(|last| now.since(last) >= COMPLAINT_EVERY) {
+            self.complained = Some(now);
+            tracing::error!(file = %self.file.path.display(), %error, "events cannot be written");
         }
     }
 
@@ -228,19 +236,13 @@ impl Scribe {
     }
 
     fn flush(&mut self) {
-        if let Some(written) = &mut self.written
-            && let Err(error) = written.out.flush()
-        {
-            let at = written.last.unwrap_or(Timestamp::from_millis(0));
-            self.written = None;
-            self.complain(at, &error);
-        }
-    }
-
-    fn complain(&mut self, now: Timestamp, error: &io::Error) {
-        if self.complained.is_none_or(|last| now.since(last) >= COMPLAINT_EVERY) {
-            self.complained = Some(now);
-            tracing::error!(file = %self.file.path.display(), %error, "events cannot be written");
+        let Some(written) = &mut self.written else { return };
+        match written.out.flush() {
+            Ok(()) => written.waiting = 0,
+            Err(error) => {
+                let now = written.last.unwrap_or(Timestamp::from_millis(0));
+                self.lose(0, 0, now, &error);
+            }
         }
     }
 }
@@ -252,6 +254,8 @@ struct Written {
     /// The time of its first line; none while it is empty, or when that line is not ours.
     first: Option<Timestamp>,
     last: Option<Timestamp>,
+    /// Events written but not yet flushed: lost if the flush fails.
+    waiting: u64,
 }
 
 impl Written {
@@ -265,7 +269,7 @@ impl Written {
             // A crash in the middle of a line: end it, so that the next event has a line of its own.
             out.write_all(b"\n")?;
         }
-        Ok(Self { out, bytes, first, last: None })
+        Ok(Self { out, bytes, first, last: None, waiting: 0 })
     }
 
     fn is_full(&self, file: &EventsFile, now: Timestamp) -> bool {
@@ -278,6 +282,7 @@ impl Written {
         self.bytes += lines.len() as u64;
         self.first.get_or_insert(now);
         self.last = Some(now);
+        self.waiting += 1;
         Ok(())
     }
 }
@@ -451,6 +456,20 @@ mod tests {
         writer.finish();
         assert!(fs::read_to_string(&path).expect("it was made anew").contains("stopping"));
         assert!(fs::read_to_string(folder.path().join("moved")).expect("it was moved").contains("started"));
+    }
+
+    #[test]
+    fn events_that_the_disk_does_not_take_are_counted_and_nobody_waits() {
+        let file = EventsFile { path: "/dev/full".into(), keep: DAY, bytes_max: FILE_BYTES_MAX };
+        let metrics = Metrics::new(at(0));
+        let (events, writer) = Events::open(file, Arc::clone(&metrics)).expect("it opens; only writing fails");
+        for _ in 0..3 {
+            events.record(Event::new(at(0), EventKind::SignedOut));
+        }
+        writer.finish();
+        assert!(metrics.render(at(0)).contains("mailward_events_dropped_total 3"));
+        events.record(Event::new(at(0), EventKind::SignedOut));
+        assert!(metrics.render(at(0)).contains("mailward_events_dropped_total 4"), "nobody writes any more");
     }
 
     #[test]

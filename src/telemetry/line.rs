@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::plain::{is_obeyed, plain};
+use super::plain::{escape_obeyed, plain};
 use crate::domain::{Event, EventKind};
 
 /// The fields of an event's JSON line, in their order. Fields that say nothing are left out.
@@ -148,23 +148,6 @@ pub fn json(event: &Event) -> String {
 /// The line that says that events were lost. No event of its own: it is about the queue of events.
 pub fn dropped_json(time: crate::domain::Timestamp, count: u64) -> String {
     format!(r#"{{"time":"{time}","event":"events_dropped","count":{count}}}"#)
-}
-
-/// JSON leaves DEL, C1 and the reordering marks as they are. Outside strings there are none, so what is found is
-/// inside one and an escape is right.
-fn escape_obeyed(json: String) -> String {
-    if !json.chars().any(is_obeyed) {
-        return json;
-    }
-    let mut escaped = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if is_obeyed(c) {
-            write!(escaped, "\\u{:04x}", u32::from(c)).expect("a String takes everything");
-        } else {
-            escaped.push(c);
-        }
-    }
-    escaped
 }
 
 /// The event as people read it in the log.
@@ -401,6 +384,7 @@ pub fn example() -> Event {
 mod tests {
     use super::*;
     use crate::domain::{Account, Timestamp};
+    use crate::telemetry::plain::is_obeyed;
 
     #[test]
     fn an_event_is_one_line_whose_names_and_order_stay() {

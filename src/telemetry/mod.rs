@@ -16,4 +16,4 @@ mod plain;
 pub use events::{Events, Writer};
 pub use log::Log;
 pub use metrics::{Metrics, RequestCounts, RequestKind};
-pub use plain::plain;
+pub use plain::{escape_obeyed, plain};

@@ -1,6 +1,7 @@
 //! Text that a terminal does not obey.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// `text` with everything that a terminal may obey, or that turns the reading direction, replaced by `U+FFFD`.
 /// For whatever a client may have written, before it reaches a terminal.
@@ -10,6 +11,25 @@ pub fn plain(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Borrowed(text)
     }
+}
+
+/// JSON text with everything that a terminal may obey written as `\uXXXX`; it still says the same.
+///
+/// JSON leaves DEL, C1 and the reordering marks as they are. Outside strings there are none, so what is found is
+/// inside one and an escape is right.
+pub fn escape_obeyed(json: String) -> String {
+    if !json.chars().any(is_obeyed) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if is_obeyed(c) {
+            write!(escaped, "\\u{:04x}", u32::from(c)).expect("a String takes everything");
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
 }
 
 /// Control characters (C0, DEL, C1), line and paragraph separators, and the marks that reorder what is shown.

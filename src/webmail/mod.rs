@@ -13,6 +13,8 @@ pub mod php;
 pub mod roundcube;
 pub mod squirrelmail;
 mod strict;
+#[cfg(test)]
+mod testing;
 
 use std::time::Duration;
 
@@ -36,6 +38,12 @@ pub trait Webmail: Send + Sync {
     /// The session cookie's name where the product was not configured otherwise.
     fn session_cookie(&self) -> &'static str;
 
+    /// The page with the sign-in form, and how to recognise it: for `doctor`, which asks whether the product that was
+    /// configured is the one that answers. The default recognises nothing, and `doctor` then says that it cannot tell.
+    fn sign_in_page(&self) -> SignInPage {
+        SignInPage { path: "", marks: &[] }
+    }
+
     /// What a path is. `path` is decoded once, normalised, below the site's base, and begins with `/`.
     /// `entry_points` are further `.php` paths the operator listed, in the same form.
     fn place(&self, path: &str, entry_points: &[String]) -> Place;
@@ -55,8 +63,9 @@ pub trait Webmail: Send + Sync {
     fn new_session_cookie(&self, answer: &Answer<'_>, name: &str) -> Option<Vec<u8>> {
         let wanted = strict::php_name(name);
         set_cookies(answer.headers)
-            .filter(|cookie| strict::php_name(cookie.name) == wanted && !cookie.deletes())
+            .filter(|cookie| strict::php_name(cookie.name) == wanted)
             .last()
+            .filter(|cookie| !cookie.deletes())
             .map(|cookie| cookie.value.as_bytes().to_vec())
     }
 
@@ -67,6 +76,15 @@ pub trait Webmail: Send + Sync {
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
     /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
+}
+
+/// Where the sign-in form of a product is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignInPage {
+    /// Below the base, without a slash in front; may have a query.
+    pub path: &'static str,
+    /// All of these stand in the page, in every language and skin.
+    pub marks: &'static [&'static str],
 }
 
 /// What a path of a webmail is.
@@ -106,14 +124,15 @@ pub struct Asked {
     pub action: Action,
     /// What kind of client code waits.
     pub shape: Shape,
-    /// The product was told to keep the message and not to send it, in a way whose answer reads like that of a send.
-    pub keeps_only: bool,
+    /// Whether an answer that reads like a send's means that mail left. Not so where the product was told to keep a
+    /// message only, or where other scripts of the product answer in the same way.
+    pub sent_counts: bool,
 }
 
 impl Asked {
-    /// An action in a shape, the ordinary way.
+    /// An action in a shape, where an answer that says "sent" is believed.
     pub fn new(action: Action, shape: Shape) -> Self {
-        Self { action, shape, keeps_only: false }
+        Self { action, shape, sent_counts: true }
     }
 }
 

@@ -7,10 +7,19 @@
 use super::php::Fields;
 use super::{Reading, Unnatural};
 
+/// What is thought of a form with so many fields that PHP may have forgotten some.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Crowds {
+    /// Nobody fills in so many.
+    Refused,
+    /// A person may: a filter with some sixty conditions.
+    Passed,
+}
+
 /// Refuses a request whose control fields no browser has sent.
 ///
 /// `single` are texts that are sent at most once in each source and must agree between query and body.
-pub(super) fn check(request: &Reading<'_>, single: &[&[u8]]) -> Result<(), Unnatural> {
+pub(super) fn check(request: &Reading<'_>, single: &[&[u8]], crowds: Crowds) -> Result<(), Unnatural> {
     let sources = [Some(request.query), request.form.map(super::php::Form::fields)];
     let session = php_name(request.session_cookie);
     let odd = |rule| Err(Unnatural { rule });
@@ -31,7 +40,7 @@ pub(super) fn check(request: &Reading<'_>, single: &[&[u8]]) -> Result<(), Unnat
             }
         }
         // PHP forgets what is beyond its limit: with fillers, a field seems to be there and is not.
-        if fields.crowded() && single.iter().any(|name| fields.times_sent(name) > 0) {
+        if crowds == Crowds::Refused && fields.crowded() && single.iter().any(|name| fields.times_sent(name) > 0) {
             return odd("too many fields");
         }
     }

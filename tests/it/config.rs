@@ -12,11 +12,11 @@ use mailward::domain::{Limit, Timestamp};
 /// 1 December 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
 
-/// Relative paths in the test files begin here.
+/// Relative paths in the test files begin in their own folders, which lie side by side.
 const BASE: &str = "tests/config";
 
 fn parse(text: &str) -> Result<Config, Mistakes> {
-    config::parse(text, "mailward.toml", Path::new(BASE), NOW)
+    config::parse(text, "mailward.toml", Path::new("tests/config/good"), NOW)
 }
 
 fn files_in(folder: &str) -> Vec<PathBuf> {
@@ -106,7 +106,7 @@ fn what_is_absent_has_the_documented_value() {
 #[test]
 fn what_is_written_is_what_holds() {
     let config = parse(&fs::read_to_string("tests/config/good/everything.toml").expect("readable")).expect("good");
-    assert_eq!(config.data_dir, Path::new("tests/config/files"));
+    assert_eq!(config.data_dir, Path::new("tests/config/good/../files"));
     assert_eq!(config.mode, Mode::Observe);
     assert_eq!(config.sites.len(), 2);
     let (site, other) = (&config.sites[0], &config.sites[1]);
@@ -135,6 +135,10 @@ fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
     for (text, warns) in [
         (format!("{smallest}{second}"), "two sites share this upstream"),
         (bare.to_owned(), "self-signed"),
+        (
+            smallest.replace("webmail  =", "default_domain = \"a.example\"\nown_domains = [\"b.example\"]\nwebmail ="),
+            "not among",
+        ),
         (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
         (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
         (
@@ -183,6 +187,23 @@ fn paths_are_relative_to_the_file() {
     config.make_folders().expect("the folder is writable");
     let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&config.data_dir).expect("made").permissions());
     assert_eq!(mode & 0o777, 0o700);
+}
+
+#[test]
+fn the_debug_form_of_a_configuration_names_files_and_holds_no_secret() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = "c2VjcmV0IHNlY3JldCBzZWNyZXQgc2VjcmV0IHNlY3I=";
+    let keys = folder.path().join("keys");
+    fs::write(&keys, key).expect("writable");
+    fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("it is ours");
+    let smallest = fs::read_to_string("tests/config/good/smallest.toml").expect("readable");
+    let config = parse(&format!("key_file = {keys:?}\n{smallest}")).expect("good");
+    let ring = config::keys::read(&config.key_file).expect("one key");
+    let shown = format!("{config:?} {ring:?}");
+    assert!(shown.contains("keys") && shown.contains("127.0.0.1:8081"), "{shown}");
+    for secret in [key, "c2Vj", "secret", "115, 101, 99", "PRIVATE KEY"] {
+        assert!(!shown.contains(secret), "{secret}: {shown}");
+    }
 }
 
 #[test]

@@ -3,11 +3,17 @@
 
 mod browser;
 mod browser_roundcube;
+mod cli;
 mod config;
 mod deploy;
 mod deploy_try;
 mod php_differential;
 mod php_fpm;
+mod policy_window;
 mod real_gateway;
 mod real_limits;
+mod rooms;
 mod stack;
+mod store;
+mod store_file;
+mod webmail;

@@ -71,6 +71,14 @@ fn a_stranger_is_charged_for_everything() {
 }
 
 #[test]
+fn a_guess_is_counted_once_per_prefix_but_each_time_where_roundcube_counts_too() {
+    let case = alice();
+    let charges = charges(&case.stranger(), &limits()).expect("it is worth charging");
+    let costs: Vec<_> = charges.iter().map(|charge| charge.cost).collect();
+    assert_eq!(costs, [Cost::Distinct(22), Cost::Distinct(11), Cost::Units(1), Cost::Units(1)]);
+}
+
+#[test]
 fn nothing_that_strangers_spend_is_charged_to_a_known_device_or_campus() {
     let case = alice();
     let strangers: Vec<String> = charged(&case.stranger()).into_iter().map(|(_, key, _)| key).collect();

@@ -1,5 +1,7 @@
 //! The variables of one source: a query, a body.
 
+use std::collections::HashMap;
+
 use super::names::{Registered, register, until_nul, url_decoded};
 
 /// How a variable was spelled where it was sent.
@@ -11,6 +13,10 @@ pub enum Spelling {
     Odd,
 }
 
+/// Up to here a name is found by looking at all of them: quicker than hashing, and no real request has more. Beyond, a
+/// long query made by an attacker would cost the square of its length.
+const FEW: usize = 16;
+
 /// Variables of a query or a body as PHP makes them: the last of equal names wins, an array replaces a text.
 ///
 /// Beside the values stands what strictness needs: how often a name was sent and whether it was ever spelled oddly.
@@ -18,6 +24,8 @@ pub enum Spelling {
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Fields {
     variables: Vec<Variable>,
+    /// Where each stands, once they are more than [`FEW`].
+    places: HashMap<Vec<u8>, usize>,
     counted: usize,
     crowded: bool,
 }
@@ -119,33 +127,47 @@ impl Fields {
             Registered::Array(name) => (name, Value::Array),
             Registered::Removed(name) => (name, Value::Gone),
         };
-        match self.variables.iter_mut().find(|variable| variable.name == name) {
-            Some(variable) => {
+        match self.place(&name) {
+            Some(place) => {
+                let variable = &mut self.variables[place];
                 variable.value = value;
                 variable.sent += 1;
                 if spelling == Spelling::Odd {
                     variable.spelling = Spelling::Odd;
                 }
             }
-            None => self.variables.push(Variable { name, value, sent: 1, spelling }),
+            None => self.add(Variable { name, value, sent: 1, spelling }),
         }
     }
 
     /// Something that is no field was sent under this name.
     pub(super) fn note_odd(&mut self, name: &[u8]) {
-        match self.variables.iter_mut().find(|variable| variable.name == name) {
-            Some(variable) => variable.spelling = Spelling::Odd,
-            None => self.variables.push(Variable {
-                name: name.to_vec(),
-                value: Value::Gone,
-                sent: 0,
-                spelling: Spelling::Odd,
-            }),
+        match self.place(name) {
+            Some(place) => self.variables[place].spelling = Spelling::Odd,
+            None => self.add(Variable { name: name.to_vec(), value: Value::Gone, sent: 0, spelling: Spelling::Odd }),
+        }
+    }
+
+    fn add(&mut self, variable: Variable) {
+        self.variables.push(variable);
+        if self.variables.len() > FEW {
+            // All of them the first time, then only the new one.
+            let known = self.places.len();
+            let new = self.variables[known..].iter().enumerate();
+            self.places.extend(new.map(|(place, variable)| (variable.name.clone(), known + place)));
+        }
+    }
+
+    fn place(&self, name: &[u8]) -> Option<usize> {
+        if self.variables.len() > FEW {
+            self.places.get(name).copied()
+        } else {
+            self.variables.iter().position(|variable| variable.name == name)
         }
     }
 
     fn find(&self, name: &[u8]) -> Option<&Variable> {
-        self.variables.iter().find(|variable| variable.name == name)
+        self.place(name).map(|place| &self.variables[place])
     }
 }
 
@@ -197,6 +219,18 @@ mod tests {
         let long = format!("{}&_draft=1", ["x=1"; 1000].join("&"));
         assert_eq!(read(&long).text(b"_draft"), None);
         assert_eq!(read(&long).count(), 1000);
+    }
+
+    #[test]
+    fn many_variables_are_found_like_few() {
+        let query: Vec<String> = (0..900).map(|number| format!("v{}={number}", number % 300)).collect();
+        let fields = read(&query.join("&"));
+        for number in 0..300 {
+            let name = format!("v{number}");
+            assert_eq!(fields.text(name.as_bytes()), Some((number + 600).to_string().as_bytes()));
+            assert_eq!(fields.times_sent(name.as_bytes()), 3);
+        }
+        assert_eq!((fields.iter().count(), fields.text(b"v300")), (300, None));
     }
 
     #[test]

@@ -50,8 +50,6 @@ pub(super) struct Multipart {
     skips_uploads: bool,
     max_file_size: i64,
     unnamed: usize,
-    /// Names under which a file came: later fields of that name are forgotten. Only those that matter to `keep`.
-    protected: Vec<Vec<u8>>,
 
     delimiters: usize,
     occurrences: Occurrences,
@@ -117,7 +115,6 @@ impl Multipart {
             skips_uploads: false,
             max_file_size: 0,
             unnamed: 0,
-            protected: Vec::new(),
             delimiters: 0,
             occurrences: Occurrences::of(&delimiter),
             delimiter,
@@ -256,7 +253,7 @@ impl Multipart {
         collected.count_one(self.max_input_vars);
         if let Some(value) = field.value {
             collected.put_sent(&field.sent, &value, false);
-            if self.counted <= self.max_input_vars && !self.protected.contains(&normalised(&field.sent)) {
+            if self.counted <= self.max_input_vars {
                 let registered = register(&field.sent);
                 let plain = !field.odd && super::fields::spelling(&field.sent, &registered) == Spelling::Plain;
                 collected.put(registered, if plain { Spelling::Plain } else { Spelling::Odd }, value);
@@ -270,13 +267,7 @@ impl Multipart {
         // PHP spreads a file over `name[tmp_name]` and its like, an index in brackets behind that, and respells it first.
         let bracket = sent.iter().position(|&byte| byte == b'[').filter(|_| sent.ends_with(b"]"));
         let (base, index) = sent.split_at(bracket.unwrap_or(sent.len()));
-        let spread = normalised(&[base, b"[tmp_name]", index].concat());
-        let registered = register(&spread);
-        collected.put_file(&registered, chosen);
-        if collected.wants(&registered) && collected.reserve(2 * sent.len()) {
-            self.protected.push(normalised(sent));
-            self.protected.push(spread);
-        }
+        collected.put_file(&register(&normalised(&[base, b"[tmp_name]", index].concat())), chosen);
         State::Delimiter
     }
 
@@ -558,7 +549,6 @@ impl Occurrences {
 mod tests {
     use http::HeaderValue;
 
-    use super::*;
     use crate::webmail::php::{Form, FormReader};
 
     fn read_in(chunk: usize, content_type: &str, body: &[u8]) -> Form {
@@ -652,13 +642,14 @@ mod tests {
     }
 
     #[test]
-    fn a_file_shadows_a_later_field_of_its_name() {
-        let file = part("Content-Disposition: form-data; name=\"_draft\"; filename=\"\"", "");
-        let form = read(&(file.clone() + &field("_draft", "1")));
-        assert_eq!(text(&form, "_draft"), None);
-        assert!(form.fields().spelled_oddly(b"_draft"), "and is noted");
-        assert_eq!(text(&read(&(field("_draft", "1") + &file)), "_draft").as_deref(), Some("1"));
-        assert_eq!(text(&read(&(file + &field("_draft[tmp_name]", "1"))), "_draft"), None);
+    fn a_file_named_like_a_field_takes_nothing_away_and_is_noted() {
+        for file_name in ["", "a.txt"] {
+            let headers = format!("Content-Disposition: form-data; name=\"_draft\"; filename=\"{file_name}\"");
+            let form = read(&(part(&headers, "") + &field("_draft", "1")));
+            assert_eq!(text(&form, "_draft").as_deref(), Some("1"));
+            assert!(form.fields().spelled_oddly(b"_draft"));
+            assert_eq!(form.files().collect::<Vec<_>>(), [b"_draft"]);
+        }
     }
 
     #[test]

@@ -66,8 +66,8 @@ pub(super) fn register(sent: &[u8]) -> Registered {
     Registered::Array(base)
 }
 
-/// How PHP respells the name of a multipart part to compare it (`normalize_protected_variable`): a field whose
-/// respelled name is that of a file sent before it is forgotten.
+/// How PHP respells the name of a file before it makes variables of it (`normalize_protected_variable`). Unlike a
+/// field's name, it can become one that begins with `__Host-`.
 pub(super) fn normalised(sent: &[u8]) -> Vec<u8> {
     let sent = until_nul(sent);
     let sent = &sent[sent.iter().take_while(|&&byte| byte == b' ').count()..];

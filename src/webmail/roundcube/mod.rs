@@ -5,9 +5,10 @@
 
 mod answer;
 mod dress;
+mod messages;
 mod recipients;
 
-use super::strict::{body_or_query, check, is_true};
+use super::strict::{Crowds, body_or_query, check, is_true};
 use super::*;
 use crate::domain::{Secret, action::Sending, action::SendingKind};
 
@@ -42,11 +43,12 @@ const ASSETS: &[&str] = &["/program/js/", "/program/resources/", "/skins/", "/pl
 /// What is served from there; everything else in those folders is the product's own business.
 const ASSET_TYPES: &[&str] = &[
     "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "ico", "woff", "woff2",
-    "ttf", "eot", "otf", "mp3", "ogg", "wav", "swf", "pdf", "txt",
+    "ttf", "eot", "otf", "mp3", "ogg", "wav", "pdf",
 ];
 
-/// Parts of a path under [`ASSETS`] that hold code, texts or configuration.
-const INNER: &[&str] = &["lib", "localization", "drivers", "helpers", "templates", "config", "vendor", "tests", "bin"];
+/// Folders of a plugin that hold code, texts or configuration. (A `lib` deeper down may be a script library's own.)
+const PLUGIN_INNER: &[&str] =
+    &["lib", "localization", "drivers", "helpers", "config", "vendor", "tests", "bin", "sql", "home", "logs", "temp"];
 
 impl Webmail for Roundcube {
     fn id(&self) -> &'static str {
@@ -55,6 +57,11 @@ impl Webmail for Roundcube {
 
     fn session_cookie(&self) -> &'static str {
         "roundcube_sessid"
+    }
+
+    fn sign_in_page(&self) -> SignInPage {
+        // The page's script names the task in every skin and language; its form carries the token since 1.0.
+        SignInPage { path: "?_task=login", marks: &["\"task\":\"login\"", "name=\"_token\""] }
     }
 
     fn place(&self, path: &str, entry_points: &[String]) -> Place {
@@ -73,7 +80,9 @@ impl Webmail for Roundcube {
         let file = lower.rsplit('/').next().unwrap_or_default();
         let kind = file.rsplit_once('.').map(|(_, kind)| kind);
         let served = kind.is_some_and(|kind| ASSET_TYPES.contains(&kind));
-        let inner = lower.split('/').any(|part| INNER.contains(&part));
+        let inner = lower.split('/').any(|part| part == "templates")
+            || (lower.starts_with("/plugins/")
+                && lower.split('/').nth(3).is_some_and(|part| PLUGIN_INNER.contains(&part)));
         let is_folder_asset = ASSETS.iter().any(|folder| lower.starts_with(folder)) && served && !inner;
         let is_root_asset = lower.matches('/').count() == 1 && (file == "favicon.ico" || file == "robots.txt");
         if (is_folder_asset || is_root_asset) && !file.starts_with("composer.") && !file.starts_with("config.") {
@@ -96,8 +105,8 @@ impl Webmail for Roundcube {
         if let Some(unnatural) = request.cookies.unnatural() {
             return Err(unnatural);
         }
-        check(request, CONTROL)?;
         let task = body_or_query(request, b"_task").unwrap_or_default();
+        check(request, CONTROL, if task == b"settings" { Crowds::Passed } else { Crowds::Refused })?;
         let action = body_or_query(request, b"_action").unwrap_or_default();
         // Roundcube strips tags before it strips letters; what that leaves of half a tag is not worth knowing.
         if task.contains(&b'<') || action.contains(&b'<') {
@@ -110,7 +119,7 @@ impl Webmail for Roundcube {
         if action.is_sending() {
             foreign_charset(request)?;
         }
-        Ok(Asked { action: action.action(), shape, keeps_only: action.keeps_only() })
+        Ok(Asked { action: action.action(), shape, sent_counts: !action.keeps_only() })
     }
 
     fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome {

@@ -1,0 +1,206 @@
+//! What operators and their monitoring ask the gateway: `/metrics`, `/healthz`, `/readyz` over HTTPS, and the commands
+//! of the control socket ([`control`]).
+//!
+//! This room answers; it does not listen, and knows nothing of TLS. Readiness is a list of facts that the rooms know
+//! ([`Facts`]); what they amount to is decided in [`Facts::judge`].
+
+pub mod control;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use http::{StatusCode, header};
+use serde::Serialize;
+
+use crate::clock::Clock;
+use crate::domain::{SiteName, Timestamp};
+use crate::telemetry::{Metrics, metrics};
+
+/// The connection's other end, put into the request's extensions by whoever accepted it. Decided at the edge: the
+/// address of the connection, or of its PROXY header where that is believed; never a request header.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// What the pages are answered from.
+pub struct Admin {
+    /// The counters.
+    pub metrics: Arc<Metrics>,
+    /// The time of a scrape.
+    pub clock: Clock,
+    /// Whether this address may ask; asked anew each time, because a reload may change it.
+    pub allows: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
+    /// What is known now.
+    pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
+}
+
+/// What readiness is judged by.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// The gateway is stopping and takes no new connections.
+    pub stopping: bool,
+    /// Since when the store does not answer; none while it does.
+    pub store_degraded_since: Option<Timestamp>,
+    /// Each site.
+    pub sites: Vec<SiteFacts>,
+}
+
+/// What is known of one site.
+#[derive(Clone, Debug)]
+pub struct SiteFacts {
+    /// Which one.
+    pub site: SiteName,
+    /// Whether its webmail answered the last time it was asked; none: not asked yet.
+    pub upstream_answers: Option<bool>,
+    /// When its certificate ends; none: not known.
+    pub certificate_ends: Option<Timestamp>,
+}
+
+/// What the facts amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Readiness {
+    /// Everything works.
+    Ready,
+    /// People can work; somebody should look at the reasons.
+    Degraded,
+    /// No request would be answered: a load balancer should ask another node.
+    NotReady,
+}
+
+impl Facts {
+    /// What the facts amount to, and why, in words for the operator.
+    ///
+    /// A store that is away leaves the node in service: limits are stricter, mail can be read, and with a shared store every
+    /// node of a cluster would leave at once. A node is out only when it cannot answer anybody.
+    pub fn judge(&self, now: Timestamp) -> (Readiness, Vec<String>) {
+        let mut reasons = Vec::new();
+        if self.stopping {
+            reasons.push("the gateway is stopping".to_owned());
+        }
+        if let Some(since) = self.store_degraded_since {
+            reasons.push(format!("the store has not answered since {since}; limits are stricter"));
+        }
+        for site in &self.sites {
+            if site.upstream_answers == Some(false) {
+                reasons.push(format!("the webmail of {} does not answer", site.site));
+            }
+            if let Some(end) = site.certificate_ends.filter(|end| *end <= now) {
+                reasons.push(format!("the certificate of {} ended at {end}", site.site));
+            }
+        }
+        let nobody_answers =
+            !self.sites.is_empty() && self.sites.iter().all(|site| site.upstream_answers == Some(false));
+        let readiness = match reasons.is_empty() {
+            _ if self.stopping || nobody_answers => Readiness::NotReady,
+            true => Readiness::Ready,
+            false => Readiness::Degraded,
+        };
+        (readiness, reasons)
+    }
+}
+
+/// The pages. Every request must carry [`Peer`]; without it, or from an address that may not ask, the answer is 403.
+pub fn router(admin: Arc<Admin>) -> Router {
+    Router::new()
+        .route("/metrics", get(show_metrics))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(show_readiness))
+        .layer(from_fn_with_state(Arc::clone(&admin), only_allowed))
+        .with_state(admin)
+}
+
+async fn only_allowed(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
+    let peer = request.extensions().get::<Peer>().map(|peer| peer.0.to_canonical());
+    if peer.is_some_and(|peer| (admin.allows)(peer)) {
+        return next.run(request).await;
+    }
+    (StatusCode::FORBIDDEN, "this address may not ask here; see [listen] admin_from\n").into_response()
+}
+
+async fn show_metrics(State(admin): State<Arc<Admin>>) -> Response {
+    ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], admin.metrics.render(admin.clock.now())).into_response()
+}
+
+async fn show_readiness(State(admin): State<Arc<Admin>>) -> Response {
+    #[derive(Serialize)]
+    struct Shown {
+        status: Readiness,
+        reasons: Vec<String>,
+        version: &'static str,
+    }
+    let (readiness, reasons) = (admin.facts)().judge(admin.clock.now());
+    let status = match readiness {
+        Readiness::Ready | Readiness::Degraded => StatusCode::OK,
+        Readiness::NotReady => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let shown = Shown { status: readiness, reasons, version: env!("CARGO_PKG_VERSION") };
+    let mut body = serde_json::to_string(&shown).expect("texts and a list of them");
+    body.push('\n');
+    (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::{Body, to_bytes};
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+
+    fn site(name: &str, answers: Option<bool>, ends: u64) -> SiteFacts {
+        SiteFacts { site: name.into(), upstream_answers: answers, certificate_ends: Some(Timestamp::from_millis(ends)) }
+    }
+
+    #[test]
+    fn a_node_is_out_of_service_only_when_it_cannot_answer_anybody() {
+        let well = || site("a", Some(true), 2_000_000);
+        let away = || site("b", Some(false), 2_000_000);
+        let facts = |sites: Vec<SiteFacts>| Facts { sites, ..Facts::default() };
+        for (facts, readiness, why) in [
+            (facts(vec![]), Readiness::Ready, 0),
+            (facts(vec![well(), site("new", None, 2_000_000)]), Readiness::Ready, 0),
+            (facts(vec![well(), away()]), Readiness::Degraded, 1),
+            (facts(vec![away(), away()]), Readiness::NotReady, 2),
+            (facts(vec![site("old", Some(true), 1_000_000)]), Readiness::Degraded, 1),
+            (Facts { store_degraded_since: Some(NOW), ..facts(vec![well()]) }, Readiness::Degraded, 1),
+            (Facts { stopping: true, ..facts(vec![well()]) }, Readiness::NotReady, 1),
+        ] {
+            let (found, reasons) = facts.judge(NOW);
+            assert_eq!((found, reasons.len()), (readiness, why), "{facts:?}: {reasons:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_answer_allowed_addresses_and_nobody_else() {
+        let admin = Arc::new(Admin {
+            metrics: Metrics::new(NOW),
+            clock: Clock::manual(NOW),
+            allows: Box::new(|peer| peer.is_loopback()),
+            facts: Box::new(|| Facts { stopping: true, ..Facts::default() }),
+        });
+        for (path, peer, status, says) in [
+            ("/healthz", Some("127.0.0.1"), 200, "ok"),
+            ("/healthz", Some("::ffff:127.0.0.1"), 200, "ok"),
+            ("/readyz", Some("::1"), 503, r#""status":"not_ready","reasons":["the gateway is stopping"]"#),
+            ("/metrics", Some("127.0.0.1"), 200, "mailward_build{version="),
+            ("/metrics", Some("192.0.2.1"), 403, "admin_from"),
+            ("/metrics", None, 403, "admin_from"),
+            ("/nothing", Some("127.0.0.1"), 404, ""),
+        ] {
+            let mut request = Request::get(path).body(Body::empty()).expect("a plain request");
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+            }
+            let answer = router(Arc::clone(&admin)).oneshot(request).await.expect("infallible");
+            assert_eq!(answer.status(), status, "{path} {peer:?}");
+            let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a whole body");
+            assert!(String::from_utf8_lossy(&body).contains(says), "{path} {peer:?}");
+        }
+    }
+}

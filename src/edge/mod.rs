@@ -1,0 +1,43 @@
+//! The outermost room: sockets, TLS, HTTP framing, and nothing of what a request means.
+//!
+//! It accepts ([`listen`]), believes PROXY headers of listed networks ([`proxy_header`]), admits within bounds
+//! ([`admission`]), speaks TLS ([`tls`]) and HTTP ([`serve`]), and hands each request to a [`Handler`] together with the
+//! [`Connection`] it came on. Every time limit and bound of a connection is set here.
+
+pub mod admission;
+pub mod listen;
+pub mod proxy_header;
+pub mod redirect;
+pub mod serve;
+pub mod tls;
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+/// What is known of the connection a request came on.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    /// The other end, canonical: the socket's, or what a listed proxy's PROXY header says.
+    pub peer: IpAddr,
+    /// The name the client asked for in its TLS greeting, lower-case.
+    pub server_name: Option<Arc<str>>,
+}
+
+/// Whoever answers requests. One per worker, shared by its connections.
+pub trait Handler: Send + Sync + 'static {
+    /// The body of its answers.
+    type Body: http_body::Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
+        + Send
+        + 'static;
+
+    /// Answers one request. Never fails: whatever goes wrong is an answer.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+        connection: &Arc<Connection>,
+    ) -> impl Future<Output = Response<Self::Body>> + Send;
+}

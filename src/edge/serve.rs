@@ -1,0 +1,192 @@
+//! One worker's accept loop and the life of each connection.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::admission::Admitted;
+use super::{Connection, Handler, proxy_header};
+
+/// Bounds of HTTP on one connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// For the TLS handshake and for a request's headers.
+    pub header_timeout: Duration,
+    /// Without a request.
+    pub idle_timeout: Duration,
+}
+
+/// Header bytes of one request: what PHP and web servers take, and some.
+const HEADER_BYTES_MAX: usize = 32 * 1024;
+
+/// Headers of one request.
+const HEADERS_MAX: usize = 100;
+
+/// Requests at once on one HTTP/2 connection; a cold visit to Roundcube asks for some forty files.
+const STREAMS_MAX: u32 = 128;
+
+/// Streams a client may open and reset before it is cut off (CVE-2023-44487).
+const RESETS_MAX: usize = 64;
+
+/// What a connection may buffer of answers that the client does not read, per HTTP/2 stream, in bytes.
+const SEND_BUFFER_MAX: usize = 256 * 1024;
+
+/// Where connections come from and under which rules; looked at anew for each, because a reload may change it.
+pub trait Door: Send + Sync + 'static {
+    /// Whether a PROXY header of this peer is believed, and then required.
+    fn proxied(&self, peer: IpAddr) -> bool;
+    /// Asks for room; none: close at once.
+    fn admit(&self, peer: IpAddr) -> Option<Admitted>;
+    /// The bounds in force.
+    fn bounds(&self) -> Bounds;
+    /// TLS, where this door speaks it.
+    fn tls(&self) -> Option<TlsAcceptor>;
+    /// A handshake failed.
+    fn handshake_failed(&self);
+    /// A connection is open as long as what is returned is kept.
+    fn opened(&self) -> Box<dyn Send>;
+}
+
+/// Accepts until `stop` says so, then lets what is open finish for `patience`.
+pub async fn serve<H: Handler>(
+    listener: TcpListener,
+    door: Arc<dyn Door>,
+    handler: Arc<H>,
+    mut stop: watch::Receiver<bool>,
+    patience: Duration,
+) {
+    let graceful = GracefulShutdown::new();
+    loop {
+        let stream = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stop.wait_for(|stopping| *stopping) => break,
+        };
+        match stream {
+            Ok((stream, address)) => {
+                let (door, handler, watcher) = (Arc::clone(&door), Arc::clone(&handler), graceful.watcher());
+                tokio::spawn(async move {
+                    if let Err(error) = connection(stream, address.ip(), door, handler, watcher).await {
+                        tracing::debug!(%error, "a connection ended early");
+                    }
+                });
+            }
+            Err(error) => {
+                // Out of descriptors, most likely: accepting again at once would spin. A moment later some are free.
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections were still open at the end of stop_timeout and are closed");
+    }
+}
+
+async fn connection<H: Handler>(
+    mut stream: TcpStream,
+    socket_peer: IpAddr,
+    door: Arc<dyn Door>,
+    handler: Arc<H>,
+    watcher: hyper_util::server::graceful::Watcher,
+) -> io::Result<()> {
+    let bounds = door.bounds();
+    let socket_peer = socket_peer.to_canonical();
+    // Small answers would wait for the client's delayed acknowledgement otherwise.
+    stream.set_nodelay(true)?;
+    let peer = if door.proxied(socket_peer) {
+        within(bounds.header_timeout, proxy_header::read(&mut stream)).await?.unwrap_or(socket_peer)
+    } else {
+        socket_peer
+    };
+    let Some(_admitted) = door.admit(peer) else { return Ok(()) };
+    let _open = door.opened();
+    let Some(acceptor) = door.tls() else {
+        let connection = Arc::new(Connection { peer, server_name: None });
+        return speak_http1(stream, connection, handler, watcher, bounds).await;
+    };
+    let stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            door.handshake_failed();
+            return Err(error);
+        }
+    };
+    let (_, session) = stream.get_ref();
+    let server_name = session.server_name().map(|name| Arc::from(name.to_ascii_lowercase()));
+    let http2 = session.alpn_protocol() == Some(b"h2");
+    let connection = Arc::new(Connection { peer, server_name });
+    if http2 {
+        speak_http2(stream, connection, handler, watcher, bounds).await
+    } else {
+        speak_http1(stream, connection, handler, watcher, bounds).await
+    }
+}
+
+async fn within<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(limit, doing).await.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+}
+
+async fn speak_http1<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Arc<Connection>,
+    handler: Arc<H>,
+    watcher: hyper_util::server::graceful::Watcher,
+    bounds: Bounds,
+) -> io::Result<()> {
+    let service = service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), request));
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        // hyper counts the wait for the next request of a kept connection as reading its headers.
+        .header_read_timeout(bounds.header_timeout.max(bounds.idle_timeout))
+        .max_buf_size(HEADER_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .half_close(false);
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    watcher.watch(serving).await.map_err(io::Error::other)
+}
+
+async fn speak_http2<H: Handler>(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    connection: Arc<Connection>,
+    handler: Arc<H>,
+    watcher: hyper_util::server::graceful::Watcher,
+    bounds: Bounds,
+) -> io::Result<()> {
+    let service = service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), request));
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_pending_accept_reset_streams(RESETS_MAX)
+        .max_local_error_reset_streams(RESETS_MAX)
+        .max_header_list_size(HEADER_BYTES_MAX as u32)
+        .max_send_buf_size(SEND_BUFFER_MAX)
+        // A client that is gone without a word is found out; one that is there answers by itself.
+        .keep_alive_interval(Some(bounds.idle_timeout))
+        .keep_alive_timeout(bounds.header_timeout);
+    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(io::Error::other)
+}
+
+async fn answer<H: Handler>(
+    handler: Arc<H>,
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+) -> Result<Response<H::Body>, Infallible> {
+    Ok(handler.answer(request, &connection).await)
+}

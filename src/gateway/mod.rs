@@ -1,0 +1,420 @@
+//! The services between edge and webmail: they turn a request into facts, ask `policy`, carry its decision out, and
+//! learn from the answer.
+//!
+//! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
+//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy, [`answer`] reads what came of it,
+//! [`headers`] mends both directions, [`refusal`] words every "no". Nothing here decides.
+
+pub mod answer;
+pub mod client;
+pub mod headers;
+pub mod path;
+pub mod refusal;
+pub mod script;
+pub mod send;
+pub mod sign_in;
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use arc_swap::ArcSwap;
+use axum::body::Body as OwnBody;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, Uri, header, uri};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use tower::ServiceExt as _;
+
+use crate::challenge::{OWN_PREFIX, pages::OwnPages};
+use crate::clock::{Clock, Dice};
+use crate::config::{Config, Site};
+use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timestamp, Verdict};
+use crate::edge::admission::{Admission, Open};
+use crate::edge::{Connection, Handler};
+use crate::store::Store;
+use crate::telemetry::Events;
+use crate::telemetry::metrics::{Metrics, RequestCounts, RequestKind};
+use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::spool::Spool;
+use crate::upstream::{Failed, Upstream};
+use crate::webmail::{Asked, Place, Shape};
+use refusal::Stop;
+
+/// What all workers share for the life of the process.
+pub struct Shared {
+    /// The configuration in force; a reload puts another here.
+    pub live: ArcSwap<Live>,
+    /// What must outlive a request.
+    pub store: Arc<dyn Store>,
+    /// Behind session hashes, fingerprints and device cookies.
+    pub keys: KeyRing,
+    /// Who is told what happened.
+    pub events: Events,
+    /// Read once per request.
+    pub clock: Clock,
+    /// Reference codes and device numbers.
+    pub dice: Dice,
+    /// Where forms wait.
+    pub spool: Arc<Spool>,
+    /// Our own pages.
+    pub own: OwnPages,
+}
+
+/// A configuration as the gateway uses it.
+pub struct Live {
+    /// What the operator said.
+    pub config: Config,
+    /// In the order of the file.
+    pub sites: Vec<Arc<LiveSite>>,
+    hosts: HashMap<String, Arc<LiveSite>>,
+    /// Who may connect and ask, and how often.
+    pub admission: Admission,
+    hsts: Option<HeaderValue>,
+}
+
+/// A site as the gateway uses it.
+pub struct LiveSite {
+    /// What the operator said.
+    pub site: Arc<Site>,
+    upstream: crate::upstream::Place,
+    upstream_authority: String,
+    /// One for each worker.
+    counts: Vec<Arc<RequestCounts>>,
+    answers: AtomicU8,
+}
+
+impl LiveSite {
+    /// Whether the webmail answered the last time it was asked; none: not asked yet.
+    pub fn upstream_answers(&self) -> Option<bool> {
+        match self.answers.load(Ordering::Relaxed) {
+            0 => None,
+            answered => Some(answered == 1),
+        }
+    }
+
+    fn note_upstream(&self, answered: bool) {
+        let note = if answered { 1 } else { 2 };
+        // Written only when it changes: an asset request must not fight for this line of memory.
+        if self.answers.load(Ordering::Relaxed) != note {
+            self.answers.store(note, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Live {
+    /// Puts a checked configuration to work. `open` counts the connections that are open, across reloads.
+    pub fn new(config: Config, metrics: &Metrics, open: Arc<Open>) -> Self {
+        let sites: Vec<Arc<LiveSite>> = config
+            .sites
+            .iter()
+            .filter_map(|site| {
+                Some(Arc::new(LiveSite {
+                    site: Arc::clone(site),
+                    upstream: crate::upstream::Place::of(&site.upstream)?,
+                    upstream_authority: site.upstream.authority()?.to_string(),
+                    counts: (0..config.listen.workers).map(|_| metrics.requests(&site.name)).collect(),
+                    answers: AtomicU8::new(0),
+                }))
+            })
+            .collect();
+        let hosts =
+            sites.iter().flat_map(|at| at.site.hosts.iter().map(|host| (host.clone(), Arc::clone(at)))).collect();
+        let listen = &config.listen;
+        let admission = Admission::new(
+            open,
+            listen.connections_per_prefix,
+            listen.connections,
+            listen.new_connections_per_prefix,
+            listen.requests_per_prefix,
+        );
+        let hsts = (!listen.hsts_max_age.is_zero())
+            .then(|| HeaderValue::try_from(format!("max-age={}", listen.hsts_max_age.as_secs())).ok())
+            .flatten();
+        Self { sites, hosts, admission, hsts, config }
+    }
+
+    /// The site of a host name, lower-case, without port.
+    pub fn site_of(&self, host: &str) -> Option<&Arc<LiveSite>> {
+        self.hosts.get(host)
+    }
+
+    /// Whether flood guards leave this address alone: campus, and proxies that speak for many.
+    pub fn exempt(&self, address: IpAddr) -> bool {
+        let within = |list: &[IpNet]| list.iter().any(|network| network.contains(&address));
+        let listen = &self.config.listen;
+        within(&self.config.networks.campus)
+            || within(&listen.proxy_protocol_from)
+            || within(&listen.forwarded_from)
+    }
+}
+
+/// One worker's gateway.
+pub struct Gateway {
+    /// Which worker: its own counters are there.
+    pub worker: usize,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    /// This worker's connections to the webmails.
+    pub upstream: Upstream,
+}
+
+/// What is known of a request once its site and sender are.
+#[derive(Clone)]
+pub struct Visit {
+    /// When it came.
+    pub now: Timestamp,
+    /// The configuration it is judged by, to its end.
+    pub live: Arc<Live>,
+    /// Where it goes.
+    pub at: Arc<LiveSite>,
+    /// Where it comes from.
+    pub address: IpAddr,
+    /// The host as the person typed it, port included.
+    pub host: HeaderValue,
+}
+
+impl Visit {
+    fn site(&self) -> &Arc<Site> {
+        &self.at.site
+    }
+
+    /// An event of this request.
+    fn event(&self, kind: EventKind) -> Event {
+        let mut event = Event::new(self.now, kind);
+        event.site = Some(Arc::clone(&self.site().name));
+        event.address = Some(self.address);
+        event.prefix = Some(Prefix::of(self.address));
+        event.network = Some(client::network(self.address, &self.live.config.networks));
+        event
+    }
+
+    /// The same, with what only a script's request makes known.
+    fn event_of(&self, kind: EventKind, client: &Client) -> Event {
+        Event { user_agent: client.user_agent.clone(), ..self.event(kind) }
+    }
+}
+
+impl Handler for Gateway {
+    type Body = AnswerBody;
+
+    async fn answer(&self, request: Request<Incoming>, connection: &Arc<Connection>) -> Response<AnswerBody> {
+        let now = self.shared.clock.now();
+        let live = self.shared.live.load_full();
+        let (mut parts, body) = request.into_parts();
+        let Some((host, at)) = host_and_site(&parts, connection, &live) else { return refusal::misdirected() };
+        let address = client::address(connection.peer, &parts.headers, &live.config.listen.forwarded_from);
+        let visit = Visit { now, at, address, host, live };
+        let (kind, mut response) = self.answer_at_site(&visit, &mut parts, body).await;
+        visit.at.counts[self.worker].count(kind, response.status());
+        if parts.method == Method::HEAD && matches!(response.body(), AnswerBody::Whole(_)) {
+            *response.body_mut() = AnswerBody::empty();
+        }
+        response
+    }
+}
+
+impl Gateway {
+    async fn answer_at_site(
+        &self,
+        visit: &Visit,
+        parts: &mut Parts,
+        body: Incoming,
+    ) -> (RequestKind, Response<AnswerBody>) {
+        let site = visit.site();
+        let live = &visit.live;
+        if !live.exempt(visit.address) && !live.admission.request(Prefix::of(visit.address)) {
+            self.shared.events.metrics().refused_unrecorded(&site.name, "flood");
+            return (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::Flood, None));
+        }
+        let path = match path::read(parts.uri.path()) {
+            Ok(path) => path,
+            Err(unnatural) => return (RequestKind::Unread, self.refuse_unnatural(visit, parts, unnatural.rule)),
+        };
+        let decoded = path.decoded.into_owned();
+        if let Some(rewritten) = path.rewritten {
+            rewrite_path(&mut parts.uri, &rewritten);
+        }
+        if decoded.starts_with(OWN_PREFIX) {
+            return (RequestKind::Own, self.own_page(visit, parts).await);
+        }
+        let Some(below) = below_base(&decoded, &site.base) else {
+            if decoded.len() + 1 == site.base.len() && site.base.starts_with(&decoded) {
+                return (RequestKind::Unread, self.to_base(visit));
+            }
+            return (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::NotFound, None));
+        };
+        match site.webmail.place(below, &site.entry_points) {
+            Place::Asset => (RequestKind::Asset, self.asset(visit, parts, body).await),
+            Place::Script => self.script(visit, parts, below, body).await,
+            Place::Never => {
+                let reference = self.record_refused(visit, parts, "path never served");
+                (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::NotFound, Some(reference)))
+            }
+        }
+    }
+
+    /// A file of the product: passes with no further work.
+    async fn asset(&self, visit: &Visit, parts: &mut Parts, body: Incoming) -> Response<AnswerBody> {
+        if !matches!(parts.method, Method::GET | Method::HEAD) {
+            return self.refuse_unread(visit, parts, &Stop::Method, None);
+        }
+        drop(body);
+        let request = self.prepare(visit, parts, RequestBody::Empty);
+        let timeout = visit.live.config.listen.upstream_timeout;
+        match self.upstream.carry(request, &visit.at.upstream, timeout).await {
+            Ok(response) => {
+                visit.at.note_upstream(true);
+                let (mut head, body) = response.into_parts();
+                self.harden(visit, &mut head.headers);
+                Response::from_parts(head, AnswerBody::Streamed(body))
+            }
+            Err(failed) => self.upstream_failed(visit, &page_view(), &failed),
+        }
+    }
+
+    /// A request as the webmail gets it: ours in all that it says about where it comes from.
+    fn prepare(&self, visit: &Visit, parts: &mut Parts, body: RequestBody) -> Request<RequestBody> {
+        let mut headers = std::mem::take(&mut parts.headers);
+        headers::remove_hop_by_hop(&mut headers);
+        headers::join_cookies(&mut headers);
+        headers::forward(&mut headers, visit.address, &visit.host);
+        headers.remove(header::EXPECT);
+        if body.is_empty() && matches!(parts.method, Method::GET | Method::HEAD) {
+            headers.remove(header::CONTENT_LENGTH);
+        }
+        let mut request = Request::new(body);
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = parts.uri.clone();
+        *request.headers_mut() = headers;
+        request
+    }
+
+    fn harden(&self, visit: &Visit, headers: &mut http::HeaderMap) {
+        let hardening = headers::Hardening {
+            hsts: visit.live.hsts.as_ref(),
+            hosts: &visit.site().hosts,
+            host: visit.host.to_str().unwrap_or(&visit.site().name),
+            upstream: &visit.at.upstream_authority,
+        };
+        headers::harden(headers, &hardening);
+    }
+
+    async fn own_page(&self, visit: &Visit, parts: &Parts) -> Response<AnswerBody> {
+        let mut request = Request::new(OwnBody::empty());
+        *request.method_mut() = parts.method.clone();
+        *request.uri_mut() = parts.uri.clone();
+        request.extensions_mut().insert(Prefix::of(visit.address));
+        let response = self.shared.own.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let mut response = response.map(AnswerBody::Own);
+        headers::secure(response.headers_mut(), visit.live.hsts.as_ref());
+        response
+    }
+
+    /// `/webmail` where the product lives at `/webmail/`.
+    fn to_base(&self, visit: &Visit) -> Response<AnswerBody> {
+        let mut response = Response::new(AnswerBody::empty());
+        *response.status_mut() = http::StatusCode::PERMANENT_REDIRECT;
+        if let Ok(base) = HeaderValue::try_from(&visit.site().base) {
+            response.headers_mut().insert(header::LOCATION, base);
+        }
+        headers::secure(response.headers_mut(), visit.live.hsts.as_ref());
+        response
+    }
+
+    fn refuse(
+        &self,
+        visit: &Visit,
+        stop: &Stop,
+        asked: &Asked,
+        reference: Reference,
+        form: Option<&crate::webmail::php::Form>,
+    ) -> Response<AnswerBody> {
+        let mut response = refusal::respond(stop, asked, visit.site(), reference, form);
+        headers::secure(response.headers_mut(), visit.live.hsts.as_ref());
+        response
+    }
+
+    /// Refuses before anything of the request's form was read: what waits for the answer shows in its head.
+    fn refuse_unread(
+        &self,
+        visit: &Visit,
+        parts: &Parts,
+        stop: &Stop,
+        reference: Option<Reference>,
+    ) -> Response<AnswerBody> {
+        let asked = Asked::new(crate::domain::Action::View, script::shape_of_head(visit.site(), parts));
+        self.refuse(visit, stop, &asked, reference.unwrap_or_else(|| self.shared.dice.reference()), None)
+    }
+
+    fn refuse_unnatural(&self, visit: &Visit, parts: &Parts, rule: &'static str) -> Response<AnswerBody> {
+        let reference = self.record_refused(visit, parts, rule);
+        self.refuse_unread(visit, parts, &Stop::Unnatural(rule), Some(reference))
+    }
+
+    fn record_refused(&self, visit: &Visit, parts: &Parts, rule: &'static str) -> Reference {
+        let reference = self.shared.dice.reference();
+        let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
+        let mut event = visit.event_of(EventKind::RequestRefused { rule }, &client);
+        event.verdict = Some(Verdict::Refuse);
+        event.reference = Some(reference);
+        self.shared.events.record(event);
+        reference
+    }
+
+    fn upstream_failed(&self, visit: &Visit, asked: &Asked, failed: &Failed) -> Response<AnswerBody> {
+        visit.at.note_upstream(false);
+        let reference = self.shared.dice.reference();
+        let mut event = visit.event(EventKind::UpstreamFailed { what: failed.to_string() });
+        event.reference = Some(reference);
+        self.shared.events.record(event);
+        self.refuse(visit, &Stop::Upstream { never_arrived: failed.never_arrived() }, asked, reference, None)
+    }
+}
+
+fn page_view() -> Asked {
+    Asked::new(crate::domain::Action::View, Shape::Page)
+}
+
+/// The host a request names, as typed, and the site that has it. None where it names no host, two, one that is not
+/// served here, or one of another site than the TLS connection was opened for: a browser never mixes those, and a
+/// certificate of one site must not carry requests to another.
+fn host_and_site(parts: &Parts, connection: &Connection, live: &Live) -> Option<(HeaderValue, Arc<LiveSite>)> {
+    let mut named = parts.headers.get_all(header::HOST).iter();
+    let host = match (named.next(), parts.uri.authority()) {
+        (Some(host), None) => host.clone(),
+        (None, Some(authority)) => HeaderValue::try_from(authority.as_str()).ok()?,
+        (Some(host), Some(authority)) if host.as_bytes().eq_ignore_ascii_case(authority.as_str().as_bytes()) => {
+            host.clone()
+        }
+        _ => return None,
+    };
+    if named.next().is_some() {
+        return None;
+    }
+    let name = headers::without_port(host.to_str().ok()?);
+    let at = match live.site_of(name) {
+        Some(at) => at,
+        None => live.site_of(&name.to_ascii_lowercase())?,
+    };
+    if let Some(server_name) = &connection.server_name
+        && !live.site_of(server_name).is_some_and(|connected| Arc::ptr_eq(connected, at))
+    {
+        return None;
+    }
+    Some((host, Arc::clone(at)))
+}
+
+fn rewrite_path(uri: &mut Uri, path: &str) {
+    let mut parts = uri::Parts::from(std::mem::take(uri));
+    let query = parts.path_and_query.as_ref().and_then(|old| old.query());
+    let whole = query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}"));
+    parts.path_and_query = Some(whole.parse().expect("an encoded path is a path"));
+    *uri = Uri::from_parts(parts).expect("only the path was replaced");
+}
+
+/// The path below the site's base, beginning with `/`.
+fn below_base<'a>(path: &'a str, base: &str) -> Option<&'a str> {
+    path.strip_prefix(base.strip_suffix('/').unwrap_or(base)).filter(|below| below.starts_with('/'))
+}

@@ -1,0 +1,457 @@
+//! A request to a script of the product: read as PHP reads it, judged, carried, and its answer learned from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+
+use super::refusal::Stop;
+use super::{Gateway, Visit, answer, client};
+use crate::challenge::device;
+use crate::config::{Mode, Site};
+use crate::domain::{
+    Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp, Verdict,
+};
+use crate::policy::{Fact, session as session_policy};
+use crate::telemetry::metrics::RequestKind;
+use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::spool::Waiting;
+use crate::webmail::php::{Cookies, Fields, Form, FormReader};
+use crate::webmail::{self, Asked, Place, Reading, Shape};
+
+/// A form up to this many bytes is read once more as a whole when a page must hand back what was written in it.
+const HANDED_BACK_MAX: u64 = 4 * 1024 * 1024;
+
+/// A session's use is noted this often at most.
+const TOUCH_EVERY: Duration = Duration::from_secs(60);
+
+/// A script's request, read and understood.
+pub(super) struct Script {
+    pub visit: Visit,
+    pub client: Client,
+    pub asked: Asked,
+    /// The cookies as PHP reads them.
+    pub cookies: Cookies,
+    /// The session whose cookie the request shows, whether it is known or not.
+    pub hash: Option<SessionHash>,
+    /// What the store says of it.
+    pub session: Fact<Option<Arc<Session>>>,
+    /// The device whose genuine cookie the request shows.
+    pub device: Option<[u8; 16]>,
+    pub content_type: Option<HeaderValue>,
+    pub waiting: Option<Waiting>,
+}
+
+impl Script {
+    pub fn site(&self) -> &Arc<Site> {
+        self.visit.site()
+    }
+
+    pub fn enforces(&self) -> bool {
+        self.site().mode == Mode::Enforce
+    }
+
+    pub fn known_session(&self) -> Option<&Arc<Session>> {
+        match &self.session {
+            Fact::Known(Some(session)) => Some(session),
+            Fact::Known(None) | Fact::StoreAway => None,
+        }
+    }
+
+    pub fn state(&self) -> Fact<Option<SessionState>> {
+        match &self.session {
+            Fact::Known(session) => Fact::Known(session.as_ref().map(|session| session.state)),
+            Fact::StoreAway => Fact::StoreAway,
+        }
+    }
+
+    /// The form with everything in it, for a page that hands it back.
+    pub fn whole_form(&self) -> Option<Form> {
+        let body = self.waiting.as_ref()?.copy_up_to(HANDED_BACK_MAX).ok()??;
+        Form::read_whole(self.content_type.as_ref(), &body, self.site().php_max_input_vars)
+    }
+
+    pub fn event(&self, kind: EventKind) -> crate::domain::Event {
+        let mut event = self.visit.event_of(kind, &self.client);
+        event.session = self.hash;
+        event.account = self.known_session().map(|session| session.account.clone());
+        event
+    }
+}
+
+impl Gateway {
+    pub(super) async fn script(
+        &self,
+        visit: &Visit,
+        parts: &mut Parts,
+        below: &str,
+        body: Incoming,
+    ) -> (RequestKind, Response<AnswerBody>) {
+        let script = match self.read_script(visit, parts, below, body).await {
+            Ok(script) => script,
+            Err((stop, shape)) => return (RequestKind::Unread, self.refuse_script(visit, parts, &stop, shape)),
+        };
+        let kind = RequestKind::of(&script.asked.action);
+        (kind, self.judge(script, parts).await)
+    }
+
+    fn refuse_script(&self, visit: &Visit, parts: &Parts, stop: &Stop, shape: Shape) -> Response<AnswerBody> {
+        let rule = match stop {
+            Stop::Unnatural(rule) => rule,
+            Stop::Method => "method",
+            Stop::Encoding => "encoded body",
+            Stop::TooLarge => "body too large",
+            Stop::TooSlow => "body too slow",
+            _ => "no room",
+        };
+        let reference = self.record_refused(visit, parts, rule);
+        self.refuse(visit, stop, &Asked::new(Action::View, shape), reference, None)
+    }
+
+    /// Reads the request whole and understands it. On the way out with `Err`, nothing of it has reached the webmail.
+    async fn read_script(
+        &self,
+        visit: &Visit,
+        parts: &Parts,
+        below: &str,
+        body: Incoming,
+    ) -> Result<Script, (Stop, Shape)> {
+        let site = visit.site();
+        let shape = || shape_of_head(site, parts);
+        let stop = |stop: Stop| (stop, shape());
+        if !matches!(parts.method, Method::GET | Method::HEAD | Method::POST) {
+            return Err(stop(Stop::Method));
+        }
+        if parts.headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
+            return Err(stop(Stop::Encoding));
+        }
+        let cookies = read_cookies(&parts.headers);
+        if let Some(unnatural) = cookies.unnatural() {
+            return Err(stop(Stop::Unnatural(unnatural.rule)));
+        }
+        let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
+        let (form, waiting) = if parts.method == Method::POST {
+            let (form, waiting) = self.read_body(visit, content_type.as_ref(), body).await.map_err(stop)?;
+            (form, Some(waiting))
+        } else {
+            (None, None)
+        };
+        let query = Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), site.php_max_input_vars);
+        let reading = Reading {
+            method: if parts.method == Method::HEAD { &Method::GET } else { &parts.method },
+            path: below,
+            query: &query,
+            cookies: &cookies,
+            form: form.as_ref(),
+            headers: &parts.headers,
+            session_cookie: &site.session_cookie,
+        };
+        let asked = site
+            .webmail
+            .classify(&reading)
+            .map_err(|unnatural| (Stop::Unnatural(unnatural.rule), site.webmail.shape(&reading)))?;
+        let (hash, session) = self.find_session(visit, &cookies).await;
+        let device = cookies
+            .get(device::COOKIE)
+            .and_then(|value| device::read(value, &site.name, &self.shared.keys));
+        let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
+        Ok(Script { visit: visit.clone(), client, asked, cookies, hash, session, device, content_type, waiting })
+    }
+
+    async fn read_body(
+        &self,
+        visit: &Visit,
+        content_type: Option<&HeaderValue>,
+        mut body: Incoming,
+    ) -> Result<(Option<Form>, Waiting), Stop> {
+        let site = visit.site();
+        let listen = &visit.live.config.listen;
+        let keep = webmail::keeps(site.webmail, &site.session_cookie);
+        let mut reader = FormReader::new(content_type, site.php_max_input_vars, keep);
+        let mut waiting = self.shared.spool.begin();
+        let announced = http_body::Body::size_hint(&body).lower();
+        if announced > listen.body_max {
+            return Err(Stop::TooLarge);
+        }
+        loop {
+            let frame = tokio::time::timeout(listen.body_timeout, body.frame()).await.map_err(|_| Stop::TooSlow)?;
+            let data = match frame {
+                None => break,
+                Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+                // The browser broke off: nobody waits for the answer, and nothing was done.
+                Some(Err(_)) => return Err(Stop::TooSlow),
+            };
+            if waiting.bytes() + data.len() as u64 > listen.body_max {
+                return Err(Stop::TooLarge);
+            }
+            if let Some(reader) = &mut reader {
+                reader.push(&data);
+            }
+            waiting.push(data).await.map_err(|error| {
+                tracing::warn!(%error, "a request body cannot wait");
+                Stop::NoRoom
+            })?;
+        }
+        let form = reader.map(FormReader::finish).transpose().map_err(|unnatural| Stop::Unnatural(unnatural.rule))?;
+        Ok((form, waiting))
+    }
+
+    pub(super) fn hash_session(&self, site: &Site, cookie: &[u8]) -> SessionHash {
+        shortened(self.shared.keys.hash(Purpose::Session, &[site.name.as_bytes(), cookie]))
+    }
+
+    /// The session a request shows: under the newest key, or an older one that made it.
+    async fn find_session(
+        &self,
+        visit: &Visit,
+        cookies: &Cookies,
+    ) -> (Option<SessionHash>, Fact<Option<Arc<Session>>>) {
+        let site = visit.site();
+        let Some(cookie) = cookies.get(&site.session_cookie) else { return (None, Fact::Known(None)) };
+        let newest = self.hash_session(site, cookie);
+        for hash in self.shared.keys.hashes(Purpose::Session, &[site.name.as_bytes(), cookie]).map(shortened) {
+            match self.shared.store.session(&hash, visit.now).await {
+                Ok(Some(session)) => return (Some(hash), Fact::Known(Some(session))),
+                Ok(None) => {}
+                Err(away) => return (Some(newest), self.store_away(visit, &away)),
+            }
+        }
+        (Some(newest), Fact::Known(None))
+    }
+
+    pub(super) fn store_away<T>(&self, visit: &Visit, away: &crate::store::Away) -> Fact<T> {
+        self.shared.events.record(visit.event(EventKind::StoreDegraded { what: away.what.clone() }));
+        Fact::StoreAway
+    }
+
+    /// Asks the session's state, then takes the request the way its action goes.
+    async fn judge(&self, script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+        if let Err(decision) = session_policy::action(script.state(), &script.asked.action) {
+            let reference = self.shared.dice.reference();
+            let kind = match &script.asked.action {
+                Action::Send(sending) => EventKind::SendRefused { recipients: sending.recipients },
+                action => EventKind::ActionRefused { action: action.name() },
+            };
+            let mut event = script.event(kind);
+            event.verdict = Some(decision.verdict);
+            event.reference = Some(reference);
+            // A page of an ended session asks for news every minute; that it is refused is no news each time.
+            if !matches!(script.asked.action, Action::Poll | Action::View) {
+                self.shared.events.record(event);
+            }
+            if script.enforces() {
+                let form = script.whole_form();
+                return self.refuse(
+                    &script.visit,
+                    &Stop::from(&*decision),
+                    &script.asked,
+                    reference,
+                    form.as_ref(),
+                );
+            }
+        }
+        self.touch(&script).await;
+        match script.asked.action {
+            Action::SignIn { .. } => self.sign_in(script, parts).await,
+            Action::Send(_) => self.send(script, parts).await,
+            _ => self.pass(script, parts).await,
+        }
+    }
+
+    async fn touch(&self, script: &Script) {
+        if let Some(session) = script.known_session()
+            && script.visit.now.since(session.last_seen) >= TOUCH_EVERY
+        {
+            // Lost when the store is away: the session then ends a little early, which opens nothing.
+            let _ = self.shared.store.touch_session(&session.hash, script.visit.now).await;
+        }
+    }
+
+    /// The request as it goes to the webmail: cookies as they were read, an answer that can be read.
+    pub(super) fn outgoing(
+        &self,
+        script: &mut Script,
+        parts: &mut Parts,
+    ) -> std::io::Result<http::Request<RequestBody>> {
+        let body = match script.waiting.take() {
+            Some(waiting) => waiting.into_body()?,
+            None => RequestBody::Empty,
+        };
+        let length = http_body::Body::size_hint(&body).exact().unwrap_or(0);
+        let posts = parts.method == Method::POST;
+        let mut request = self.prepare(&script.visit, parts, body);
+        let headers = request.headers_mut();
+        headers.remove(header::COOKIE);
+        if let Some(cookies) = script.cookies.header(&[device::COOKIE]) {
+            headers.insert(header::COOKIE, cookies);
+        }
+        if posts {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+            headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            headers.remove(header::RANGE);
+        }
+        Ok(request)
+    }
+
+    /// Neither sign-in nor send: carried, and where it is a POST, its answer read all the same, for an answer that says
+    /// "sent" counts whatever the request looked like.
+    async fn pass(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+        let posts = parts.method == Method::POST;
+        let Ok(request) = self.outgoing(&mut script, parts) else {
+            return self.refuse_script(&script.visit, parts, &Stop::NoRoom, script.asked.shape.clone());
+        };
+        let visit = &script.visit;
+        let timeout = visit.live.config.listen.upstream_timeout;
+        let response = match self.upstream.carry(request, &visit.at.upstream, timeout).await {
+            Ok(response) => response,
+            Err(failed) => return self.upstream_failed(visit, &script.asked, &failed),
+        };
+        visit.at.note_upstream(true);
+        if posts || script.asked.action == Action::SignOut {
+            let answer = answer::read(response).await;
+            let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
+            self.learn(&script, outcome).await;
+            self.follow_session(&script, &answer.seen()).await;
+            return self.finish(&script.visit, answer.into_response());
+        }
+        let (head, body) = response.into_parts();
+        let seen = webmail::Answer { status: head.status, headers: &head.headers, body: None };
+        self.follow_session(&script, &seen).await;
+        self.finish(&script.visit, Response::from_parts(head, AnswerBody::Streamed(body)))
+    }
+
+    pub(super) fn finish(&self, visit: &Visit, mut response: Response<AnswerBody>) -> Response<AnswerBody> {
+        self.harden(visit, response.headers_mut());
+        response
+    }
+
+    async fn learn(&self, script: &Script, outcome: Outcome) {
+        let now = script.visit.now;
+        match outcome {
+            Outcome::Sent => self.count_unasked(script).await,
+            Outcome::PasswordChanged => {
+                self.shared.events.record(script.event(EventKind::PasswordChanged));
+                let Some(session) = script.known_session() else { return };
+                let (site, account) = (&session.site, &session.account);
+                // A thief's session outlives the change in the webmail; it ends here.
+                let others = self
+                    .shared
+                    .store
+                    .set_account_sessions(site, account, SessionState::Ended, script.hash, now)
+                    .await;
+                for hash in others.unwrap_or_default() {
+                    let mut event = script.event(EventKind::SessionEnded);
+                    event.session = Some(hash);
+                    self.shared.events.record(event);
+                }
+            }
+            Outcome::SignedOut => {
+                self.shared.events.record(script.event(EventKind::SignedOut));
+                if let Some(session) = script.known_session() {
+                    let ended = Session { state: SessionState::Ended, ..Session::clone(session) };
+                    let _ = self.shared.store.put_session(ended, now).await;
+                }
+            }
+            Outcome::SignedIn
+            | Outcome::WrongPassword
+            | Outcome::NotJudged
+            | Outcome::NotSent
+            | Outcome::Unclear => {}
+        }
+    }
+
+    /// An answer that sets a new session cookie on a known session hands that session's state on; it never loosens.
+    async fn follow_session(&self, script: &Script, seen: &webmail::Answer<'_>) {
+        let Some(session) = script.known_session() else { return };
+        if session.state == SessionState::Ended || !seen.headers.contains_key(header::SET_COOKIE) {
+            return;
+        }
+        let site = script.site();
+        let Some(cookie) = site.webmail.new_session_cookie(seen, &site.session_cookie) else { return };
+        let hash = self.hash_session(site, &cookie);
+        if Some(hash) == script.hash || hash == session.hash {
+            return;
+        }
+        let handed = Session { hash, ..Session::clone(session) };
+        if let Err(away) = self.shared.store.put_session(handed, script.visit.now).await {
+            let _: Fact<()> = self.store_away(&script.visit, &away);
+        }
+    }
+
+    /// Since when the account knows the device whose cookie the request shows.
+    pub(super) async fn device_since(
+        &self,
+        script: &Script,
+        account: &crate::domain::Account,
+    ) -> Option<Timestamp> {
+        let device = script.device?;
+        self.shared.store.device_since(&script.site().name, account, device, script.visit.now).await.ok().flatten()
+    }
+}
+
+fn shortened(hash: [u8; 32]) -> SessionHash {
+    let mut short = [0; 16];
+    short.copy_from_slice(&hash[..16]);
+    SessionHash(short)
+}
+
+fn read_cookies(headers: &HeaderMap) -> Cookies {
+    Cookies::read(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
+}
+
+/// What waits for an answer, by the head of a request alone.
+pub(super) fn shape_of_head(site: &Site, parts: &Parts) -> Shape {
+    let path = super::below_base(parts.uri.path(), &site.base).unwrap_or("/");
+    if site.webmail.place(path, &site.entry_points) != Place::Script {
+        return Shape::Page;
+    }
+    let query = Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), site.php_max_input_vars);
+    let cookies = Cookies::read(std::iter::empty());
+    site.webmail.shape(&Reading {
+        method: &parts.method,
+        path,
+        query: &query,
+        cookies: &cookies,
+        form: None,
+        headers: &parts.headers,
+        session_cookie: &site.session_cookie,
+    })
+}
+
+/// Records what a decision stopped; the same for sign-ins and sends.
+pub(super) fn stopped_event(
+    script: &Script,
+    kind: EventKind,
+    decision: &crate::policy::Decision,
+    reference: crate::domain::Reference,
+) -> crate::domain::Event {
+    let mut event = script.event(kind);
+    event.verdict = Some(decision.verdict);
+    event.signals.clone_from(&decision.signals);
+    event.stopped_by.clone_from(&decision.stopped_by);
+    event.reference = Some(reference);
+    event
+}
+
+/// What an event of something that passed carries.
+pub(super) fn passed_event(script: &Script, kind: EventKind) -> crate::domain::Event {
+    let mut event = script.event(kind);
+    event.verdict = Some(Verdict::Pass);
+    event
+}
+
+/// An answer that broke off is no answer: better nothing than half a page that looks whole.
+pub(super) fn whole_or_nothing(answer: answer::ReadAnswer) -> Option<Response<AnswerBody>> {
+    (!answer.broken).then(|| answer.into_response())
+}
+
+/// A `Set-Cookie` of ours on an answer of the webmail.
+pub(super) fn add_cookie(response: &mut Response<AnswerBody>, cookie: &str) {
+    if let Ok(cookie) = HeaderValue::from_maybe_shared(Bytes::copy_from_slice(cookie.as_bytes())) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+}

@@ -1,0 +1,250 @@
+//! A sign-in: its attempt is reserved before the password goes upstream and settled by the webmail's answer.
+
+use http::Response;
+use http::request::Parts;
+
+use super::answer;
+use super::refusal::Stop;
+use super::script::{Script, add_cookie, passed_event, stopped_event, whole_or_nothing};
+use super::{Gateway, Visit};
+use crate::challenge::device;
+use crate::domain::{
+    Account, Action, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Timestamp,
+};
+use crate::policy::limits::{Charged, Receipt, Settlement};
+use crate::policy::{Decision, Fact, Permit, observe, sign_in as policy};
+use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::{Failed, Upstream};
+
+/// What the facts of one sign-in are made from; owned, so that the exchange can outlive the browser's interest.
+struct Claim {
+    account: Account,
+    account_fingerprint: u32,
+    password_fingerprint: u32,
+    known_device: Option<([u8; 16], Timestamp)>,
+    locked: Fact<bool>,
+    successes: Fact<u32>,
+    site_failures: Fact<Vec<(Limit, u32)>>,
+}
+
+impl Claim {
+    fn facts<'a>(&'a self, script: &'a Script) -> policy::Facts<'a> {
+        policy::Facts {
+            site: &script.site().name,
+            account: &self.account,
+            account_fingerprint: self.account_fingerprint,
+            password_fingerprint: self.password_fingerprint,
+            prefix: script.client.prefix,
+            network: script.client.network,
+            known_device: self.known_device.map(|(device, _)| device),
+            locked: self.locked,
+            successes_from_prefix: self.successes,
+            site_failures: match &self.site_failures {
+                Fact::Known(failures) => Fact::Known(failures),
+                Fact::StoreAway => Fact::StoreAway,
+            },
+        }
+    }
+}
+
+impl Gateway {
+    pub(super) async fn sign_in(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+        let Action::SignIn { name, password } = &script.asked.action else { return self.refuse_lost(&script) };
+        let claim = self.gather(&script, name, password).await;
+        let (mut decision, receipt) = self.reserve(&script, &claim).await;
+        if !decision.delay.is_zero() {
+            tokio::time::sleep(decision.delay).await;
+        }
+        let reference = self.shared.dice.reference();
+        if decision.permit.is_none() {
+            let mut event = stopped_event(&script, EventKind::SignInRefused, &decision, reference);
+            event.account = Some(claim.account.clone());
+            self.shared.events.record(event);
+        }
+        let permit = match decision.permit.take() {
+            Some(permit) => permit,
+            None if script.enforces() => {
+                let form = script.whole_form();
+                return self.refuse(&script.visit, &Stop::from(&decision), &script.asked, reference, form.as_ref());
+            }
+            None => observe(&mut decision),
+        };
+        let Ok(request) = self.outgoing(&mut script, parts) else {
+            self.give_back(&script.visit, &receipt).await;
+            return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
+        };
+        let exchange = self.clone_for_task().carry_sign_in(script, claim, request, permit, receipt);
+        run_to_the_end(exchange).await
+    }
+
+    async fn gather(&self, script: &Script, name: &str, password: &Secret<String>) -> Claim {
+        let visit = &script.visit;
+        let site = script.site();
+        let account = site.accounts.fold(name);
+        let fingerprint = |parts: &[&[u8]]| {
+            let hash = self.shared.keys.hash(Purpose::Password, parts);
+            u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
+        };
+        let (site_name, of) = (site.name.as_bytes(), account.as_str().as_bytes());
+        let account_fingerprint = fingerprint(&[site_name, of]);
+        let password_fingerprint = fingerprint(&[site_name, of, password.expose().as_bytes()]);
+        let store = &self.shared.store;
+        let locked = match store.locked(&site.name, &account).await {
+            Ok(lock) => Fact::Known(lock.is_some()),
+            Err(away) => self.store_away(visit, &away),
+        };
+        let successes = store
+            .count(&policy::successes_key(&site.name, script.client.prefix), policy::SUCCESSES_WINDOW, visit.now)
+            .await;
+        let mut site_failures = Fact::Known(Vec::new());
+        for limit in &visit.live.config.sign_in.failures_per_site_before_slowing {
+            let count = store.count(&policy::site_failures_key(&site.name), limit.window, visit.now).await;
+            match (&mut site_failures, count) {
+                (Fact::Known(failures), Ok(count)) => failures.push((*limit, count)),
+                (failures, _) => *failures = Fact::StoreAway,
+            }
+        }
+        let known_device = match (script.device, self.device_since(script, &account).await) {
+            (Some(device), Some(since)) => Some((device, since)),
+            _ => None,
+        };
+        Claim {
+            account,
+            account_fingerprint,
+            password_fingerprint,
+            known_device,
+            locked,
+            successes: successes.into(),
+            site_failures,
+        }
+    }
+
+    async fn reserve(&self, script: &Script, claim: &Claim) -> (Decision, Receipt) {
+        let facts = claim.facts(script);
+        let charges = match policy::charges(&facts, &script.visit.live.config.sign_in) {
+            Ok(charges) => charges,
+            Err(decision) => return (*decision, Receipt::default()),
+        };
+        let charged: Fact<Charged> = match self.shared.store.charge(&charges, script.visit.now).await {
+            Ok(charged) => Fact::Known(charged),
+            Err(away) => self.store_away(&script.visit, &away),
+        };
+        let decision = policy::sign_in(&facts, charged.as_ref());
+        match charged {
+            Fact::Known(Charged::Fits(receipt)) => (decision, receipt),
+            _ => (decision, Receipt::default()),
+        }
+    }
+
+    pub(super) async fn give_back(&self, visit: &Visit, receipt: &Receipt) {
+        if let Err(away) = self.shared.store.refund(receipt, visit.now).await {
+            let _: Fact<()> = self.store_away(visit, &away);
+        }
+    }
+
+    async fn carry_sign_in(
+        self,
+        script: Script,
+        claim: Claim,
+        request: http::Request<RequestBody>,
+        permit: Permit,
+        receipt: Receipt,
+    ) -> Response<AnswerBody> {
+        let visit = &script.visit;
+        let timeout = visit.live.config.listen.upstream_timeout;
+        let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
+            Ok(response) => answer::read(response).await,
+            Err(failed) => {
+                // A webmail that never saw the password judged nothing.
+                if failed.never_arrived() {
+                    self.give_back(visit, &receipt).await;
+                }
+                return self.upstream_failed(visit, &script.asked, &failed);
+            }
+        };
+        visit.at.note_upstream(true);
+        let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
+        if Settlement::of_sign_in(outcome) == Settlement::GiveBack {
+            self.give_back(visit, &receipt).await;
+        }
+        let record = |kind| {
+            let mut event = passed_event(&script, kind);
+            event.account = Some(claim.account.clone());
+            event
+        };
+        let mut cookie = None;
+        match outcome {
+            Outcome::SignedIn => {
+                let found = script.site().webmail.new_session_cookie(&answer.seen(), &script.site().session_cookie);
+                let mut event = record(EventKind::SignInOk);
+                if let Some(found) = found {
+                    let hash = self.hash_session(script.site(), &found);
+                    event.session = Some(hash);
+                    cookie = self.welcome(&script, &claim, hash).await;
+                }
+                self.shared.events.record(event);
+            }
+            Outcome::WrongPassword => self.shared.events.record(record(EventKind::SignInFailed)),
+            Outcome::NotJudged | Outcome::Unclear => self.shared.events.record(record(EventKind::SignInNotJudged)),
+            Outcome::Sent | Outcome::NotSent | Outcome::PasswordChanged | Outcome::SignedOut => {}
+        }
+        let Some(response) = whole_or_nothing(answer) else {
+            return self.upstream_failed(visit, &script.asked, &Failed::TimedOut);
+        };
+        let mut response = self.finish(visit, response);
+        if let Some(cookie) = cookie {
+            add_cookie(&mut response, &cookie);
+        }
+        response
+    }
+
+    /// Puts the new session into the store before the answer that opens it leaves. Returns the device cookie to set.
+    async fn welcome(&self, script: &Script, claim: &Claim, hash: crate::domain::SessionHash) -> Option<String> {
+        let visit = &script.visit;
+        let site = script.site();
+        let facts = claim.facts(script);
+        let device = script.device.unwrap_or_else(|| self.shared.dice.bytes());
+        let known = self.shared.store.know_device(&site.name, &claim.account, device, visit.now).await;
+        let session = Session {
+            hash,
+            site: site.name.clone(),
+            account: claim.account.clone(),
+            state: SessionState::Open,
+            signed_in: visit.now,
+            last_seen: visit.now,
+            prefix: script.client.prefix,
+            device_since: known.as_ref().ok().copied(),
+            user_agent: script.client.user_agent.clone(),
+        };
+        // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
+        if let Err(away) = self.shared.store.put_session(session, visit.now).await {
+            let _: Fact<()> = self.store_away(visit, &away);
+        }
+        let _ = self.shared.store.charge(&[policy::success(&facts)], visit.now).await;
+        known.ok().map(|_| device::set_cookie(device, &site.name, &self.shared.keys))
+    }
+
+    /// A request that classification and dispatch disagree about; cannot happen, and answers rather than panics.
+    pub(super) fn refuse_lost(&self, script: &Script) -> Response<AnswerBody> {
+        self.refuse(&script.visit, &Stop::Unnatural("lost"), &script.asked, self.shared.dice.reference(), None)
+    }
+
+    pub(super) fn clone_for_task(&self) -> Self {
+        Self { worker: self.worker, shared: std::sync::Arc::clone(&self.shared), upstream: Upstream::clone(&self.upstream) }
+    }
+}
+
+/// A gated exchange is a task of its own: it is settled even when the browser has gone.
+pub(super) async fn run_to_the_end(
+    exchange: impl Future<Output = Response<AnswerBody>> + Send + 'static,
+) -> Response<AnswerBody> {
+    match tokio::spawn(exchange).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "an exchange with the webmail did not come to its end");
+            let mut response = Response::new(AnswerBody::empty());
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
+}

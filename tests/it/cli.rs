@@ -1,0 +1,463 @@
+//! The program from the outside: exit codes, what it prints, and the control socket.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward::admin::control::{self, Control, Reply};
+use mailward::clock::Clock;
+use mailward::config;
+use mailward::domain::{Account, Prefix, Session, SessionHash, SessionState, SiteName, Timestamp};
+use mailward::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use mailward::store::{Answer, Away, Lock, Store};
+use mailward::telemetry::events::EventsReceived;
+use mailward::telemetry::{Events, Metrics};
+
+const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
+
+fn mailward(words: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mailward"))
+        .args(words)
+        .env_remove("MAILWARD_CONFIG")
+        .env_remove("MAILWARD_LOG")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary was built with the tests")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn help_and_version_are_there_and_a_wrong_word_is_answered_with_the_right_one() {
+    for (words, code, says) in [
+        (&["--version"][..], 0, "mailward 0."),
+        (&["--help"], 0, "mailward check --config"),
+        (&["account", "lock", "--help"], 0, "mailward account lock alice"),
+        (&["account", "lok", "alice"], 2, "'lock'"),
+        (&["account", "lock"], 2, "<NAME>"),
+        (&["session", "end"], 2, "SESSION"),
+        (&[], 2, "Usage"),
+    ] {
+        let output = mailward(words);
+        assert_eq!(output.status.code(), Some(code), "{words:?}");
+        let said = out(&output) + &err(&output);
+        assert!(said.contains(says), "{words:?}: {said}");
+    }
+}
+
+#[test]
+fn check_says_what_is_in_force_or_every_mistake() {
+    let good = mailward(&["check", "--config", "tests/config/good/everything.toml"]);
+    assert_eq!(good.status.code(), Some(0), "{}", err(&good));
+    let said = out(&good);
+    for line in [
+        "site            webmail.example.edu, mail.example.edu",
+        "counts as 203.0.113.7",
+        "no mistake in",
+        "5000/h per prefix",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    let bad = mailward(&["check", "--config", "tests/config/bad/unknown_key_of_a_site.toml"]);
+    assert_eq!(bad.status.code(), Some(1));
+    assert!(out(&bad).is_empty(), "mistakes go to standard error");
+    for line in ["unknown_key_of_a_site.toml:7:1", "did you mean \"upstream\"?", "1 mistake in the configuration"] {
+        assert!(err(&bad).contains(line), "{line}: {}", err(&bad));
+    }
+    for verb in ["serve", "doctor"] {
+        let refused = mailward(&[verb, "--config", "tests/config/bad/unknown_key_of_a_site.toml"]);
+        assert_eq!(refused.status.code(), Some(1), "{verb} does not go on with a mistake");
+    }
+}
+
+#[test]
+fn a_command_without_a_gateway_says_so() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let socket = folder.path().join("control.sock");
+    let output = mailward(&["account", "list", "--control", &socket.display().to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("no gateway answers"), "{}", err(&output));
+}
+
+/// Sessions and locks in memory: what the control socket needs of a store.
+#[derive(Default)]
+struct Kept {
+    sessions: parking_lot::Mutex<BTreeMap<SessionHash, Arc<Session>>>,
+    locks: parking_lot::Mutex<BTreeMap<(SiteName, Account), Lock>>,
+}
+
+fn done<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
+    Box::pin(std::future::ready(Ok(value)))
+}
+
+fn not_kept<'a, T: Send + 'a>() -> Answer<'a, T> {
+    Box::pin(std::future::ready(Err(Away { what: "not kept here".into() })))
+}
+
+impl Store for Kept {
+    fn charge<'a>(&'a self, _: &'a [Charge], _: Timestamp) -> Answer<'a, Charged> {
+        not_kept()
+    }
+    fn refund<'a>(&'a self, _: &'a Receipt, _: Timestamp) -> Answer<'a, ()> {
+        not_kept()
+    }
+    fn count<'a>(&'a self, _: &'a CounterKey, _: Duration, _: Timestamp) -> Answer<'a, u32> {
+        not_kept()
+    }
+    fn session<'a>(&'a self, hash: &'a SessionHash, _: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
+        done(self.sessions.lock().get(hash).cloned())
+    }
+    fn put_session<'a>(&'a self, session: Session, _: Timestamp) -> Answer<'a, ()> {
+        self.sessions.lock().insert(session.hash, Arc::new(session));
+        done(())
+    }
+    fn touch_session<'a>(&'a self, _: &'a SessionHash, _: Timestamp) -> Answer<'a, ()> {
+        not_kept()
+    }
+    fn set_account_sessions<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        state: SessionState,
+        except: Option<SessionHash>,
+        _: Timestamp,
+    ) -> Answer<'a, Vec<SessionHash>> {
+        let mut changed = Vec::new();
+        for (hash, session) in self.sessions.lock().iter_mut() {
+            if session.site == *site && session.account == *account && session.state != state && except != Some(*hash) {
+                *session = Arc::new(Session { state, ..Session::clone(session) });
+                changed.push(*hash);
+            }
+        }
+        done(changed)
+    }
+    fn sessions<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: Option<&'a Account>,
+        most: usize,
+        _: Timestamp,
+    ) -> Answer<'a, Vec<Arc<Session>>> {
+        let sessions = self.sessions.lock();
+        let wanted = sessions.values().filter(|session| {
+            session.site == *site
+                && session.state != SessionState::Ended
+                && account.is_none_or(|account| session.account == *account)
+        });
+        done(wanted.take(most).cloned().collect())
+    }
+    fn lock(&self, lock: Lock) -> Answer<'_, ()> {
+        self.locks.lock().insert((lock.site.clone(), lock.account.clone()), lock);
+        done(())
+    }
+    fn unlock<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, bool> {
+        done(self.locks.lock().remove(&(site.clone(), account.clone())).is_some())
+    }
+    fn locked<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Lock>> {
+        done(self.locks.lock().get(&(site.clone(), account.clone())).cloned())
+    }
+    fn locks<'a>(&'a self, site: &'a SiteName, most: usize) -> Answer<'a, Vec<Lock>> {
+        done(self.locks.lock().values().filter(|lock| lock.site == *site).take(most).cloned().collect())
+    }
+    fn know_device<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: [u8; 16], _: Timestamp) -> Answer<'a, Timestamp> {
+        not_kept()
+    }
+    fn device_since<'a>(
+        &'a self,
+        _: &'a SiteName,
+        _: &'a Account,
+        _: [u8; 16],
+        _: Timestamp,
+    ) -> Answer<'a, Option<Timestamp>> {
+        not_kept()
+    }
+    fn probe(&self, _: Timestamp) -> Answer<'_, ()> {
+        done(())
+    }
+    fn flush(&self) -> Answer<'_, ()> {
+        done(())
+    }
+}
+
+/// A control socket that answers on a thread of its own until it is dropped.
+struct Served {
+    folder: tempfile::TempDir,
+    store: Arc<Kept>,
+    events: EventsReceived,
+    stop: Option<tokio::sync::oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Served {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = "[[site]]\nhosts = [\"one.example\", \"uno.example\"]\nupstream = \"http://127.0.0.1:1\"\n\
+                    webmail = \"roundcube\"\ndefault_domain = \"example.edu\"\n\
+                    [[site]]\nhosts = [\"two.example\"]\nupstream = \"http://127.0.0.1:2\"\nwebmail = \"roundcube\"\n";
+        std::fs::write(folder.path().join("mailward.toml"), format!("data_dir = \".\"\n{text}")).expect("writable");
+        let sites = config::read(&folder.path().join("mailward.toml"), NOW).expect("a good file").sites;
+        let store = Arc::new(Kept::default());
+        for (number, site, account) in
+            [(1, "one.example", "alice"), (2, "one.example", "alice"), (3, "two.example", "bob")]
+        {
+            let session = Session {
+                hash: SessionHash([number; 16]),
+                site: site.into(),
+                account: Account::from_canonical(account),
+                state: SessionState::Open,
+                signed_in: NOW.after(Duration::from_secs(u64::from(number))),
+                last_seen: NOW,
+                prefix: Prefix::of("203.0.113.9".parse().expect("an address")),
+                device_since: None,
+                user_agent: Some("Browser\x1b[2J".into()),
+            };
+            store.sessions.lock().insert(session.hash, Arc::new(session));
+        }
+        let (sink, events) = Events::to_receiver(Metrics::new(NOW));
+        let control = Arc::new(Control {
+            store: Arc::clone(&store) as Arc<dyn Store>,
+            events: sink,
+            clock: Clock::manual(NOW),
+            sites: Box::new(move || sites.clone()),
+        });
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let (bound, is_bound) = std::sync::mpsc::channel();
+        let path = folder.path().join("control.sock");
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let listener = control::bind(&path).expect("the folder is ours");
+                let second = control::bind(&path).expect_err("one gateway is enough");
+                bound.send(second.kind()).expect("the test waits");
+                tokio::select! {
+                    () = control::serve(listener, control) => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        let second = is_bound.recv_timeout(Duration::from_secs(10)).expect("binding takes no time");
+        assert_eq!(second, std::io::ErrorKind::AddrInUse);
+        Self { folder, store, events, stop: Some(stop), thread: Some(thread) }
+    }
+
+    fn socket(&self) -> PathBuf {
+        self.folder.path().join("control.sock")
+    }
+
+    fn command(&self, words: &[&str]) -> Output {
+        let config = self.folder.path().join("mailward.toml").display().to_string();
+        mailward(&[words, &["--config", &config]].concat())
+    }
+
+    fn events(&self) -> Vec<String> {
+        let taken = self.events.take();
+        taken
+            .iter()
+            .map(|event| {
+                let account = event.account.as_ref().expect("whose");
+                format!("{} {}/{account}", event.kind.name(), event.site.as_deref().expect("where"))
+            })
+            .collect()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            assert!(thread.join().is_ok() || std::thread::panicking(), "the serving thread ended badly");
+        }
+    }
+}
+
+#[test]
+fn only_its_owner_may_use_the_control_socket() {
+    let served = Served::start();
+    let mode = std::fs::metadata(served.socket()).expect("bound").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let left: Vec<_> = std::fs::read_dir(served.folder.path()).expect("a folder").flatten().collect();
+    assert_eq!(left.len(), 2, "the configuration and the socket: {left:?}");
+}
+
+#[test]
+fn a_socket_that_a_dead_gateway_left_behind_is_replaced() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("control.sock");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        drop(control::bind(&path).expect("the folder is ours"));
+        assert!(path.exists(), "a socket outlives who bound it");
+        drop(control::bind(&path).expect("nobody answers there"));
+    });
+}
+
+#[test]
+fn locking_an_account_by_any_spelling_ends_its_sessions_and_is_told_to_everybody() {
+    let served = Served::start();
+    let locked =
+        served.command(&["account", "lock", " Alice@Example.EDU", "--site", "UNO.example", "--note", "ticket\x074711"]);
+    assert_eq!(out(&locked), "alice at one.example: locked, 2 sessions ended\n", "{}", err(&locked));
+    assert_eq!(
+        served.events(),
+        ["account_locked one.example/alice", "session_ended one.example/alice", "session_ended one.example/alice"]
+    );
+    assert!(
+        served
+            .store
+            .sessions
+            .lock()
+            .values()
+            .filter(|s| &*s.account.to_string() == "alice")
+            .all(|s| s.state == SessionState::Ended)
+    );
+    let listed = out(&served.command(&["account", "list"]));
+    assert!(listed.contains("alice    one.example  2026-12-01 00:00Z  ticket\u{fffd}4711"), "{listed}");
+    let json: Reply =
+        serde_json::from_slice(&served.command(&["account", "list", "--json"]).stdout).expect("JSON for programs");
+    assert!(matches!(&json, Reply::Locks { locks, more: false } if locks[0].note == "ticket\x074711"), "{json:?}");
+    assert_eq!(
+        out(&served.command(&["account", "unlock", "ALICE", "--site", "one.example"])),
+        "alice at one.example: unlocked\n"
+    );
+    assert_eq!(
+        out(&served.command(&["account", "unlock", "alice"])),
+        "alice at one.example: was not locked\nalice at two.example: was not locked\n"
+    );
+    assert_eq!(served.events(), ["account_unlocked one.example/alice"]);
+    assert_eq!(out(&served.command(&["account", "list"])), "no account is locked\n");
+}
+
+#[test]
+fn sessions_are_listed_newest_first_and_end_one_by_one_or_together() {
+    let served = Served::start();
+    let listed = out(&served.command(&["session", "list"]));
+    let first_words: Vec<_> =
+        listed.lines().map(|line| line.split(' ').next().unwrap_or_default().to_owned()).collect();
+    assert_eq!(first_words, ["SESSION".to_owned(), "03".repeat(16), "02".repeat(16), "01".repeat(16)]);
+    assert!(!listed.contains('\x1b'), "what a client wrote moves no terminal: {listed:?}");
+    assert_eq!(out(&served.command(&["session", "end", &"01".repeat(16)])), "alice at one.example: 1 session ended\n");
+    assert_eq!(
+        out(&served.command(&["session", "end", "--account", "alice"])),
+        "alice at one.example: 1 session ended\nalice at two.example: 0 sessions ended\n"
+    );
+    assert_eq!(served.events(), ["session_ended one.example/alice", "session_ended one.example/alice"]);
+    assert_eq!(out(&served.command(&["session", "list", "--account", "alice"])), "no session\n");
+}
+
+#[test]
+fn what_cannot_be_done_is_refused_with_words() {
+    let served = Served::start();
+    for (words, says) in [
+        (&["account", "lock", "alice", "--site", "three.example"][..], "sites are: one.example, two.example"),
+        (&["account", "lock", " "], "name of an account is missing"),
+        (&["session", "end", "alice"], "32 hexadecimal digits"),
+        (&["session", "end", &"ff".repeat(16)], "there is no session ffff"),
+    ] {
+        let output = served.command(words);
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        assert!(err(&output).contains(says), "{words:?}: {}", err(&output));
+    }
+    assert!(served.events().is_empty(), "nothing happened");
+}
+
+#[test]
+fn a_command_that_is_none_breaks_nothing() {
+    use std::io::{Read as _, Write as _};
+    let served = Served::start();
+    for line in ["", "\n", "{", "null\n", "{\"command\":\"format\"}\n", &("x".repeat(70_000) + "\n")] {
+        let mut stream = std::os::unix::net::UnixStream::connect(served.socket()).expect("it listens");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        // The other side may close before it has read everything.
+        let _ = stream.write_all(line.as_bytes()).and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+        let mut answer = String::new();
+        let _ = stream.read_to_string(&mut answer);
+        assert!(answer.is_empty() || answer.contains("refused"), "{line:.20}: {answer}");
+    }
+    assert_eq!(out(&served.command(&["account", "list"])), "no account is locked\n");
+}
+
+/// Answers one request with `answer` and hands over what was asked.
+fn answer_once(answer: String) -> (u16, std::thread::JoinHandle<String>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener.local_addr().expect("bound").port();
+    let thread = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("doctor asks once");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let mut asked = Vec::new();
+        let mut some = [0; 4096];
+        while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
+            let read = stream.read(&mut some).expect("the head of a request");
+            assert!(read > 0, "the request broke off");
+            asked.extend_from_slice(&some[..read]);
+        }
+        stream.write_all(answer.as_bytes()).expect("doctor reads the answer");
+        String::from_utf8_lossy(&asked).to_lowercase()
+    });
+    (port, thread)
+}
+
+#[test]
+fn doctor_recognises_the_product_and_whether_it_believes_us() {
+    let marks = mailward::webmail::by_id("roundcube").expect("it is known").sign_in_page().marks.join("\n");
+    for (body, cookie, says) in [
+        (
+            &*marks,
+            "roundcube_sessid=a; secure",
+            ["ok    webmail.example.edu: roundcube answers", "believes our forwarding"],
+        ),
+        (&*marks, "roundcube_sessid=a", ["ok    webmail.example.edu: roundcube answers", "proxy_whitelist"]),
+        ("It works!", "a=b", ["does not look like roundcube", "set \"session_cookie\""]),
+    ] {
+        let length = body.len();
+        let (port, thread) = answer_once(format!(
+            "HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        ));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("mailward.toml");
+        let text = format!(
+            "data_dir = \".\"\n[[site]]\nhosts = [\"webmail.example.edu\"]\nupstream = \"http://127.0.0.1:{port}\"\n\
+             webmail = \"roundcube\"\nbase = \"/mail/\"\n"
+        );
+        std::fs::write(&path, text).expect("writable");
+        let said = out(&mailward(&["doctor", "--config", &path.display().to_string()]));
+        for line in says {
+            assert!(said.contains(line), "{line}:\n{said}");
+        }
+        let asked = thread.join().expect("it was asked");
+        assert!(asked.starts_with("get /mail/?_task=login http/1.1\r\n"), "{asked}");
+        for line in ["\nhost: webmail.example.edu\r", "\nx-forwarded-proto: https\r", "\nx-forwarded-for: 127.0.0.1\r"]
+        {
+            assert!(asked.contains(line), "{line}: {asked}");
+        }
+    }
+}
+
+#[test]
+fn doctor_tells_well_from_ill() {
+    let served = Served::start();
+    let said = served.command(&["doctor"]);
+    assert_eq!(said.status.code(), Some(1), "no webmail answers at port 1");
+    let text = out(&said);
+    for line in [
+        "ok    the gateway runs",
+        "FAIL  one.example: http://127.0.0.1:1/ does not answer",
+        "warn  two.example: the certificate is self-signed",
+        "login_rate_limit",
+        "auth-penalty",
+    ] {
+        assert!(text.contains(line), "{line}:\n{text}");
+    }
+    assert!(Path::new(&served.folder.path().join("mailward.toml")).exists());
+    let left = std::fs::read_dir(served.folder.path()).expect("a folder").count();
+    assert_eq!(left, 2, "doctor leaves nothing behind");
+}

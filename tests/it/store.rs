@@ -1,0 +1,607 @@
+//! The contract of `Store`, run against every backend.
+//!
+//! To add a backend: one `backend!` line at the end of this file, with a function that opens an empty store. To add a
+//! case: an `async fn` that takes `&dyn Store` (or a plain `fn`, which brings its own threads or runs), and its name in
+//! the list of `backend!`. Cases use names of their own, so that they may share one server.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mailward::domain::{Account, Limit, Prefix, Session, SessionHash, SessionState, SiteName, Timestamp};
+use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt};
+use mailward::store::{Lock, Store};
+use proptest::prelude::*;
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+pub const IDLE: Duration = Duration::from_secs(3600);
+
+pub fn at(second: u64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + second * 1000)
+}
+
+pub fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+pub fn limit(text: &str) -> Limit {
+    text.parse().expect("a limit")
+}
+
+pub fn units(subject: &str, units: u32, limits: &[&str]) -> Charge {
+    let limits = limits.iter().map(|text| limit(text)).collect();
+    Charge::limited(CounterKey::new("recipients", subject), "recipients", Cost::Units(units), limits)
+}
+
+fn distinct(subject: &str, fingerprint: u32, limits: &[&str]) -> Charge {
+    Charge { cost: Cost::Distinct(fingerprint), ..units(subject, 1, limits) }
+}
+
+pub async fn charge(store: &dyn Store, charges: &[Charge], now: Timestamp) -> Charged {
+    store.charge(charges, now).await.expect("the store answers")
+}
+
+pub async fn fits(store: &dyn Store, charges: &[Charge], now: Timestamp) -> Receipt {
+    match charge(store, charges, now).await {
+        Charged::Fits(receipt) => receipt,
+        Charged::Over(over) => panic!("{over} is met"),
+    }
+}
+
+async fn over(store: &dyn Store, charges: &[Charge], now: Timestamp) -> Over {
+    match charge(store, charges, now).await {
+        Charged::Over(over) => over,
+        Charged::Fits(_) => panic!("it fits"),
+    }
+}
+
+pub fn session(site: &str, account: &str, number: u8, now: Timestamp) -> Session {
+    let mut hash = [number; 16];
+    hash[..2].copy_from_slice(&[site.len() as u8, account.len() as u8]);
+    Session {
+        hash: SessionHash(hash),
+        site: site.into(),
+        account: Account::from_canonical(account),
+        state: SessionState::Open,
+        signed_in: now,
+        last_seen: now,
+        prefix: Prefix::of("2001:db8:1:2::9".parse().expect("an address")),
+        device_since: Some(at(0)),
+        user_agent: Some("Mozilla/5.0 (test)".into()),
+    }
+}
+
+pub async fn get(store: &dyn Store, hash: &SessionHash, now: Timestamp) -> Option<Session> {
+    store.session(hash, now).await.expect("the store answers").map(|session| (*session).clone())
+}
+
+// ---- limits ----
+
+async fn what_was_used_and_what_is_asked_never_pass_the_limit(store: &dyn Store) {
+    let ask = |n| [units("a", n, &["10/m"])];
+    let _kept = fits(store, &ask(6), at(0)).await;
+    let met = over(store, &ask(5), at(10)).await;
+    assert_eq!((met.fits_now, met.wait), (4, Some(Duration::from_secs(50))));
+    assert_eq!(met.to_string(), "recipients 10/m");
+    let _kept = fits(store, &ask(4), at(10)).await;
+    let _met = over(store, &ask(1), at(59)).await;
+    let _kept = fits(store, &ask(6), at(60)).await;
+    let _met = over(store, &ask(1), at(60)).await;
+}
+
+async fn a_refused_charge_spends_nothing_anywhere(store: &dyn Store) {
+    let both = [units("b1", 5, &["10/m"]), units("b2", 5, &["4/m"])];
+    let met = over(store, &both, at(0)).await;
+    assert_eq!(met.wait, None, "five never fit under 4/m");
+    assert_eq!(store.count(&both[0].key, Duration::from_secs(60), at(0)).await.expect("the store answers"), 0);
+    let _kept = fits(store, &[units("b1", 10, &["10/m"])], at(0)).await;
+}
+
+async fn of_several_limits_the_one_that_opens_last_is_told(store: &dyn Store) {
+    let ask = |n| [units("c1", n, &["10/m", "15/h"]), units("c2", n, &["12/10m"])];
+    let _kept = fits(store, &ask(10), at(0)).await;
+    let met = over(store, &ask(2), at(1)).await;
+    assert_eq!((met.limit, met.fits_now, met.wait), (limit("10/m"), 0, Some(Duration::from_secs(59))));
+    let met = over(store, &ask(3), at(61)).await;
+    assert_eq!((met.limit, met.fits_now, met.wait), (limit("12/10m"), 2, Some(Duration::from_secs(539))));
+    let met = over(store, &ask(6), at(61)).await;
+    assert_eq!((met.limit, met.fits_now, met.wait), (limit("15/h"), 2, Some(Duration::from_secs(3539))));
+}
+
+async fn a_refund_makes_room_once(store: &dyn Store) {
+    let ask = |n| [units("d", n, &["10/m"])];
+    let receipt = fits(store, &ask(10), at(0)).await;
+    store.refund(&receipt, at(1)).await.expect("the store answers");
+    let _kept = fits(store, &ask(7), at(2)).await;
+    store.refund(&receipt, at(3)).await.expect("the store answers");
+    assert_eq!(over(store, &ask(4), at(4)).await.fits_now, 3);
+}
+
+async fn a_late_refund_takes_nothing_from_others(store: &dyn Store) {
+    let ask = || [units("e", 1, &["1/s"])];
+    let receipt = fits(store, &ask(), at(0)).await;
+    let _kept = fits(store, &ask(), at(100)).await;
+    store.refund(&receipt, at(100)).await.expect("the store answers");
+    let _met = over(store, &ask(), at(100)).await;
+}
+
+async fn only_distinct_guesses_count(store: &dyn Store) {
+    let guess = |fingerprint| [distinct("f", fingerprint, &["2/m"])];
+    for second in 0..10 {
+        let _kept = fits(store, &guess(1), at(second)).await;
+    }
+    let _kept = fits(store, &guess(2), at(10)).await;
+    let met = over(store, &guess(3), at(20)).await;
+    assert_eq!((met.fits_now, met.wait), (0, Some(Duration::from_secs(49))), "until 60 s after the last of the first");
+    let _kept = fits(store, &guess(1), at(20)).await;
+}
+
+async fn a_guess_sent_twice_at_once_is_not_had_for_nothing(store: &dyn Store) {
+    let guess = |fingerprint| [distinct("g", fingerprint, &["1/m"])];
+    let first = fits(store, &guess(1), at(0)).await;
+    let _judged = fits(store, &guess(1), at(0)).await;
+    store.refund(&first, at(1)).await.expect("the store answers");
+    let _met = over(store, &guess(2), at(2)).await;
+}
+
+async fn what_has_no_limit_is_counted_and_never_refused(store: &dyn Store) {
+    let key = CounterKey::new("attempts", "h");
+    let ask = Charge::counted(key.clone(), "attempts", Cost::Units(u32::MAX), Duration::from_secs(60));
+    let count = async |second| store.count(&key, Duration::from_secs(60), at(second)).await.expect("the store answers");
+    assert_eq!(count(0).await, 0);
+    for _ in 0..3 {
+        let _kept = fits(store, std::slice::from_ref(&ask), at(0)).await;
+    }
+    assert_eq!((count(59).await, count(60).await), (u32::MAX, 0));
+}
+
+async fn a_clock_that_steps_back_opens_nothing(store: &dyn Store) {
+    let ask = || [units("i", 1, &["1/m"])];
+    let _kept = fits(store, &ask(), at(5000)).await;
+    for second in [4999, 4000, 0] {
+        let met = over(store, &ask(), at(second)).await;
+        assert_eq!(met.wait, Some(Duration::from_secs(5060 - second)));
+    }
+}
+
+fn fifty_at_once_never_pass_a_limit_by_even_one(store: &dyn Store) {
+    let shared = units("j", 1, &["37/h"]);
+    let fitted: usize = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..50)
+            .map(|thread| {
+                let shared = shared.clone();
+                // In a different order on every other thread: a store that locks as it goes would lock up.
+                let own = units(&format!("j{}", thread % 7), 1, &["1000/h"]);
+                let charges = if thread % 2 == 0 { [shared, own] } else { [own, shared] };
+                scope.spawn(move || {
+                    let fitted = async || matches!(charge(store, &charges, at(0)).await, Charged::Fits(_));
+                    run(async { usize::from(fitted().await) + usize::from(fitted().await) })
+                })
+            })
+            .collect();
+        threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
+    });
+    assert_eq!(fitted, 37);
+    let own = |subject| {
+        let key = CounterKey::new("recipients", &format!("j{subject}"));
+        run(store.count(&key, Duration::from_secs(3600), at(0))).expect("the store answers")
+    };
+    assert_eq!((0..7).map(own).sum::<u32>(), 37, "the refused ones spent nothing elsewhere");
+}
+
+// ---- limits, against a reference too simple to be wrong ----
+
+/// Everything that was ever charged and not given back, looked through anew for each question.
+#[derive(Default)]
+struct Reference {
+    charged: Vec<(CounterKey, Timestamp, Cost, usize)>,
+    charges: usize,
+}
+
+impl Reference {
+    fn used(&self, key: &CounterKey, window: Duration, now: Timestamp) -> u64 {
+        let live = self.charged.iter().filter(|(other, time, ..)| other == key && time.after(window) > now);
+        let mut units = 0;
+        let mut fingerprints = BTreeMap::new();
+        for (.., cost, _) in live {
+            match cost {
+                Cost::Units(n) => units += u64::from(*n),
+                Cost::Distinct(fingerprint) => {
+                    fingerprints.insert(*fingerprint, ());
+                }
+            }
+        }
+        units + fingerprints.len() as u64
+    }
+
+    fn fits(&self, charges: &[Charge], now: Timestamp) -> bool {
+        charges.iter().all(|charge| {
+            charge.limits.iter().all(|limit| {
+                let known = |fingerprint| {
+                    self.charged.iter().any(|(key, time, cost, _)| {
+                        *key == charge.key && *cost == Cost::Distinct(fingerprint) && time.after(limit.window) > now
+                    })
+                };
+                let asked = match charge.cost {
+                    Cost::Units(units) => u64::from(units),
+                    Cost::Distinct(fingerprint) => u64::from(!known(fingerprint)),
+                };
+                asked == 0 || self.used(&charge.key, limit.window, now) + asked <= u64::from(limit.amount)
+            })
+        })
+    }
+
+    /// The first moment at which it fits.
+    fn wait(&self, charges: &[Charge], now: Timestamp) -> Option<Duration> {
+        let windows = charges.iter().flat_map(|charge| charge.limits.iter().map(|limit| limit.window));
+        let mut moments: Vec<Timestamp> =
+            windows.flat_map(|window| self.charged.iter().map(move |(_, time, ..)| time.after(window))).collect();
+        moments.sort_unstable();
+        moments
+            .into_iter()
+            .filter(|moment| *moment > now)
+            .find(|then| self.fits(charges, *then))
+            .map(|then| then.since(now))
+    }
+
+    fn take(&mut self, charges: &[Charge], now: Timestamp) -> usize {
+        self.charges += 1;
+        self.charged.extend(charges.iter().map(|charge| (charge.key.clone(), now, charge.cost, self.charges)));
+        self.charges
+    }
+
+    fn give_back(&mut self, number: usize) {
+        self.charged.retain(|(.., charge)| *charge != number);
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(u64),
+    /// As long as the last refusal said, or a millisecond less.
+    WaitAsTold {
+        short: bool,
+    },
+    Send {
+        who: u8,
+        recipients: u32,
+    },
+    Guess {
+        who: u8,
+        password: u32,
+    },
+    GiveBack(prop::sample::Index),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        2 => (0..30_000_u64).prop_map(Step::Wait),
+        2 => (0..500_u64).prop_map(Step::Wait),
+        3 => any::<bool>().prop_map(|short| Step::WaitAsTold { short }),
+        4 => (0..3_u8, 0..9_u32).prop_map(|(who, recipients)| Step::Send { who, recipients }),
+        4 => (0..3_u8, 0..6_u32).prop_map(|(who, password)| Step::Guess { who, password }),
+        2 => any::<prop::sample::Index>().prop_map(Step::GiveBack),
+    ];
+    prop::collection::vec(step, 1..60)
+}
+
+impl Step {
+    fn charges(&self, run: usize) -> Vec<Charge> {
+        match self {
+            Self::Send { who, recipients } => vec![
+                units(&format!("{run} account {who}"), *recipients, &["8/20s", "12/m"]),
+                units(&format!("{run} site"), *recipients, &["20/45s"]),
+                units(&format!("{run} messages {who}"), 1, &["3/10s"]),
+            ],
+            Self::Guess { who, password } => vec![
+                distinct(&format!("{run} guesses {who}"), *password, &["2/10s", "3/m"]),
+                distinct(&format!("{run} accounts"), u32::from(*who), &["2/15s"]),
+            ],
+            Self::Wait(_) | Self::WaitAsTold { .. } | Self::GiveBack(_) => vec![],
+        }
+    }
+}
+
+/// The same random steps every time: a failure shows itself again.
+fn runner(cases: u32) -> TestRunner {
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    TestRunner::new_with_rng(config, TestRng::deterministic_rng(RngAlgorithm::ChaCha))
+}
+
+fn every_answer_is_the_one_of_a_reference_too_simple_to_be_wrong(store: &dyn Store) {
+    let runs = std::cell::Cell::new(0);
+    let tested = runner(300).run(&steps(), |steps| {
+        let id = runs.replace(runs.get() + 1);
+        run(async {
+            let mut reference = Reference::default();
+            let mut receipts: Vec<(Receipt, usize)> = Vec::new();
+            let (mut now, mut told) = (at(0), Duration::ZERO);
+            for step in steps {
+                let charges = step.charges(id);
+                match step {
+                    Step::WaitAsTold { short } => {
+                        let millis = Duration::from_millis(u64::from(short));
+                        now = now.after(std::mem::take(&mut told).saturating_sub(millis));
+                    }
+                    Step::Wait(millis) => now = now.after(Duration::from_millis(millis)),
+                    Step::GiveBack(_) if receipts.is_empty() => {}
+                    Step::GiveBack(which) => {
+                        let (receipt, number) = receipts.swap_remove(which.index(receipts.len()));
+                        store.refund(&receipt, now).await.expect("the store answers");
+                        reference.give_back(number);
+                    }
+                    Step::Send { .. } | Step::Guess { .. } => match charge(store, &charges, now).await {
+                        Charged::Fits(receipt) => {
+                            prop_assert!(reference.fits(&charges, now), "let through what does not fit");
+                            receipts.push((receipt, reference.take(&charges, now)));
+                        }
+                        Charged::Over(met) => {
+                            prop_assert!(!reference.fits(&charges, now), "refused what fits: {}", met);
+                            prop_assert_eq!(met.wait, reference.wait(&charges, now), "the wait told is exact");
+                            told = met.wait.unwrap_or_default();
+                            if let Step::Send { recipients, .. } = step {
+                                let most = (0..=recipients).rev().find(|n| {
+                                    let fewer = |charge: &Charge| match charge.cost {
+                                        Cost::Units(asked) if asked == recipients => Cost::Units(*n),
+                                        cost => cost,
+                                    };
+                                    let fewer: Vec<Charge> = charges
+                                        .iter()
+                                        .map(|charge| Charge { cost: fewer(charge), ..charge.clone() })
+                                        .collect();
+                                    reference.fits(&fewer, now)
+                                });
+                                prop_assert_eq!(met.fits_now, most.unwrap_or(0), "of {} recipients", recipients);
+                            }
+                        }
+                    },
+                }
+            }
+            Ok(())
+        })
+    });
+    tested.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+/// Whatever the clock does backwards, in no stretch of true time as long as the window does more than the limit pass.
+fn a_clock_that_steps_back_at_random_never_lets_more_through(store: &dyn Store) {
+    let runs = std::cell::Cell::new(0);
+    let moves = prop::collection::vec((0..15_000_u64, prop::option::weighted(0.2, 0..90_000_u64), 1..4_u32), 1..60);
+    let tested = runner(200).run(&moves, |moves| {
+        let id = runs.replace(runs.get() + 1);
+        run(async {
+            let (mut true_time, mut behind) = (at(1000), Duration::ZERO);
+            let mut passed: Vec<(Timestamp, u32)> = Vec::new();
+            for (waited, stepped_back, n) in moves {
+                true_time = true_time.after(Duration::from_millis(waited));
+                behind += Duration::from_millis(stepped_back.unwrap_or(0));
+                let ask = [units(&format!("stepping {id}"), n, &["5/20s"])];
+                if let Charged::Fits(_) = charge(store, &ask, true_time.before(behind)).await {
+                    passed.push((true_time, n));
+                }
+            }
+            for (end, _) in &passed {
+                let within =
+                    passed.iter().filter(|(time, _)| time <= end && time.after(Duration::from_secs(20)) > *end);
+                let sum: u32 = within.map(|(_, n)| n).sum();
+                prop_assert!(sum <= 5, "{} passed before {}", sum, end);
+            }
+            Ok(())
+        })
+    });
+    tested.unwrap_or_else(|failure| panic!("{failure}"));
+}
+
+// ---- sessions ----
+
+async fn a_session_is_found_until_it_was_idle_too_long(store: &dyn Store) {
+    let one = session("s1", "alice", 1, at(0));
+    assert_eq!(get(store, &one.hash, at(0)).await, None);
+    store.put_session(one.clone(), at(0)).await.expect("the store answers");
+    assert_eq!(get(store, &one.hash, at(1)).await, Some(one.clone()));
+    assert!(get(store, &one.hash, at(3599)).await.is_some());
+    assert_eq!(get(store, &one.hash, at(3600 + 60)).await, None, "at most a minute later");
+}
+
+async fn use_keeps_a_session(store: &dyn Store) {
+    let one = session("s2", "alice", 1, at(0));
+    store.put_session(one.clone(), at(0)).await.expect("the store answers");
+    for second in (0..20_000).step_by(900) {
+        store.touch_session(&one.hash, at(second)).await.expect("the store answers");
+        let found = get(store, &one.hash, at(second)).await.expect("it is in use");
+        assert!(at(second).since(found.last_seen) < Duration::from_secs(60));
+    }
+    store.touch_session(&SessionHash([0xee; 16]), at(0)).await.expect("touching an unknown one does nothing");
+    assert_eq!(get(store, &SessionHash([0xee; 16]), at(0)).await, None);
+}
+
+async fn a_session_is_listed_newest_first_and_only_at_its_site(store: &dyn Store) {
+    let site: SiteName = "s3".into();
+    let alice = Account::from_canonical("alice");
+    for (number, account, second) in [(1, "alice", 10), (2, "bob", 20), (3, "alice", 30)] {
+        store.put_session(session("s3", account, number, at(second)), at(second)).await.expect("the store answers");
+    }
+    store.put_session(session("s3 other", "alice", 4, at(40)), at(40)).await.expect("the store answers");
+    let listed = async |account, most| {
+        let sessions = store.sessions(&site, account, most, at(50)).await.expect("the store answers");
+        sessions.iter().map(|session| session.hash.0[15]).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(None, 10).await, [3, 2, 1]);
+    assert_eq!(listed(None, 2).await, [3, 2]);
+    assert_eq!(listed(Some(&alice), 10).await, [3, 1]);
+}
+
+async fn ending_an_accounts_sessions_ends_them_all_but_one(store: &dyn Store) {
+    let site: SiteName = "s4".into();
+    let alice = Account::from_canonical("alice");
+    let all = [1, 2, 3].map(|number| session("s4", "alice", number, at(0)));
+    let bob = session("s4", "bob", 9, at(0));
+    let elsewhere = session("s4 other", "alice", 9, at(0));
+    for session in all.iter().chain([&bob, &elsewhere]) {
+        store.put_session(session.clone(), at(0)).await.expect("the store answers");
+    }
+    let end = || store.set_account_sessions(&site, &alice, SessionState::Ended, Some(all[1].hash), at(1));
+    let mut ended = end().await.expect("the store answers");
+    ended.sort();
+    assert_eq!(ended, [all[0].hash, all[2].hash]);
+    assert_eq!(end().await.expect("the store answers"), [], "a second time there is nothing to change");
+    let state = async |session: &Session| get(store, &session.hash, at(2)).await.map(|session| session.state);
+    assert_eq!(state(&all[0]).await, Some(SessionState::Ended), "remembered as ended, not forgotten");
+    for untouched in [&all[1], &bob, &elsewhere] {
+        assert_eq!(state(untouched).await, Some(SessionState::Open));
+    }
+    let listed = store.sessions(&site, Some(&alice), 10, at(2)).await.expect("the store answers");
+    assert_eq!(listed.iter().map(|session| session.hash).collect::<Vec<_>>(), [all[1].hash]);
+}
+
+async fn an_ended_session_stays_ended_unless_a_later_sign_in_takes_it_over(store: &dyn Store) {
+    let site: SiteName = "s5".into();
+    let alice = Account::from_canonical("alice");
+    let one = session("s5", "alice", 1, at(0));
+    let state = async || get(store, &one.hash, at(9)).await.map(|session| session.state);
+    store.put_session(one.clone(), at(0)).await.expect("the store answers");
+    let set = |state| store.set_account_sessions(&site, &alice, state, None, at(1));
+    set(SessionState::Ended).await.expect("the store answers");
+    set(SessionState::Open).await.expect("the store answers");
+    assert_eq!(state().await, Some(SessionState::Ended));
+    store.put_session(one.clone(), at(2)).await.expect("the store answers");
+    assert_eq!(state().await, Some(SessionState::Ended));
+    store.put_session(Session { signed_in: at(5), ..one.clone() }, at(5)).await.expect("the store answers");
+    assert_eq!(state().await, Some(SessionState::Open));
+}
+
+async fn a_restricted_session_can_be_opened_and_an_open_one_restricted(store: &dyn Store) {
+    let site: SiteName = "s6".into();
+    let alice = Account::from_canonical("alice");
+    let one = session("s6", "alice", 1, at(0));
+    store.put_session(one.clone(), at(0)).await.expect("the store answers");
+    for state in [SessionState::Restricted, SessionState::Open] {
+        let changed = store.set_account_sessions(&site, &alice, state, None, at(1)).await.expect("the store answers");
+        assert_eq!(changed, [one.hash]);
+        assert_eq!(get(store, &one.hash, at(2)).await.map(|session| session.state), Some(state));
+    }
+}
+
+// ---- locks ----
+
+fn lock(site: &str, account: &str, second: u64, note: &str) -> Lock {
+    Lock { site: site.into(), account: Account::from_canonical(account), since: at(second), note: note.into() }
+}
+
+async fn a_lock_holds_until_it_is_taken_off(store: &dyn Store) {
+    let (site, other): (SiteName, SiteName) = ("l1".into(), "l1 other".into());
+    let alice = Account::from_canonical("alice");
+    let locked = async |site| store.locked(site, &alice).await.expect("the store answers");
+    assert_eq!(locked(&site).await, None);
+    store.lock(lock("l1", "alice", 0, "phished")).await.expect("the store answers");
+    store.lock(lock("l1", "alice", 9, "phished, ticket 7")).await.expect("the store answers");
+    assert_eq!(
+        locked(&site).await,
+        Some(lock("l1", "alice", 0, "phished, ticket 7")),
+        "the note changes, the time stays"
+    );
+    assert_eq!(locked(&other).await, None);
+    assert!(store.unlock(&site, &alice).await.expect("the store answers"));
+    assert!(!store.unlock(&site, &alice).await.expect("the store answers"));
+    assert_eq!(locked(&site).await, None);
+}
+
+async fn locks_are_listed_for_their_site(store: &dyn Store) {
+    for account in ["carol", "alice", "bob"] {
+        store.lock(lock("l2", account, 0, "")).await.expect("the store answers");
+    }
+    store.lock(lock("l2 other", "dave", 0, "")).await.expect("the store answers");
+    let listed = store.locks(&"l2".into(), 2).await.expect("the store answers");
+    assert_eq!(listed.iter().map(|lock| lock.account.as_str()).collect::<Vec<_>>(), ["alice", "bob"]);
+    assert_eq!(store.locks(&"l2".into(), 10).await.expect("the store answers").len(), 3);
+}
+
+async fn a_sign_in_under_way_while_the_lock_was_set_opens_nothing(store: &dyn Store) {
+    store.lock(lock("l3", "alice", 0, "")).await.expect("the store answers");
+    let late = session("l3", "alice", 1, at(1));
+    store.put_session(late.clone(), at(1)).await.expect("the store answers");
+    assert_eq!(get(store, &late.hash, at(1)).await.map(|session| session.state), Some(SessionState::Ended));
+}
+
+// ---- devices ----
+
+async fn a_device_is_known_since_its_first_sign_in(store: &dyn Store) {
+    let site: SiteName = "d1".into();
+    let (alice, bob) = (Account::from_canonical("alice"), Account::from_canonical("bob"));
+    let since = async |site, account, device| {
+        store.device_since(site, account, device, at(99)).await.expect("the store answers")
+    };
+    assert_eq!(since(&site, &alice, [1; 16]).await, None);
+    for second in [10, 20] {
+        let known = store.know_device(&site, &alice, [1; 16], at(second)).await.expect("the store answers");
+        assert_eq!(known, at(10));
+    }
+    assert_eq!(since(&site, &alice, [1; 16]).await, Some(at(10)));
+    assert_eq!(since(&site, &alice, [2; 16]).await, None);
+    assert_eq!(since(&site, &bob, [1; 16]).await, None);
+    assert_eq!(since(&"d1 other".into(), &alice, [1; 16]).await, None);
+}
+
+async fn a_store_that_works_says_so(store: &dyn Store) {
+    store.probe(at(0)).await.expect("it can be written");
+    store.probe(at(0)).await.expect("twice in the same moment");
+    store.flush().await.expect("it can be written");
+}
+
+macro_rules! backend {
+    ($name:ident, $open:expr, $($case:ident)*; $($threaded:ident)*) => {
+        mod $name {
+            $(
+                #[test]
+                fn $case() {
+                    let (_keep, store): (_, std::sync::Arc<dyn mailward::store::Store>) = $open;
+                    super::run(super::$case(&*store));
+                }
+            )*
+            $(
+                #[test]
+                fn $threaded() {
+                    let (_keep, store): (_, std::sync::Arc<dyn mailward::store::Store>) = $open;
+                    super::$threaded(&*store);
+                }
+            )*
+        }
+    };
+    ($name:ident, $open:expr) => {
+        backend! { $name, $open,
+            what_was_used_and_what_is_asked_never_pass_the_limit
+            a_refused_charge_spends_nothing_anywhere
+            of_several_limits_the_one_that_opens_last_is_told
+            a_refund_makes_room_once
+            a_late_refund_takes_nothing_from_others
+            only_distinct_guesses_count
+            a_guess_sent_twice_at_once_is_not_had_for_nothing
+            what_has_no_limit_is_counted_and_never_refused
+            a_clock_that_steps_back_opens_nothing
+            a_session_is_found_until_it_was_idle_too_long
+            use_keeps_a_session
+            a_session_is_listed_newest_first_and_only_at_its_site
+            ending_an_accounts_sessions_ends_them_all_but_one
+            an_ended_session_stays_ended_unless_a_later_sign_in_takes_it_over
+            a_restricted_session_can_be_opened_and_an_open_one_restricted
+            a_lock_holds_until_it_is_taken_off
+            locks_are_listed_for_their_site
+            a_sign_in_under_way_while_the_lock_was_set_opens_nothing
+            a_device_is_known_since_its_first_sign_in
+            a_store_that_works_says_so;
+            fifty_at_once_never_pass_a_limit_by_even_one
+            every_answer_is_the_one_of_a_reference_too_simple_to_be_wrong
+            a_clock_that_steps_back_at_random_never_lets_more_through
+        }
+    };
+}
+
+fn embedded() -> (tempfile::TempDir, Arc<dyn Store>) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = mailward::store::embedded::Settings { session_idle: IDLE };
+    let store = mailward::store::embedded::Embedded::open(folder.path(), at(0), settings).expect("it opens");
+    (folder, Arc::new(store))
+}
+
+backend!(embedded_store, super::embedded());
