@@ -16,6 +16,11 @@ struct Seen {
 
 async fn sign_in(browser: &mut Browser, url: &str, person: &Person) {
     browser.open(url).await;
+    sign_in_here(browser, person).await;
+}
+
+/// On a sign-in page that is already there, such as the one after signing out.
+async fn sign_in_here(browser: &Browser, person: &Person) {
     browser.type_into("#rcmloginuser", &person.name).await;
     browser.type_into("#rcmloginpwd", &person.password).await;
     browser.click("#rcmloginsubmit").await;
@@ -86,7 +91,7 @@ async fn everyday(browser: &mut Browser, url: &str, name: &str, stack: &Stack) -
     assert!(mail.contains("Subject: Timetable for June") && mail.contains("timetable.txt"), "{mail}");
     sign_out(browser).await;
 
-    sign_in(browser, url, &reader).await;
+    sign_in_here(browser, &reader).await;
     open_first_message(browser).await;
     browser.wait_for("document.body.innerText.includes('See you at nine.')").await;
     browser.screenshot(&format!("{name}-message")).await;

@@ -194,7 +194,7 @@ default_domain = "campus.example"
     pub fn events_of(&self, kind: &str) -> Vec<serde_json::Value> {
         self.events()
             .into_iter()
-            .filter(|event| event.get("kind").and_then(|kind| kind.as_str()) == Some(kind))
+            .filter(|event| event.get("event").and_then(|name| name.as_str()) == Some(kind))
             .collect()
     }
 
@@ -259,8 +259,10 @@ fn serve(folder: &Path, handed: &[SocketAddr]) -> Child {
 impl Drop for Gateway {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            // The test's captured output then shows what the gateway said.
-            eprintln!("--- Mailward's log ---\n{}", self.log());
+            // The test's captured output then shows what the gateway said last.
+            let log = self.log();
+            let lines: Vec<&str> = log.lines().collect();
+            eprintln!("--- the end of Mailward's log ---\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
         }
         drop(self.process.kill());
         drop(self.process.wait());

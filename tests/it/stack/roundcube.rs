@@ -55,7 +55,7 @@ impl Answer {
 impl Roundcube {
     /// Fetches the sign-in page and signs in. The error is the answer that was not a success.
     pub async fn sign_in(mut http: Client, person: &Person) -> Result<Self, Answer> {
-        let page = http.get("/").await;
+        let page = http.follow("/").await.0;
         let Some(token) = between(&page.text(), r#"name="_token" value=""#, "\"") else { return Err(page) };
         let fields = [
             ("_token", token.as_str()),
@@ -227,6 +227,6 @@ pub async fn walk(stack: &Stack, client: Client, sender: &Person, receiver: &Per
 
     let left = at.sign_out().await;
     assert_eq!(left.status, 200);
-    let back = at.http.get("/?_task=mail").await;
+    let back = at.http.follow("/?_task=mail").await.0;
     assert!(back.text().contains(r#""task":"login""#), "the session is over");
 }
