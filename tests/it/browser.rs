@@ -160,7 +160,7 @@ impl Browser {
         serde_json::from_value(found).expect("a list of names")
     }
 
-    /// The errors in the console since the start, without the address they came from.
+    /// The errors in the console since the start, each with the path it came from.
     pub async fn console_errors(&mut self) -> Vec<String> {
         self.collect_errors().await;
         self.errors.clone()
@@ -169,8 +169,10 @@ impl Browser {
     async fn collect_errors(&mut self) {
         let entries = self.driver.browser_log().await.expect("chromedriver keeps the console's log");
         self.errors.extend(entries.into_iter().map(|entry| {
-            // `https://localhost:41234/?_task=… 1:23 message`: ports and ids differ from run to run.
-            entry.message.split_once(' ').map_or_else(|| entry.message.clone(), |(_, rest)| rest.to_owned())
+            // `https://localhost:41234/skins/…?s=1 1:23 message`: host, port and query differ from run to run.
+            let (address, message) = entry.message.split_once(' ').unwrap_or(("", &entry.message));
+            let path = address.splitn(4, '/').nth(3).unwrap_or(address);
+            format!("/{} {message}", path.split('?').next().unwrap_or_default())
         }));
     }
 }

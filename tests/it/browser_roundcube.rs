@@ -212,7 +212,7 @@ async fn at_the_limit_the_message_stays_in_the_compose_page_and_goes_out_later()
 
         // By itself, or by one click once there is room: each further click is one that the person would have made.
         let mut clicks = 0;
-        while !browser.within(16, "rcmail.message_list && rcmail.env.action !== 'compose'").await {
+        while !browser.within(25, "rcmail.message_list && rcmail.env.action !== 'compose'").await {
             clicks += 1;
             assert!(clicks <= 1, "after one click, and after the window has passed, the message is gone");
             click_send(browser).await;

@@ -2,6 +2,7 @@
 //! as it is delivered, and with every key taken out of its comment.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -69,6 +70,10 @@ fn check(text: &str) -> Output {
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
     let at = folder.path().display().to_string();
+    let keys = folder.path().join("keys");
+    fs::write(&keys, "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n").expect("a folder of our own");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    fs::create_dir_all(folder.path().join("mailward/data")).expect("a folder of our own");
     let mut text = text.to_owned();
     for there in ["/etc/mailward", "/var/lib/mailward", "/run/mailward", "/var/log/mailward"] {
         text = text.replace(there, &at);

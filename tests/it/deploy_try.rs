@@ -118,7 +118,7 @@ async fn deploy_try_starts_everything_keeps_the_configuration_and_ends_with_ctrl
     let alice = Person { name: "alice".to_owned(), password: "alice-secret".to_owned() };
     let browser = Client::https(https, "localhost", &certificate);
     Roundcube::sign_in(browser, &alice).await.expect("the account that was printed works");
-    let redirect = Client::http(http).get("/").await;
+    let redirect = Client::http(http).named("localhost").get("/").await;
     assert_eq!(redirect.status, 308);
 
     let mut squirrelmail_client = Client::http(squirrelmail);

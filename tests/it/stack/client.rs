@@ -84,6 +84,12 @@ impl Client {
         Self { host: format!("{name}:{}", server.port()), tls: Some(Arc::new(tls)), ..Self::http(server) }
     }
 
+    /// Asks for this host from now on, with the server's port.
+    pub fn named(mut self, name: &str) -> Self {
+        self.host = format!("{name}:{}", self.server.port());
+        self
+    }
+
     /// Speaks HTTP/2 from now on.
     pub fn http2(mut self) -> Self {
         self.http2 = true;

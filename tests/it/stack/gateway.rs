@@ -133,7 +133,7 @@ default_domain = "campus.example"
 
     /// A client of the port that answers with the redirect.
     pub fn plain_client(&self) -> Client {
-        Client::http(self.http)
+        Client::http(self.http).named("localhost")
     }
 
     /// A client of the administrator's port.
