@@ -232,8 +232,10 @@ where
 
 /// Fields as a browser encodes them.
 pub fn form(fields: &[(&str, &str)]) -> String {
-    let encode =
-        |text: &str| percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string();
+    // As the URL standard has browsers do it: these four stay, a space is a plus.
+    const ENCODED: percent_encoding::AsciiSet =
+        percent_encoding::NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
+    let encode = |text: &str| percent_encoding::utf8_percent_encode(text, &ENCODED).to_string().replace(' ', "+");
     let pairs: Vec<String> = fields.iter().map(|(name, value)| format!("{}={}", encode(name), encode(value))).collect();
     pairs.join("&")
 }
