@@ -33,8 +33,7 @@ impl Handed {
 
 /// systemd's `[::]:443` and ours are the same; so is port 443 on every address by `ListenStream=443`.
 fn same(bound: SocketAddr, wanted: SocketAddr) -> bool {
-    bound == wanted
-        || (bound.port() == wanted.port() && bound.ip().is_unspecified() && wanted.ip().is_unspecified())
+    bound == wanted || (bound.port() == wanted.port() && bound.ip().is_unspecified() && wanted.ip().is_unspecified())
 }
 
 /// One listener for each of `workers` at `address`.

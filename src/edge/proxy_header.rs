@@ -96,7 +96,12 @@ mod tests {
     #[tokio::test]
     async fn anything_else_is_an_error() {
         let endless = [b"PROXY TCP4 ".as_slice(), &[b'1'; 4_096]].concat();
-        for bytes in [b"GET / HTTP/1.1\r\n\r\n".as_slice(), b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03aaaaaaaaa", b"PROXY", &endless] {
+        for bytes in [
+            b"GET / HTTP/1.1\r\n\r\n".as_slice(),
+            b"\x16\x03\x01\x02\0\x01\0\x01\xfc\x03\x03aaaaaaaaa",
+            b"PROXY",
+            &endless,
+        ] {
             assert!(reads(bytes).await.0.is_err(), "{:?}", String::from_utf8_lossy(bytes));
         }
     }

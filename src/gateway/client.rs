@@ -22,8 +22,7 @@ pub fn address(peer: IpAddr, headers: &HeaderMap, forwarded_from: &[IpNet]) -> I
     if forwarded_from.is_empty() || !listed(peer) {
         return peer;
     }
-    let values: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    let values: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
     let mut nearest = peer;
     for written in values.iter().rev().flat_map(|value| value.rsplit(',')).take(FORWARDED_MAX) {
         // What a listed proxy wrote and we cannot read is no reason to believe what stands left of it.

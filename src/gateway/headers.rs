@@ -224,7 +224,10 @@ mod tests {
             ("set-cookie", "c=secure"),
         ]);
         let hosts = ["webmail.example.edu".to_owned()];
-        harden(&mut headers, &Hardening { hsts: None, hosts: &hosts, host: "webmail.example.edu", upstream: "127.0.0.1:81" });
+        harden(
+            &mut headers,
+            &Hardening { hsts: None, hosts: &hosts, host: "webmail.example.edu", upstream: "127.0.0.1:81" },
+        );
         let cookies: Vec<&str> = headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()).collect();
         assert_eq!(
             cookies,
@@ -242,7 +245,10 @@ mod tests {
         let hardening =
             Hardening { hsts: None, hosts: &hosts, host: "mail.example.edu:8443", upstream: "127.0.0.1:8081" };
         for (location, mended) in [
-            ("http://webmail.example.edu:8081/src/right_main.php?a=b", Some("https://mail.example.edu:8443/src/right_main.php?a=b")),
+            (
+                "http://webmail.example.edu:8081/src/right_main.php?a=b",
+                Some("https://mail.example.edu:8443/src/right_main.php?a=b"),
+            ),
             ("http://127.0.0.1:8081/x", Some("https://mail.example.edu:8443/x")),
             ("https://mail.example.edu", Some("https://mail.example.edu:8443")),
             ("https://elsewhere.example/x", None),

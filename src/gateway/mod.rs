@@ -145,9 +145,7 @@ impl Live {
     pub fn exempt(&self, address: IpAddr) -> bool {
         let within = |list: &[IpNet]| list.iter().any(|network| network.contains(&address));
         let listen = &self.config.listen;
-        within(&self.config.networks.campus)
-            || within(&listen.proxy_protocol_from)
-            || within(&listen.forwarded_from)
+        within(&self.config.networks.campus) || within(&listen.proxy_protocol_from) || within(&listen.forwarded_from)
     }
 }
 

@@ -65,7 +65,26 @@ fn is_plain(raw: &str) -> bool {
 
 const fn passes_unencoded(byte: u8) -> bool {
     // RFC 3986 pchar and "/", without ";" whose meaning (path parameters) differs between servers.
-    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'/' | b'-'
+                | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
 
 fn decode(raw: &str) -> Result<String, Unnatural> {
@@ -114,7 +133,15 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_script_is_one_path() {
-        for raw in ["/src/compose.php", "//src//compose.php", "/src/./compose.php", "/x/../src/compose.php", "/src/%63ompose.php", "/src/%2e/compose.php", "/x/%2E%2e/src/compose.php"] {
+        for raw in [
+            "/src/compose.php",
+            "//src//compose.php",
+            "/src/./compose.php",
+            "/x/../src/compose.php",
+            "/src/%63ompose.php",
+            "/src/%2e/compose.php",
+            "/x/%2E%2e/src/compose.php",
+        ] {
             let path = read(raw).expect(raw);
             assert_eq!(path.decoded, "/src/compose.php", "{raw}");
             assert_eq!(path.rewritten.as_deref().unwrap_or(raw), "/src/compose.php", "{raw}");
@@ -142,7 +169,23 @@ mod tests {
 
     #[test]
     fn what_two_programs_would_read_differently_is_refused() {
-        for raw in ["*", "", "/a%2fb", "/a%2Fb", "/a\\b", "/a%5cb", "/a%00b", "/a%0d%0ab", "/%", "/%4", "/%zz", "/%ff", "/../etc", "/a/../../b", "/%2e%2e/b"] {
+        for raw in [
+            "*",
+            "",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a\\b",
+            "/a%5cb",
+            "/a%00b",
+            "/a%0d%0ab",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/%ff",
+            "/../etc",
+            "/a/../../b",
+            "/%2e%2e/b",
+        ] {
             assert!(read(raw).is_err(), "{raw}");
         }
     }

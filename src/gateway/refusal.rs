@@ -182,7 +182,9 @@ fn words(stop: &Stop, action: &Action) -> Words {
         Stop::Unnatural(_) => words(
             StatusCode::BAD_REQUEST,
             "This request cannot be understood",
-            &["Something in it is not what a browser sends. If a page of the webmail led here, please tell the helpdesk the reference code."],
+            &[
+                "Something in it is not what a browser sends. If a page of the webmail led here, please tell the helpdesk the reference code.",
+            ],
         ),
         Stop::NotFound => words(StatusCode::NOT_FOUND, "There is nothing here", &["This address does not exist."]),
         Stop::Method => words(

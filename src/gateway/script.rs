@@ -155,9 +155,7 @@ impl Gateway {
             .classify(&reading)
             .map_err(|unnatural| (Stop::Unnatural(unnatural.rule), site.webmail.shape(&reading)))?;
         let (hash, session) = self.find_session(visit, &cookies).await;
-        let device = cookies
-            .get(device::COOKIE)
-            .and_then(|value| device::read(value, &site.name, &self.shared.keys));
+        let device = cookies.get(device::COOKIE).and_then(|value| device::read(value, &site.name, &self.shared.keys));
         let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
         Ok(Script { visit: visit.clone(), client, asked, cookies, hash, session, device, content_type, waiting })
     }
@@ -245,13 +243,7 @@ impl Gateway {
             }
             if script.enforces() {
                 let form = script.whole_form();
-                return self.refuse(
-                    &script.visit,
-                    &Stop::from(&*decision),
-                    &script.asked,
-                    reference,
-                    form.as_ref(),
-                );
+                return self.refuse(&script.visit, &Stop::from(&*decision), &script.asked, reference, form.as_ref());
             }
         }
         self.touch(&script).await;
@@ -338,11 +330,8 @@ impl Gateway {
                 let Some(session) = script.known_session() else { return };
                 let (site, account) = (&session.site, &session.account);
                 // A thief's session outlives the change in the webmail; it ends here.
-                let others = self
-                    .shared
-                    .store
-                    .set_account_sessions(site, account, SessionState::Ended, script.hash, now)
-                    .await;
+                let others =
+                    self.shared.store.set_account_sessions(site, account, SessionState::Ended, script.hash, now).await;
                 for hash in others.unwrap_or_default() {
                     let mut event = script.event(EventKind::SessionEnded);
                     event.session = Some(hash);
@@ -356,11 +345,7 @@ impl Gateway {
                     let _ = self.shared.store.put_session(ended, now).await;
                 }
             }
-            Outcome::SignedIn
-            | Outcome::WrongPassword
-            | Outcome::NotJudged
-            | Outcome::NotSent
-            | Outcome::Unclear => {}
+            Outcome::SignedIn | Outcome::WrongPassword | Outcome::NotJudged | Outcome::NotSent | Outcome::Unclear => {}
         }
     }
 
@@ -383,11 +368,7 @@ impl Gateway {
     }
 
     /// Since when the account knows the device whose cookie the request shows.
-    pub(super) async fn device_since(
-        &self,
-        script: &Script,
-        account: &crate::domain::Account,
-    ) -> Option<Timestamp> {
+    pub(super) async fn device_since(&self, script: &Script, account: &crate::domain::Account) -> Option<Timestamp> {
         let device = script.device?;
         self.shared.store.device_since(&script.site().name, account, device, script.visit.now).await.ok().flatten()
     }

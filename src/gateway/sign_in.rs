@@ -8,9 +8,7 @@ use super::refusal::Stop;
 use super::script::{Script, add_cookie, passed_event, stopped_event, whole_or_nothing};
 use super::{Gateway, Visit};
 use crate::challenge::device;
-use crate::domain::{
-    Account, Action, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Timestamp,
-};
+use crate::domain::{Account, Action, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Timestamp};
 use crate::policy::limits::{Charged, Receipt, Settlement};
 use crate::policy::{Decision, Fact, Permit, observe, sign_in as policy};
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -230,7 +228,11 @@ impl Gateway {
     }
 
     pub(super) fn clone_for_task(&self) -> Self {
-        Self { worker: self.worker, shared: std::sync::Arc::clone(&self.shared), upstream: Upstream::clone(&self.upstream) }
+        Self {
+            worker: self.worker,
+            shared: std::sync::Arc::clone(&self.shared),
+            upstream: Upstream::clone(&self.upstream),
+        }
     }
 }
 
