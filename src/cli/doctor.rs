@@ -78,7 +78,8 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
     let now = clock.now();
     let mut findings = vec![match config.warnings.len() {
         0 => ok(format!("{} has no mistake", path.display())),
-        count => warn(format!("{} has {count} warnings", path.display()), "see: mailward check"),
+        1 => warn(format!("{} has no mistake, but 1 warning", path.display()), "see: mailward check"),
+        count => warn(format!("{} has no mistake, but {count} warnings", path.display()), "see: mailward check"),
     }];
     findings.extend(look_at_files(&config));
     findings.extend(look_at_gateway(&config, now));
@@ -101,7 +102,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
     }
     let count = |health| findings.iter().filter(|finding| finding.health == health).count();
     let (warnings, failures) = (count(Health::Warn), count(Health::Fail));
-    println!("\n{failures} failed, {warnings} warnings, {} ok", count(Health::Ok));
+    println!("\n{} ok, {warnings} to look at, {failures} failed", count(Health::Ok));
     if failures > 0 { ExitCode::from(FAILED) } else { ExitCode::SUCCESS }
 }
 
@@ -132,7 +133,7 @@ fn look_at_files(config: &Config) -> Vec<Finding> {
         ),
     }];
     findings.push(match keys::read(&config.key_file) {
-        Ok(ring) => ok(format!("{}: {ring:?}, for its owner only", config.key_file.display())),
+        Ok(_) => ok(format!("{} can be read, by its owner only", config.key_file.display())),
         Err(keys::KeyFileError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
             ok(format!("{} does not exist yet; it is made at the first start", config.key_file.display()))
         }

@@ -6,7 +6,7 @@
 use std::io;
 use std::net::IpAddr;
 
-use ppp::{HeaderResult, PartialResult as _, v1, v2};
+use ppp::{HeaderResult, v1, v2};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// A version 2 header's fixed part and the addresses and extensions that balancers really send.
@@ -19,48 +19,49 @@ const HEADER_BYTES_MAX: usize = 2_048;
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<IpAddr>> {
     let mut header = Vec::with_capacity(128);
     loop {
-        // Byte by byte would be a system call each: both versions say early how much is still to come.
         let wanted = missing(&header);
+        if wanted == 0 {
+            break;
+        }
         if header.len() + wanted > HEADER_BYTES_MAX {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "the PROXY header is too long"));
         }
         let start = header.len();
         header.resize(start + wanted, 0);
         stream.read_exact(&mut header[start..]).await?;
-        let parsed = HeaderResult::parse(&header);
-        if parsed.is_incomplete() {
-            continue;
+    }
+    match HeaderResult::parse(&header) {
+        HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
+            v1::Addresses::Tcp4(tcp) => Some(IpAddr::V4(tcp.source_address)),
+            v1::Addresses::Tcp6(tcp) => Some(IpAddr::V6(tcp.source_address).to_canonical()),
+            v1::Addresses::Unknown => None,
+        }),
+        HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Ok(None),
+        HeaderResult::V2(Ok(header)) => Ok(match header.addresses {
+            v2::Addresses::IPv4(tcp) => Some(IpAddr::V4(tcp.source_address)),
+            v2::Addresses::IPv6(tcp) => Some(IpAddr::V6(tcp.source_address).to_canonical()),
+            v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
+        }),
+        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "not a PROXY header"))
         }
-        return match parsed {
-            HeaderResult::V1(Ok(header)) => Ok(match header.addresses {
-                v1::Addresses::Tcp4(tcp) => Some(IpAddr::V4(tcp.source_address)),
-                v1::Addresses::Tcp6(tcp) => Some(IpAddr::V6(tcp.source_address).to_canonical()),
-                v1::Addresses::Unknown => None,
-            }),
-            HeaderResult::V2(Ok(header)) if header.command == v2::Command::Local => Ok(None),
-            HeaderResult::V2(Ok(header)) => Ok(match header.addresses {
-                v2::Addresses::IPv4(tcp) => Some(IpAddr::V4(tcp.source_address)),
-                v2::Addresses::IPv6(tcp) => Some(IpAddr::V6(tcp.source_address).to_canonical()),
-                v2::Addresses::Unspecified | v2::Addresses::Unix(_) => None,
-            }),
-            HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => {
-                Err(io::Error::new(io::ErrorKind::InvalidData, "not a PROXY header"))
-            }
-        };
     }
 }
 
-/// How many bytes may be read without reading past the header's end.
+/// How many bytes may be read without reading past the header's end; 0: it is there whole, or can be none.
 fn missing(header: &[u8]) -> usize {
     const V2_FIXED: usize = 16;
     const V1_SHORTEST: usize = "PROXY UNKNOWN\r\n".len();
+    const V1_START: &[u8] = b"PROXY";
     match header {
         [] => V1_SHORTEST,
         [b'\r', ..] if header.len() < V2_FIXED => V2_FIXED - header.len(),
         [b'\r', ..] => {
             let rest = usize::from(u16::from_be_bytes([header[14], header[15]]));
-            (V2_FIXED + rest).saturating_sub(header.len()).max(1)
+            (V2_FIXED + rest).saturating_sub(header.len())
         }
+        _ if !header.starts_with(V1_START) || header.ends_with(b"\r\n") => 0,
+        // Version 1 does not say how long it is.
         _ => 1,
     }
 }

@@ -11,7 +11,7 @@ use crate::config::Site;
 use crate::domain::{Action, Reference};
 use crate::policy::{Decision, Why};
 use crate::upstream::body::AnswerBody;
-use crate::webmail::{Asked, Dressed, Refusal, Shape, Then, php};
+use crate::webmail::{Asked, Dressed, Refusal, Then, php};
 
 /// Why a request is not answered by the webmail.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,26 +82,16 @@ pub fn respond(
         _ => None,
     };
     let ends_session = words.then == Then::SignIn;
-    let mut response = if ends_session && asked.shape == Shape::Page && asked.action == Action::View {
-        // The sign-in form says more than a page that asks to go there.
-        let mut response = Response::new(AnswerBody::empty());
-        *response.status_mut() = StatusCode::SEE_OTHER;
-        if let Ok(base) = HeaderValue::try_from(&site.base) {
-            response.headers_mut().insert(header::LOCATION, base);
-        }
-        response
-    } else {
-        let mut sentence = words.sentences.join(" ");
-        if let Some(helpdesk) = &site.helpdesk {
-            sentence.push_str(&format!(" Help: {helpdesk}."));
-        }
-        sentence.push_str(&format!(" (Reference code {reference})"));
-        let refusal =
-            Refusal { status: words.status, sentence: &sentence, base: &site.base, retry_after, then: words.then };
-        match site.webmail.dress(asked, &refusal, form) {
-            Some(dressed) => from_dressed(dressed),
-            None => page(&words, site, reference),
-        }
+    let mut sentence = words.sentences.join(" ");
+    if let Some(helpdesk) = &site.helpdesk {
+        sentence.push_str(&format!(" Help: {helpdesk}."));
+    }
+    sentence.push_str(&format!(" (Reference code {reference})"));
+    let refusal =
+        Refusal { status: words.status, sentence: &sentence, base: &site.base, retry_after, then: words.then };
+    let mut response = match site.webmail.dress(asked, &refusal, form) {
+        Some(dressed) => from_dressed(dressed),
+        None => page(&words, site, reference),
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

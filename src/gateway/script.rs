@@ -42,6 +42,8 @@ pub(super) struct Script {
     pub session: Fact<Option<Arc<Session>>>,
     /// The device whose genuine cookie the request shows.
     pub device: Option<[u8; 16]>,
+    /// The session cookie stays here and does not go upstream.
+    without_session: bool,
     pub content_type: Option<HeaderValue>,
     pub waiting: Option<Waiting>,
 }
@@ -67,6 +69,14 @@ impl Script {
             Fact::Known(session) => Fact::Known(session.as_ref().map(|session| session.state)),
             Fact::StoreAway => Fact::StoreAway,
         }
+    }
+
+    /// A whole page asked for by a browser whose session was ended.
+    fn shows_ended_page(&self) -> bool {
+        self.state() == Fact::Known(Some(SessionState::Ended))
+            && self.asked.shape == Shape::Page
+            && self.asked.action == Action::View
+            && self.waiting.is_none()
     }
 
     /// The form with everything in it, for a page that hands it back.
@@ -157,7 +167,18 @@ impl Gateway {
         let (hash, session) = self.find_session(visit, &cookies).await;
         let device = cookies.get(device::COOKIE).and_then(|value| device::read(value, &site.name, &self.shared.keys));
         let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
-        Ok(Script { visit: visit.clone(), client, asked, cookies, hash, session, device, content_type, waiting })
+        Ok(Script {
+            visit: visit.clone(),
+            client,
+            asked,
+            cookies,
+            hash,
+            session,
+            device,
+            without_session: false,
+            content_type,
+            waiting,
+        })
     }
 
     async fn read_body(
@@ -227,7 +248,15 @@ impl Gateway {
     }
 
     /// Asks the session's state, then takes the request the way its action goes.
-    async fn judge(&self, script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+    async fn judge(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+        if script.shows_ended_page() && script.enforces() {
+            // The webmail's own sign-in form says it best, and it comes when the session cookie does not. A redirect
+            // could loop where the cookie was set for another path than the one it can be deleted for.
+            script.hash = None;
+            script.session = Fact::Known(None);
+            script.without_session = true;
+            return self.pass(script, parts).await;
+        }
         if let Err(decision) = session_policy::action(script.state(), &script.asked.action) {
             let reference = self.shared.dice.reference();
             let kind = match &script.asked.action {
@@ -278,7 +307,9 @@ impl Gateway {
         let mut request = self.prepare(&script.visit, parts, body);
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
-        if let Some(cookies) = script.cookies.header(&[device::COOKIE]) {
+        let ours = [device::COOKIE, script.visit.site().session_cookie.as_str()];
+        let without = if script.without_session { &ours[..] } else { &ours[..1] };
+        if let Some(cookies) = script.cookies.header(without) {
             headers.insert(header::COOKIE, cookies);
         }
         if posts {

@@ -116,6 +116,10 @@ impl Webmail for SquirrelMail {
         "SQMSESSID"
     }
 
+    fn sign_in_page(&self) -> SignInPage {
+        SignInPage { path: "src/login.php", marks: &["name=\"login_username\"", "name=\"secretkey\""] }
+    }
+
     fn place(&self, path: &str, entry_points: &[String]) -> Place {
         // `/src/compose.php/x` is the script with a path behind it, wherever the web server allows that.
         let listed = |entry: &String| {
