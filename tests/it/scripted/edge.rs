@@ -3,7 +3,9 @@
 use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
+use std::time::Duration;
 
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertifiedKey, KeyPair};
 
 use super::upstream::{Reply, Upstream};
@@ -79,7 +81,8 @@ async fn each_site_shows_its_own_certificate_and_a_replaced_one_is_in_force_with
     assert_eq!(shown(&gateway, Some("unknown.example")).await, gateway.certificate().to_vec());
     assert_eq!(shown(&gateway, None).await, gateway.certificate().to_vec());
 
-    fs::write(folder.path().join("other.example.pem"), "-----BEGIN CERTIFICATE-----\nnonsense").expect("our own folder");
+    fs::write(folder.path().join("other.example.pem"), "-----BEGIN CERTIFICATE-----\nnonsense")
+        .expect("our own folder");
     gateway.signal("HUP");
     gateway.event("configuration_refused").await;
     assert_eq!(shown(&gateway, Some("other.example")).await, first, "a broken one leaves the old one in force");
@@ -233,10 +236,15 @@ async fn an_idle_connection_is_closed_in_both_http_versions_and_one_that_waits_f
     idle.answer().await;
     idle.closed().await;
     let hello = Hello { protocols: vec!["h2"], ..Hello::default() };
-    let mut second = Wire::open(gateway.https(), &hello).await.expect("a connection");
-    // The preface, empty settings, and nothing more but an acknowledgement: no request.
-    second.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0").await;
-    second.closed().await;
+    let stream = Wire::open(gateway.https(), &hello).await.expect("a connection").into_stream();
+    // It answers pings, as browsers do, and has nothing more to ask.
+    let (mut second, connection) =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("HTTP/2");
+    let ends = tokio::spawn(connection);
+    let request = http::Request::get("https://localhost/").body(String::new()).expect("a request");
+    assert_eq!(second.send_request(request).await.expect("an answer").status(), 200);
+    let ended = tokio::time::timeout(Duration::from_secs(20), ends).await.expect("it is closed");
+    ended.expect("no panic").expect("with a word of goodbye");
     slow.add_permits(1);
     assert_eq!(waiting.answer().await.text(), "done");
 }
@@ -264,7 +272,8 @@ async fn connections_are_capped_for_a_prefix_and_in_all_and_campus_is_exempt_fro
         let hello = Hello { from: Ipv4Addr::from(from).into(), ..Hello::default() };
         Wire::open(gateway.https(), &hello).await
     };
-    let mut held = vec![open([127, 0, 0, 1]).await.expect("the first"), open([127, 0, 0, 1]).await.expect("the second")];
+    let mut held =
+        vec![open([127, 0, 0, 1]).await.expect("the first"), open([127, 0, 0, 1]).await.expect("the second")];
     assert!(open([127, 0, 0, 1]).await.is_err(), "the third of one prefix");
     for _ in 0..3 {
         held.push(open([127, 0, 0, 9]).await.expect("campus is not capped"));
@@ -309,7 +318,8 @@ async fn a_connection_of_one_address_never_speaks_for_another() {
     assert!(super::says_sent(&send(&mut alice, "one").await));
     let mut moved = alice.clone().from([127, 0, 0, 7]);
     assert!(super::says_sent(&send(&mut moved, "two").await));
-    let sent = until("both are recorded", 10, async || Some(gateway.events_of("sent")).filter(|all| all.len() == 2)).await;
+    let sent =
+        until("both are recorded", 10, async || Some(gateway.events_of("sent")).filter(|all| all.len() == 2)).await;
     let addresses: Vec<_> = sent.iter().map(|event| event["address"].as_str().unwrap_or_default()).collect();
     assert_eq!(addresses, ["127.0.0.1", "127.0.0.7"]);
 }

@@ -114,6 +114,11 @@ impl Wire {
         shown[0].to_vec()
     }
 
+    /// The stream itself, for another protocol.
+    pub fn into_stream(self) -> TlsStream<TcpStream> {
+        self.stream
+    }
+
     /// The TLS version spoken.
     pub fn version(&self) -> rustls::ProtocolVersion {
         self.stream.get_ref().1.protocol_version().expect("the handshake is done")
