@@ -14,7 +14,7 @@ use crate::policy::{Decision, Fact, Permit, observe, sign_in as policy};
 use crate::upstream::body::{AnswerBody, RequestBody};
 use crate::upstream::{Failed, Upstream};
 
-/// What the facts of one sign-in are made from; owned, so that the exchange can outlive the browser's interest.
+/// What the facts of one sign-in are made from.
 struct Claim {
     account: Account,
     account_fingerprint: u32,
@@ -71,8 +71,7 @@ impl Gateway {
             self.give_back(&script.visit, &receipt).await;
             return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        let exchange = self.clone_for_task().carry_sign_in(script, claim, request, permit, receipt);
-        run_to_the_end(exchange).await
+        self.carry_sign_in(&script, claim, request, permit, receipt).await
     }
 
     async fn gather(&self, script: &Script, name: &str, password: &Secret<String>) -> Claim {
@@ -141,8 +140,8 @@ impl Gateway {
     }
 
     async fn carry_sign_in(
-        self,
-        script: Script,
+        &self,
+        script: &Script,
         claim: Claim,
         request: http::Request<RequestBody>,
         permit: Permit,
@@ -151,7 +150,7 @@ impl Gateway {
         let visit = &script.visit;
         let timeout = visit.live.config.listen.upstream_timeout;
         let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
-            Ok(response) => answer::read(response).await,
+            Ok(response) => answer::read(response, timeout).await,
             Err(failed) => {
                 // A webmail that never saw the password judged nothing.
                 if failed.never_arrived() {
@@ -166,7 +165,7 @@ impl Gateway {
             self.give_back(visit, &receipt).await;
         }
         let record = |kind| {
-            let mut event = passed_event(&script, kind);
+            let mut event = passed_event(script, kind);
             event.account = Some(claim.account.clone());
             event
         };
@@ -178,7 +177,7 @@ impl Gateway {
                 if let Some(found) = found {
                     let hash = self.hash_session(script.site(), &found);
                     event.session = Some(hash);
-                    cookie = self.welcome(&script, &claim, hash).await;
+                    cookie = self.welcome(script, &claim, hash).await;
                 }
                 self.shared.events.record(event);
             }
@@ -187,7 +186,7 @@ impl Gateway {
             Outcome::Sent | Outcome::NotSent | Outcome::PasswordChanged | Outcome::SignedOut => {}
         }
         let Some(response) = whole_or_nothing(answer) else {
-            return self.upstream_failed(visit, &script.asked, &Failed::TimedOut);
+            return self.upstream_failed(visit, &script.asked, &Failed::CutShort);
         };
         let mut response = self.finish(visit, response);
         if let Some(cookie) = cookie {
@@ -236,7 +235,7 @@ impl Gateway {
     }
 }
 
-/// A gated exchange is a task of its own: it is settled even when the browser has gone.
+/// A task of its own: it comes to its end even when the browser has gone.
 pub(super) async fn run_to_the_end(
     exchange: impl Future<Output = Response<AnswerBody>> + Send + 'static,
 ) -> Response<AnswerBody> {

@@ -47,7 +47,8 @@ fn roundcube(request: &Received) -> Reply {
     if has("_action=plugin.password-save") {
         return script("rcmail.display_message(\"Successfully saved.\",\"confirmation\",0);");
     }
-    const SENT: &str = "parent.rcmail.sent_successfully(\"confirmation\",\"Message sent successfully.\",[\"Sent\"],false);";
+    const SENT: &str =
+        "parent.rcmail.sent_successfully(\"confirmation\",\"Message sent successfully.\",[\"Sent\"],false);";
     if has("_action=send") && !has("_draft=1") {
         if has("_subject=refused") {
             return script("parent.rcmail.display_message(\"SMTP Error (550)\",\"error\",0);");
@@ -103,7 +104,12 @@ fn says_sent(answer: &Answer) -> bool {
 }
 
 /// A POST with this type and body that can still be changed.
-fn posting(client: &Client, path: &str, kind: &str, body: impl Into<bytes::Bytes>) -> http::Request<http_body_util::Full<bytes::Bytes>> {
+fn posting(
+    client: &Client,
+    path: &str,
+    kind: &str,
+    body: impl Into<bytes::Bytes>,
+) -> http::Request<http_body_util::Full<bytes::Bytes>> {
     let mut request = client.request(Method::POST, path, body.into());
     request.headers_mut().insert(header::CONTENT_TYPE, kind.parse().expect("a header value"));
     request
