@@ -101,7 +101,11 @@ pub fn run(config_path: PathBuf, config: Config, _log: Log) -> anyhow::Result<()
     };
     let runtime = current_thread()?;
     let threads = running.start_workers(&sockets)?;
-    let outcome = runtime.block_on(running.supervise(sockets.admin, &control_path, &stop));
+    let Sockets { https, http, admin } = sockets;
+    // Each worker has its own copy and closes it when it stops; one kept here would go on taking connections into a
+    // queue that nobody empties.
+    drop((https, http));
+    let outcome = runtime.block_on(running.supervise(admin, &control_path, &stop));
     stop.send_replace(true);
     for thread in threads {
         if thread.join().is_err() {

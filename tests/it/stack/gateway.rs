@@ -247,6 +247,11 @@ default_domain = "campus.example"
     /// Asks it to stop and waits until it has.
     pub async fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("TERM");
+        self.stopped().await
+    }
+
+    /// Waits until it has stopped.
+    pub async fn stopped(&mut self) -> std::process::ExitStatus {
         let process = &mut self.process;
         until("Mailward has stopped", 60, async || process.try_wait().ok().flatten()).await
     }
