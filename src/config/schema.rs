@@ -222,7 +222,12 @@ pub static SITE: Table = Table {
             "Further `.php` paths of local plugins, below `base`, beginning with `/`. Any other script is never served.",
         ),
         key("php_max_input_vars", "number", "`1000`", "PHP's setting of that name at this webmail."),
-        key("upgrades", "`refuse` or `pass`", "`refuse`", "Whether `Upgrade` requests (WebSocket) reach the webmail."),
+        key(
+            "upgrades",
+            "`refuse` or `pass`",
+            "`refuse`",
+            "Whether WebSockets reach the webmail (over HTTP/1.1; no other upgrade ever does). Once open, nothing in them is looked at.",
+        ),
         key(
             "session_idle",
             "duration from `10m` to `31d`",

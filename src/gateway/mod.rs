@@ -3,7 +3,8 @@
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
 //! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy, [`answer`] reads what came of it,
-//! [`headers`] mends both directions, [`refusal`] words every "no". Nothing here decides.
+//! [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words every "no". Nothing here
+//! decides.
 
 pub mod answer;
 pub mod client;
@@ -13,6 +14,7 @@ pub mod refusal;
 pub mod script;
 pub mod send;
 pub mod sign_in;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -41,6 +43,7 @@ use crate::upstream::spool::Spool;
 use crate::upstream::{Failed, Upstream};
 use crate::webmail::{Asked, Place, Shape};
 use refusal::Stop;
+use upgrade::Upgrade;
 
 /// What all workers share for the life of the process.
 pub struct Shared {
@@ -172,6 +175,8 @@ pub struct Visit {
     pub address: IpAddr,
     /// The host as the person typed it, port included.
     pub host: HeaderValue,
+    /// The connection it came on.
+    pub connection: Arc<Connection>,
 }
 
 impl Visit {
@@ -204,7 +209,7 @@ impl Handler for Gateway {
         let (mut parts, body) = request.into_parts();
         let Some((host, at)) = host_and_site(&parts, connection, &live) else { return refusal::misdirected() };
         let address = client::address(connection.peer, &parts.headers, &live.config.listen.forwarded_from);
-        let visit = Visit { now, at, address, host, live };
+        let visit = Visit { now, at, address, host, live, connection: Arc::clone(connection) };
         let (kind, mut response) = self.answer_at_site(&visit, &mut parts, body).await;
         visit.at.counts[self.worker].count(kind, response.status());
         if parts.method == Method::HEAD && matches!(response.body(), AnswerBody::Whole(_)) {
@@ -260,16 +265,39 @@ impl Gateway {
             return self.refuse_unread(visit, parts, &Stop::Method, None);
         }
         drop(body);
+        let upgrade = Upgrade::of(parts, visit.site());
         let request = self.prepare(visit, parts, RequestBody::Empty);
-        let timeout = visit.live.config.listen.upstream_timeout;
-        match self.upstream.carry(request, &visit.at.upstream, timeout).await {
-            Ok(response) => {
-                visit.at.note_upstream(true);
+        match self.carry(visit, request, upgrade).await {
+            Ok(Carried::Answer(response)) => {
                 let (mut head, body) = response.into_parts();
                 self.harden(visit, &mut head.headers);
                 Response::from_parts(head, AnswerBody::Streamed(body))
             }
+            Ok(Carried::Upgraded(response)) => response,
             Err(failed) => self.upstream_failed(visit, &page_view(), &failed),
+        }
+    }
+
+    /// Carries what is neither sign-in nor send, and joins both sides where the webmail agrees to an upgrade.
+    async fn carry(
+        &self,
+        visit: &Visit,
+        mut request: Request<RequestBody>,
+        upgrade: Option<Upgrade>,
+    ) -> Result<Carried, Failed> {
+        if upgrade.is_some() {
+            Upgrade::ask(request.headers_mut());
+        }
+        let timeout = visit.live.config.listen.upstream_timeout;
+        let mut response = self.upstream.carry(request, &visit.at.upstream, timeout).await?;
+        visit.at.note_upstream(true);
+        match upgrade {
+            Some(upgrade) if response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
+                self.harden(visit, response.headers_mut());
+                Upgrade::ask(response.headers_mut());
+                Ok(Carried::Upgraded(upgrade.join(response, Arc::clone(&visit.connection))))
+            }
+            _ => Ok(Carried::Answer(response)),
         }
     }
 
@@ -370,6 +398,14 @@ impl Gateway {
         self.shared.events.record(event);
         self.refuse(visit, &Stop::Upstream { never_arrived: failed.never_arrived() }, asked, reference, None)
     }
+}
+
+/// What came of carrying a request.
+enum Carried {
+    /// The webmail's answer, as it came.
+    Answer(Response<Incoming>),
+    /// Both sides are joined; this goes to the browser.
+    Upgraded(Response<AnswerBody>),
 }
 
 fn page_view() -> Asked {

@@ -11,7 +11,8 @@ use hyper::body::Incoming;
 
 use super::refusal::Stop;
 use super::sign_in::run_to_the_end;
-use super::{Gateway, Visit, answer, client};
+use super::upgrade::Upgrade;
+use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
 use crate::domain::{
@@ -347,16 +348,17 @@ impl Gateway {
     /// "sent" counts whatever the request looked like.
     async fn pass(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
         let posts = parts.method == Method::POST;
+        let upgrade = Upgrade::of(parts, script.site());
         let Ok(request) = self.outgoing(&mut script, parts) else {
             return self.refuse_script(&script.visit, parts, &Stop::NoRoom, script.asked.shape.clone());
         };
         let visit = &script.visit;
         let timeout = visit.live.config.listen.upstream_timeout;
-        let response = match self.upstream.carry(request, &visit.at.upstream, timeout).await {
-            Ok(response) => response,
+        let response = match self.carry(visit, request, upgrade).await {
+            Ok(Carried::Answer(response)) => response,
+            Ok(Carried::Upgraded(response)) => return response,
             Err(failed) => return self.upstream_failed(visit, &script.asked, &failed),
         };
-        visit.at.note_upstream(true);
         if posts || script.asked.action == Action::SignOut {
             let answer = answer::read(response, timeout).await;
             let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());

@@ -8,7 +8,7 @@ pub mod spool;
 use std::time::Duration;
 
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
-use http::{Request, Response, Uri, Version};
+use http::{Request, Response, StatusCode, Uri, Version, header};
 use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::Client;
@@ -57,6 +57,9 @@ pub enum Failed {
     /// The answer broke off or stopped coming: what was sent may have been carried out.
     #[error("the webmail's answer broke off")]
     CutShort,
+    /// It changed to a protocol that nobody asked for: what follows is no HTTP.
+    #[error("the webmail changed the protocol unasked")]
+    Unasked,
 }
 
 impl Failed {
@@ -140,7 +143,9 @@ impl Upstream {
 }
 
 async fn ask(pool: &Pool, request: Request<RequestBody>, timeout: Duration) -> Result<Response<Incoming>, Failed> {
+    let may_change = request.headers().contains_key(header::UPGRADE);
     match tokio::time::timeout(timeout, pool.request(request)).await {
+        Ok(Ok(response)) if response.status() == StatusCode::SWITCHING_PROTOCOLS && !may_change => Err(Failed::Unasked),
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) if error.is_connect() => Err(Failed::Unreachable(error)),
         Ok(Err(error)) => Err(Failed::Broken(error)),

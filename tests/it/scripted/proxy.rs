@@ -433,3 +433,71 @@ async fn early_hints_ranges_and_unchanged_files_are_what_they_were() {
         assert_eq!((seen.header("range"), seen.header("if-none-match")), (Some("bytes=0-1"), Some("\"a\"")));
     }
 }
+
+const SOCKET: &str = "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: a\r\n";
+
+async fn with_socket(upgrades: &str) -> (Upstream, Gateway) {
+    let upstream = Upstream::start(|request| {
+        if request.header("upgrade").is_none() && !request.target.contains("unasked") {
+            return Reply::page("a page");
+        }
+        Reply::raw("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: b\r\n\r\n")
+            .then_echo()
+    })
+    .await;
+    let settings = Settings {
+        site: format!("upgrades = \"{upgrades}\""),
+        listen: "connections_per_prefix = 2\nidle_timeout = \"1s\"\nheader_timeout = \"1s\"".to_owned(),
+        ..Settings::new()
+    };
+    let gateway = Gateway::start(upstream.address(), &settings).await;
+    (upstream, gateway)
+}
+
+#[tokio::test]
+async fn a_websocket_is_joined_where_the_site_passes_it_and_keeps_its_place_among_the_connections() {
+    let (upstream, gateway) = with_socket("pass").await;
+    let mut wire = Wire::to(gateway.https()).await;
+    wire.write(format!("GET /?socket HTTP/1.1\r\nHost: localhost\r\n{SOCKET}\r\n")).await;
+    let answer = wire.answer().await;
+    assert_eq!((answer.status, answer.header("sec-websocket-accept")), (101, Some("b")), "{}", answer.head);
+    assert_eq!(upstream.last().header("sec-websocket-key"), Some("a"));
+    for text in ["there", "and back"] {
+        wire.write(text).await;
+        wire.until(text).await;
+    }
+    let mut other = Wire::to(gateway.https()).await;
+    assert!(Wire::open(gateway.https(), &Hello::default()).await.is_err(), "two are open");
+    // Longer than any limit on idle connections, which this is none of.
+    other.closed().await;
+    wire.write("still there").await;
+    wire.until("still there").await;
+    drop(wire);
+    until("its place is free again", 10, async || {
+        let one = Wire::open(gateway.https(), &Hello::default()).await.ok()?;
+        let two = Wire::open(gateway.https(), &Hello::default()).await.ok()?;
+        Some((one, two))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn no_other_upgrade_and_none_elsewhere_reaches_the_webmail() {
+    let (upstream, gateway) = with_socket("pass").await;
+    let (_, refusing) = with_socket("refuse").await;
+    for (at, request) in [
+        (&gateway, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: a\r\n\r\n".to_owned()),
+        (&gateway, "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\r\n".to_owned()),
+        (&gateway, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n\r\n".to_owned()),
+        (&gateway, format!("POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{SOCKET}\r\n")),
+        (&refusing, format!("GET / HTTP/1.1\r\nHost: localhost\r\n{SOCKET}\r\n")),
+    ] {
+        let mut wire = Wire::to(at.https()).await;
+        wire.write(&request).await;
+        assert_eq!(wire.answer().await.status, 200, "{request}");
+    }
+    assert!(upstream.seen().iter().all(|seen| seen.header("upgrade").is_none()));
+    let mut wire = Wire::to(gateway.https()).await;
+    wire.write("GET /?unasked HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(wire.answer().await.status, 502);
+}
