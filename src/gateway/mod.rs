@@ -17,7 +17,7 @@ pub mod sign_in;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use axum::body::Body as OwnBody;
@@ -60,6 +60,32 @@ pub struct Shared {
     pub spool: Arc<Spool>,
     /// Our own pages.
     pub own: OwnPages,
+    /// Whether the store answers.
+    pub degraded: Degraded,
+}
+
+/// Since when the store does not answer. One event says so, not one for each request that meets it.
+#[derive(Default)]
+pub struct Degraded(AtomicU64);
+
+impl Degraded {
+    /// Notes that the store did not answer. Says whether that is news.
+    pub fn begin(&self, now: Timestamp) -> bool {
+        self.0.compare_exchange(0, now.as_millis().max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Notes that it answers. Says whether that is news.
+    pub fn end(&self) -> bool {
+        self.0.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// Since when; none while it answers.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Some(Timestamp::from_millis(millis)),
+        }
+    }
 }
 
 /// A configuration as the gateway uses it.

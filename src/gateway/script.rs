@@ -243,7 +243,9 @@ impl Gateway {
     }
 
     pub(super) fn store_away<T>(&self, visit: &Visit, away: &crate::store::Away) -> Fact<T> {
-        self.shared.events.record(visit.event(EventKind::StoreDegraded { what: away.what.clone() }));
+        if self.shared.degraded.begin(visit.now) {
+            self.shared.events.record(visit.event(EventKind::StoreDegraded { what: away.what.clone() }));
+        }
         Fact::StoreAway
     }
 
@@ -304,6 +306,7 @@ impl Gateway {
         };
         let length = http_body::Body::size_hint(&body).exact().unwrap_or(0);
         let posts = parts.method == Method::POST;
+        let gated = matches!(script.asked.action, Action::SignIn { .. } | Action::Send(_));
         let mut request = self.prepare(&script.visit, parts, body);
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
@@ -314,6 +317,8 @@ impl Gateway {
         }
         if posts {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if posts || gated {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             headers.remove(header::RANGE);
         }

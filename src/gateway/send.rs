@@ -8,7 +8,7 @@ use super::answer;
 use super::refusal::Stop;
 use super::script::{Script, passed_event, stopped_event, whole_or_nothing};
 use super::sign_in::run_to_the_end;
-use crate::domain::{Account, Action, EventKind, SessionHash, Timestamp};
+use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Timestamp};
 use crate::policy::limits::{Charged, Receipt, Settlement};
 use crate::policy::{Decision, Fact, Permit, observe, send as policy};
 use crate::upstream::Failed;
@@ -145,7 +145,9 @@ impl Gateway {
     pub(super) async fn count_unasked(&self, script: &Script) {
         let sender = self.sender(script).await;
         let config = &script.visit.live.config;
-        let facts = facts(script, &sender, 1);
+        // It has left: neither a lock nor the session's state undoes that, and both would keep it from being counted.
+        let left = Fact::Known(Some(SessionState::Open));
+        let facts = policy::Facts { state: left, locked: Fact::Known(false), ..facts(script, &sender, 1) };
         if let Ok(mut charges) = policy::charges(&facts, &config.send, &config.exceptions) {
             for charge in &mut charges {
                 charge.keep = charge.limits.drain(..).map(|limit| limit.window).max().unwrap_or_default();
