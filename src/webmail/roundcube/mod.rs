@@ -42,8 +42,8 @@ const ASSETS: &[&str] = &["/program/js/", "/program/resources/", "/skins/", "/pl
 
 /// What is served from there; everything else in those folders is the product's own business.
 const ASSET_TYPES: &[&str] = &[
-    "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "ico", "woff", "woff2",
-    "ttf", "eot", "otf", "mp3", "ogg", "wav", "pdf",
+    "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "tiff", "ico", "woff",
+    "woff2", "ttf", "eot", "otf", "mp3", "ogg", "wav", "pdf",
 ];
 
 /// Folders of a plugin that hold code, texts or configuration. (A `lib` deeper down may be a script library's own.)

@@ -293,6 +293,7 @@ fn places_are_what_a_browser_may_have() {
             &[
                 "/program/js/app.min.js",
                 "/program/resources/blank.gif",
+                "/program/resources/blank.tiff",
                 "/skins/elastic/watermark.html",
                 "/skins/elastic/styles/styles.min.css",
                 "/skins/elastic/fonts/roboto.woff2",
