@@ -2,11 +2,13 @@
 //! learn from the answer.
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
-//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy, [`answer`] reads what came of it,
+//! what it asks for, [`sign_in`] and [`send`] take the gated ones through
+//! policy ([`gate`] is what they share), [`answer`] reads what came of it,
 //! [`headers`] mends both directions, [`refusal`] words every "no". Nothing here decides.
 
 pub mod answer;
 pub mod client;
+pub mod gate;
 pub mod headers;
 pub mod path;
 pub mod refusal;

@@ -13,9 +13,7 @@ use super::refusal::Stop;
 use super::{Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
-use crate::domain::{
-    Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp, Verdict,
-};
+use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp};
 use crate::policy::{Fact, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -437,33 +435,6 @@ pub(super) fn shape_of_head(site: &Site, parts: &Parts) -> Shape {
         headers: &parts.headers,
         session_cookie: &site.session_cookie,
     })
-}
-
-/// Records what a decision stopped; the same for sign-ins and sends.
-pub(super) fn stopped_event(
-    script: &Script,
-    kind: EventKind,
-    decision: &crate::policy::Decision,
-    reference: crate::domain::Reference,
-) -> crate::domain::Event {
-    let mut event = script.event(kind);
-    event.verdict = Some(decision.verdict);
-    event.signals.clone_from(&decision.signals);
-    event.stopped_by.clone_from(&decision.stopped_by);
-    event.reference = Some(reference);
-    event
-}
-
-/// What an event of something that passed carries.
-pub(super) fn passed_event(script: &Script, kind: EventKind) -> crate::domain::Event {
-    let mut event = script.event(kind);
-    event.verdict = Some(Verdict::Pass);
-    event
-}
-
-/// An answer that broke off is no answer: better nothing than half a page that looks whole.
-pub(super) fn whole_or_nothing(answer: answer::ReadAnswer) -> Option<Response<AnswerBody>> {
-    (!answer.broken).then(|| answer.into_response())
 }
 
 /// A `Set-Cookie` of ours on an answer of the webmail.
