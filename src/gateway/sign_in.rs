@@ -1,5 +1,7 @@
 //! A sign-in: its attempt is reserved before the password goes upstream and settled by the webmail's answer.
 
+use std::time::Duration;
+
 use http::Response;
 use http::request::Parts;
 
@@ -51,9 +53,6 @@ impl Gateway {
         let Action::SignIn { name, password } = &script.asked.action else { return self.refuse_lost(&script) };
         let claim = self.gather(&script, name, password).await;
         let (mut decision, receipt) = self.reserve(&script, &claim).await;
-        if !decision.delay.is_zero() {
-            tokio::time::sleep(decision.delay).await;
-        }
         let reference = self.shared.dice.reference();
         if decision.permit.is_none() {
             let mut event = stopped_event(&script, EventKind::SignInRefused, &decision, reference);
@@ -68,7 +67,7 @@ impl Gateway {
             self.give_back(&script.visit, &receipt).await;
             return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        let exchange = self.clone_for_task().carry_sign_in(script, claim, request, permit, receipt);
+        let exchange = self.clone_for_task().carry_sign_in(script, claim, request, permit, receipt, decision.delay);
         run_to_the_end(exchange).await
     }
 
@@ -131,8 +130,12 @@ impl Gateway {
         request: http::Request<RequestBody>,
         permit: Permit,
         receipt: Receipt,
+        delay: Duration,
     ) -> Response<AnswerBody> {
         let visit = &script.visit;
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
         let timeout = visit.live.config.listen.upstream_timeout;
         let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
             Ok(response) => answer::read(response).await,
