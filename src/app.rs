@@ -36,7 +36,7 @@ use crate::edge::listen::{self, Handed};
 use crate::edge::redirect::Redirect;
 use crate::edge::serve::{self, Bounds, Door};
 use crate::edge::tls::{self, Certificates, Files, Wanted};
-use crate::edge::{Connection, Handler};
+use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::store::Store;
 use crate::store::embedded::{Embedded, Settings};
@@ -473,7 +473,7 @@ impl Door for PublicDoor {
         self.shared.events.metrics().handshake_failed();
     }
 
-    fn opened(&self) -> Box<dyn Send> {
+    fn opened(&self) -> Held {
         Box::new(self.shared.events.metrics().connection())
     }
 }
@@ -511,7 +511,7 @@ impl Door for AdminDoor {
 
     fn handshake_failed(&self) {}
 
-    fn opened(&self) -> Box<dyn Send> {
+    fn opened(&self) -> Held {
         Box::new(())
     }
 }

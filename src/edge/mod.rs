@@ -1,11 +1,12 @@
 //! The outermost room: sockets, TLS, HTTP framing, and nothing of what a request means.
 //!
 //! It accepts ([`listen`]), believes PROXY headers of listed networks ([`proxy_header`]), admits within bounds
-//! ([`admission`]), speaks TLS ([`tls`]) and HTTP ([`serve`]), and hands each request to a [`Handler`] together with the
+//! ([`admission`]), speaks TLS ([`tls`]) and HTTP ([`serve`], [`pace`]), and hands each request to a [`Handler`] together with the
 //! [`Connection`] it came on. Every time limit and bound of a connection is set here.
 
 pub mod admission;
 pub mod listen;
+pub mod pace;
 pub mod proxy_header;
 pub mod redirect;
 pub mod serve;
@@ -18,13 +19,18 @@ use std::sync::Arc;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
-/// What is known of the connection a request came on.
-#[derive(Clone, Debug)]
+/// Places that an open connection takes; given back when this is dropped.
+pub type Held = Box<dyn Send + Sync>;
+
+/// What is known of the connection a request came on. It counts as open as long as somebody keeps this: after an
+/// upgrade that is who carries its bytes.
 pub struct Connection {
     /// The other end, canonical: the socket's, or what a listed proxy's PROXY header says.
     pub peer: IpAddr,
     /// The name the client asked for in its TLS greeting, lower-case.
     pub server_name: Option<Arc<str>>,
+    /// Its places within the caps.
+    pub held: Held,
 }
 
 /// Whoever answers requests. One per worker, shared by its connections.
@@ -32,6 +38,7 @@ pub trait Handler: Send + Sync + 'static {
     /// The body of its answers.
     type Body: http_body::Body<Data = bytes::Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>
         + Send
+        + Unpin
         + 'static;
 
     /// Answers one request. Never fails: whatever goes wrong is an answer.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::IpAddr;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,15 @@ use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
+use tokio_util::task::TaskTracker;
 
 use super::admission::Admitted;
-use super::{Connection, Handler, proxy_header};
+use super::pace::{self, Answering, Pace, Paced, Watch};
+use super::{Connection, Handler, Held, proxy_header};
 
 /// Bounds of HTTP on one connection.
 #[derive(Clone, Copy, Debug)]
@@ -58,7 +60,7 @@ pub trait Door: Send + Sync + 'static {
     /// A handshake failed.
     fn handshake_failed(&self);
     /// A connection is open as long as what is returned is kept.
-    fn opened(&self) -> Box<dyn Send>;
+    fn opened(&self) -> Held;
 }
 
 /// Accepts until `stop` says so, then lets what is open finish for `patience`.
@@ -69,7 +71,7 @@ pub async fn serve<H: Handler>(
     mut stop: watch::Receiver<bool>,
     patience: Duration,
 ) {
-    let graceful = GracefulShutdown::new();
+    let open = TaskTracker::new();
     loop {
         let stream = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -77,9 +79,9 @@ pub async fn serve<H: Handler>(
         };
         match stream {
             Ok((stream, address)) => {
-                let (door, handler, watcher) = (Arc::clone(&door), Arc::clone(&handler), graceful.watcher());
-                tokio::spawn(async move {
-                    if let Err(error) = connection(stream, address.ip(), door, handler, watcher).await {
+                let (door, handler, stop) = (Arc::clone(&door), Arc::clone(&handler), stop.clone());
+                open.spawn(async move {
+                    if let Err(error) = connection(stream, address.ip(), door, handler, stop).await {
                         tracing::debug!(%error, "a connection ended early");
                     }
                 });
@@ -92,7 +94,8 @@ pub async fn serve<H: Handler>(
         }
     }
     drop(listener);
-    if tokio::time::timeout(patience, graceful.shutdown()).await.is_err() {
+    open.close();
+    if tokio::time::timeout(patience, open.wait()).await.is_err() {
         tracing::warn!("some connections were still open at the end of stop_timeout and are closed");
     }
 }
@@ -102,7 +105,7 @@ async fn connection<H: Handler>(
     socket_peer: IpAddr,
     door: Arc<dyn Door>,
     handler: Arc<H>,
-    watcher: hyper_util::server::graceful::Watcher,
+    stop: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let bounds = door.bounds();
     let socket_peer = socket_peer.to_canonical();
@@ -113,11 +116,11 @@ async fn connection<H: Handler>(
     } else {
         socket_peer
     };
-    let Some(_admitted) = door.admit(peer) else { return Ok(()) };
-    let _open = door.opened();
+    let Some(admitted) = door.admit(peer) else { return Ok(()) };
+    let held: Held = Box::new((admitted, door.opened()));
     let Some(acceptor) = door.tls() else {
-        let connection = Arc::new(Connection { peer, server_name: None });
-        return speak_http1(stream, connection, handler, watcher, bounds).await;
+        let connection = Arc::new(Connection { peer, server_name: None, held });
+        return speak_http1(stream, connection, handler, stop, bounds).await;
     };
     let stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
         Ok(stream) => stream,
@@ -129,11 +132,11 @@ async fn connection<H: Handler>(
     let (_, session) = stream.get_ref();
     let server_name = session.server_name().map(|name| Arc::from(name.to_ascii_lowercase()));
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let connection = Arc::new(Connection { peer, server_name });
+    let connection = Arc::new(Connection { peer, server_name, held });
     if http2 {
-        speak_http2(stream, connection, handler, watcher, bounds).await
+        speak_http2(stream, connection, handler, stop, bounds).await
     } else {
-        speak_http1(stream, connection, handler, watcher, bounds).await
+        speak_http1(stream, connection, handler, stop, bounds).await
     }
 }
 
@@ -145,30 +148,36 @@ async fn speak_http1<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<Connection>,
     handler: Arc<H>,
-    watcher: hyper_util::server::graceful::Watcher,
+    stop: watch::Receiver<bool>,
     bounds: Bounds,
 ) -> io::Result<()> {
-    let service = service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), request));
+    let pace = Pace::new(true);
+    let stream = Paced::new(stream, Arc::clone(&pace), true);
+    let of_requests = Arc::clone(&pace);
+    let service = service_fn(move |request| {
+        answer(Arc::clone(&handler), Arc::clone(&connection), of_requests.request(), request)
+    });
     let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        // hyper counts the wait for the next request of a kept connection as reading its headers.
-        .header_read_timeout(bounds.header_timeout.max(bounds.idle_timeout))
-        .max_buf_size(HEADER_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .half_close(false);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
-    watcher.watch(serving).await.map_err(io::Error::other)
+    builder.timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX).half_close(false);
+    // The time limits are `pace`'s; hyper's own would run beside it.
+    builder.header_read_timeout(None);
+    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
 }
 
 async fn speak_http2<H: Handler>(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     connection: Arc<Connection>,
     handler: Arc<H>,
-    watcher: hyper_util::server::graceful::Watcher,
+    stop: watch::Receiver<bool>,
     bounds: Bounds,
 ) -> io::Result<()> {
-    let service = service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), request));
+    let pace = Pace::new(false);
+    let stream = Paced::new(stream, Arc::clone(&pace), false);
+    let of_requests = Arc::clone(&pace);
+    let service = service_fn(move |request| {
+        answer(Arc::clone(&handler), Arc::clone(&connection), of_requests.request(), request)
+    });
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -180,13 +189,50 @@ async fn speak_http2<H: Handler>(
         // A client that is gone without a word is found out; one that is there answers by itself.
         .keep_alive_interval(Some(bounds.idle_timeout))
         .keep_alive_timeout(bounds.header_timeout);
-    watcher.watch(builder.serve_connection(TokioIo::new(stream), service)).await.map_err(io::Error::other)
+    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
+}
+
+/// Serves a connection to its end: the client's, the gateway's, or that of our patience with it.
+async fn attend<C: Future<Output = hyper::Result<()>>>(
+    serving: C,
+    say_goodbye: impl Fn(Pin<&mut C>),
+    pace: &Pace,
+    mut stop: watch::Receiver<bool>,
+    bounds: Bounds,
+) -> io::Result<()> {
+    let mut watch = Watch::new(bounds.header_timeout, bounds.idle_timeout);
+    let mut serving = pin!(serving);
+    let mut look = pin!(tokio::time::sleep(watch.every()));
+    let (mut stopping, mut leaving) = (false, false);
+    loop {
+        tokio::select! {
+            biased;
+            done = serving.as_mut() => return done.map_err(io::Error::other),
+            _ = stop.wait_for(|stopping| *stopping), if !stopping => {
+                stopping = true;
+                say_goodbye(serving.as_mut());
+            }
+            () = look.as_mut() => {
+                look.set(tokio::time::sleep(watch.every()));
+                if watch.is_over(pace) {
+                    if leaving {
+                        return Err(io::ErrorKind::TimedOut.into());
+                    }
+                    // Said first and done at the next look: a request that crosses it on its way is still answered.
+                    leaving = true;
+                    say_goodbye(serving.as_mut());
+                }
+            }
+        }
+    }
 }
 
 async fn answer<H: Handler>(
     handler: Arc<H>,
     connection: Arc<Connection>,
+    counted: pace::Request,
     request: Request<Incoming>,
-) -> Result<Response<H::Body>, Infallible> {
-    Ok(handler.answer(request, &connection).await)
+) -> Result<Response<Answering<H::Body>>, Infallible> {
+    Ok(handler.answer(request, &connection).await.map(|body| Answering::new(body, counted)))
 }

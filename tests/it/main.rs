@@ -14,6 +14,7 @@ mod policy_window;
 mod real_gateway;
 mod real_limits;
 mod rooms;
+mod scripted;
 mod stack;
 mod store;
 mod store_file;

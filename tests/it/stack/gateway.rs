@@ -17,6 +17,8 @@ pub struct Settings {
     pub top: String,
     /// Further lines of `[listen]`.
     pub listen: String,
+    /// The product, where it is not Roundcube.
+    pub webmail: Option<&'static str>,
     /// Further lines of the `[[site]]`.
     pub site: String,
     /// Whole sections, such as `[send.limits]` with its lines.
@@ -73,7 +75,8 @@ impl Gateway {
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("localhost is a name");
         fs::write(folder.path().join("certificate.pem"), made.cert.pem()).expect("the folder was just made");
         fs::write(folder.path().join("key.pem"), made.signing_key.serialize_pem()).expect("the folder was just made");
-        let Settings { top, listen, site, sections } = settings;
+        let Settings { top, listen, webmail, site, sections } = settings;
+        let webmail = webmail.unwrap_or("roundcube");
         let at = folder.path().display();
         let text = format!(
             r#"data_dir = "{at}/data"
@@ -93,7 +96,7 @@ key = "{at}/key.pem"
 [[site]]
 hosts = ["localhost"]
 upstream = "http://{upstream}"
-webmail = "roundcube"
+webmail = "{webmail}"
 own_domains = ["campus.example"]
 default_domain = "campus.example"
 {site}
@@ -235,6 +238,16 @@ default_domain = "campus.example"
         self.process.wait().expect("it is this process's child");
         self.process = serve(self.folder.path(), &[]);
         self.ready().await;
+    }
+
+    /// The same for one that shows a certificate of its own making: it is ready when it answers anybody.
+    pub async fn kill_and_restart_trusting_anybody(&mut self) {
+        self.process.kill().expect("it is this process's child");
+        self.process.wait().expect("it is this process's child");
+        self.process = serve(self.folder.path(), &[]);
+        let http = self.plain_client();
+        let request = http.request(http::Method::GET, "/", bytes::Bytes::new());
+        until("Mailward answers", 30, async || http.clone().try_send(request.clone()).await.ok()).await;
     }
 
     /// Asks it to stop and waits until it has.
