@@ -379,7 +379,12 @@ impl Gateway {
                     let _ = self.shared.store.put_session(ended, now).await;
                 }
             }
-            Outcome::SignedIn | Outcome::WrongPassword | Outcome::NotJudged | Outcome::NotSent | Outcome::Unclear => {}
+            Outcome::SignedIn
+            | Outcome::WrongPassword
+            | Outcome::NotJudged
+            | Outcome::FormRefused
+            | Outcome::NotSent
+            | Outcome::Unclear => {}
         }
     }
 

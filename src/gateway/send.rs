@@ -120,7 +120,7 @@ impl Gateway {
                 EventKind::NotSent { recipients }
             }
             // What cannot be told counts as sent.
-            Settlement::Keep => EventKind::Sent { recipients },
+            Settlement::Keep | Settlement::KeepOfAccount => EventKind::Sent { recipients },
         };
         self.shared.events.record(passed_event(&script, kind));
         match whole_or_nothing(answer) {

@@ -149,8 +149,10 @@ impl Gateway {
         };
         visit.at.note_upstream(true);
         let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
-        if Settlement::of_sign_in(outcome) == Settlement::GiveBack {
-            self.give_back(visit, &receipt).await;
+        match Settlement::of_sign_in(outcome) {
+            Settlement::Keep => {}
+            Settlement::GiveBack => self.give_back(visit, &receipt).await,
+            Settlement::KeepOfAccount => self.give_back(visit, &receipt.beyond_the_account()).await,
         }
         let record = |kind| {
             let mut event = passed_event(&script, kind);
@@ -170,7 +172,9 @@ impl Gateway {
                 self.shared.events.record(event);
             }
             Outcome::WrongPassword => self.shared.events.record(record(EventKind::SignInFailed)),
-            Outcome::NotJudged | Outcome::Unclear => self.shared.events.record(record(EventKind::SignInNotJudged)),
+            Outcome::NotJudged | Outcome::FormRefused | Outcome::Unclear => {
+                self.shared.events.record(record(EventKind::SignInNotJudged))
+            }
             Outcome::Sent | Outcome::NotSent | Outcome::PasswordChanged | Outcome::SignedOut => {}
         }
         let Some(response) = whole_or_nothing(answer) else {
