@@ -1,5 +1,7 @@
 //! Reads the webmail's answer, to learn what came of a request.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http::{Response, header};
@@ -20,7 +22,7 @@ pub struct ReadAnswer {
     /// Its whole body; none where it was longer than is read, or broke off.
     whole: Option<Bytes>,
     body: AnswerBody,
-    /// The body broke off: the browser must not take what came for the whole.
+    /// The body broke off or stopped coming: the browser must not take what came for the whole.
     pub broken: bool,
 }
 
@@ -48,8 +50,9 @@ pub fn speaks(response: &Response<Incoming>) -> bool {
                 .any(|known| kind.eq_ignore_ascii_case(known)))
 }
 
-/// Reads an answer whole where it is short enough. Never fails: what cannot be read is said to be unread.
-pub async fn read(response: Response<Incoming>) -> ReadAnswer {
+/// Reads an answer whole where it is short enough, waiting at most `patience` for each next piece. Never fails: what
+/// cannot be read is said to be unread.
+pub async fn read(response: Response<Incoming>, patience: Duration) -> ReadAnswer {
     let readable = speaks(&response);
     let (head, mut body) = response.into_parts();
     if !readable {
@@ -57,14 +60,14 @@ pub async fn read(response: Response<Incoming>) -> ReadAnswer {
     }
     let mut read = BytesMut::new();
     loop {
-        match body.frame().await {
-            None => break,
-            Some(Ok(frame)) => {
+        match tokio::time::timeout(patience, body.frame()).await {
+            Ok(None) => break,
+            Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
                     read.extend_from_slice(&data);
                 }
             }
-            Some(Err(_)) => {
+            Ok(Some(Err(_))) | Err(_) => {
                 let body = AnswerBody::Whole(read.freeze());
                 return ReadAnswer { head, whole: None, body, broken: true };
             }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use super::gate::{run_to_the_end, whole_or_nothing};
 use super::refusal::Stop;
 use super::{Gateway, Visit, answer, client};
 use crate::challenge::device;
@@ -16,6 +17,7 @@ use crate::config::{Mode, Site};
 use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp};
 use crate::policy::{Fact, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
+use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 use crate::upstream::spool::Waiting;
 use crate::webmail::php::{Cookies, Fields, Form, FormReader};
@@ -23,6 +25,9 @@ use crate::webmail::{self, Asked, Place, Reading, Shape};
 
 /// A form up to this many bytes is read once more as a whole when a page must hand back what was written in it.
 const HANDED_BACK_MAX: u64 = 4 * 1024 * 1024;
+
+/// Bytes of a refused body that are still read. How long that may take is the edge's to say: its answer is out.
+const READ_PAST_MAX: u64 = 1024 * 1024 * 1024;
 
 /// A session's use is noted this often at most.
 const TOUCH_EVERY: Duration = Duration::from_secs(60);
@@ -104,7 +109,17 @@ impl Gateway {
             Err((stop, shape)) => return (RequestKind::Unread, self.refuse_script(visit, parts, &stop, shape)),
         };
         let kind = RequestKind::of(&script.asked.action);
-        (kind, self.judge(script, parts).await)
+        let gated = matches!(script.asked.action, Action::SignIn { .. } | Action::Send(_));
+        if !gated && script.waiting.is_none() {
+            return (kind, self.judge(script, parts).await);
+        }
+        // What is charged is settled and what an answer says is learned, though the browser may have gone: from here on
+        // the exchange is no longer the connection's. That goes for every form, whatever it was read as.
+        let mut own = http::Request::new(()).into_parts().0;
+        own.method.clone_from(&parts.method);
+        std::mem::swap(&mut own, parts);
+        let gateway = self.clone_for_task();
+        (kind, run_to_the_end(async move { gateway.judge(script, &mut own).await }).await)
     }
 
     fn refuse_script(&self, visit: &Visit, parts: &Parts, stop: &Stop, shape: Shape) -> Response<AnswerBody> {
@@ -143,8 +158,16 @@ impl Gateway {
         }
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         let (form, waiting) = if parts.method == Method::POST {
-            let (form, waiting) = self.read_body(visit, content_type.as_ref(), body).await.map_err(stop)?;
-            (form, Some(waiting))
+            let mut body = body;
+            match self.read_body(visit, content_type.as_ref(), &mut body).await {
+                Ok((form, waiting)) => (form, Some(waiting)),
+                Err(Stop::TooLarge) => {
+                    let listen = &visit.live.config.listen;
+                    tokio::spawn(read_past(body, listen.body_timeout));
+                    return Err(stop(Stop::TooLarge));
+                }
+                Err(other) => return Err(stop(other)),
+            }
         } else {
             (None, None)
         };
@@ -183,14 +206,14 @@ impl Gateway {
         &self,
         visit: &Visit,
         content_type: Option<&HeaderValue>,
-        mut body: Incoming,
+        body: &mut Incoming,
     ) -> Result<(Option<Form>, Waiting), Stop> {
         let site = visit.site();
         let listen = &visit.live.config.listen;
         let keep = webmail::keeps(site.webmail, &site.session_cookie);
         let mut reader = FormReader::new(content_type, site.php_max_input_vars, keep);
         let mut waiting = self.shared.spool.begin();
-        let announced = http_body::Body::size_hint(&body).lower();
+        let announced = http_body::Body::size_hint(body).lower();
         if announced > listen.body_max {
             return Err(Stop::TooLarge);
         }
@@ -338,11 +361,14 @@ impl Gateway {
         };
         visit.at.note_upstream(true);
         if posts || script.asked.action == Action::SignOut {
-            let answer = answer::read(response).await;
+            let answer = answer::read(response, timeout).await;
             let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
             self.learn(&script, outcome).await;
             self.follow_session(&script, &answer.seen()).await;
-            return self.finish(&script.visit, answer.into_response());
+            return match whole_or_nothing(answer) {
+                Some(response) => self.finish(visit, response),
+                None => self.upstream_failed(visit, &script.asked, &Failed::CutShort),
+            };
         }
         let (head, body) = response.into_parts();
         let seen = webmail::Answer { status: head.status, headers: &head.headers, body: None };
@@ -410,6 +436,18 @@ impl Gateway {
     pub(super) async fn device_since(&self, script: &Script, account: &crate::domain::Account) -> Option<Timestamp> {
         let device = script.device?;
         self.shared.store.device_since(&script.site().name, account, device, script.visit.now).await.ok().flatten()
+    }
+}
+
+/// Reads on, and forgets, what a browser still sends of a body that is refused already: over HTTP/1.1 it reads no answer
+/// before it has written all, and a connection closed meanwhile would take the answer with it.
+async fn read_past(mut body: Incoming, patience: Duration) {
+    let mut past = 0;
+    while let Ok(Some(Ok(frame))) = tokio::time::timeout(patience, body.frame()).await {
+        past += frame.data_ref().map_or(0, Bytes::len) as u64;
+        if past > READ_PAST_MAX {
+            break;
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::answer;
-use super::gate::{passed_event, run_to_the_end, stopped_event, whole_or_nothing};
+use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
 use super::script::Script;
 use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Timestamp};
@@ -42,7 +42,7 @@ impl Gateway {
             self.give_back(&script.visit, &receipt).await;
             return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        run_to_the_end(self.clone_for_task().carry_send(script, recipients, request, permit, receipt)).await
+        self.carry_send(&script, recipients, request, permit, receipt).await
     }
 
     async fn sender(&self, script: &Script) -> Sender {
@@ -91,8 +91,8 @@ impl Gateway {
     }
 
     async fn carry_send(
-        self,
-        script: Script,
+        &self,
+        script: &Script,
         recipients: u32,
         request: http::Request<RequestBody>,
         permit: Permit,
@@ -101,13 +101,13 @@ impl Gateway {
         let visit = &script.visit;
         let timeout = visit.live.config.listen.upstream_timeout;
         let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
-            Ok(response) => answer::read(response).await,
+            Ok(response) => answer::read(response, timeout).await,
             Err(failed) => {
                 if failed.never_arrived() {
                     self.give_back(visit, &receipt).await;
-                    self.shared.events.record(passed_event(&script, EventKind::NotSent { recipients }));
+                    self.shared.events.record(passed_event(script, EventKind::NotSent { recipients }));
                 } else {
-                    self.shared.events.record(passed_event(&script, EventKind::Sent { recipients }));
+                    self.shared.events.record(passed_event(script, EventKind::Sent { recipients }));
                 }
                 return self.upstream_failed(visit, &script.asked, &failed);
             }
@@ -122,10 +122,10 @@ impl Gateway {
             // What cannot be told counts as sent.
             Settlement::Keep | Settlement::KeepOfAccount => EventKind::Sent { recipients },
         };
-        self.shared.events.record(passed_event(&script, kind));
+        self.shared.events.record(passed_event(script, kind));
         match whole_or_nothing(answer) {
             Some(response) => self.finish(visit, response),
-            None => self.upstream_failed(visit, &script.asked, &Failed::TimedOut),
+            None => self.upstream_failed(visit, &script.asked, &Failed::CutShort),
         }
     }
 

@@ -1,13 +1,11 @@
 //! A sign-in: its attempt is reserved before the password goes upstream and settled by the webmail's answer.
 
-use std::time::Duration;
-
 use http::Response;
 use http::request::Parts;
 
 use super::Gateway;
 use super::answer;
-use super::gate::{passed_event, run_to_the_end, stopped_event, whole_or_nothing};
+use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
 use super::script::{Script, add_cookie};
 use crate::challenge::device;
@@ -17,7 +15,7 @@ use crate::policy::{Decision, Fact, Permit, sign_in as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 
-/// What the facts of one sign-in are made from; owned, so that the exchange can outlive the browser's interest.
+/// What the facts of one sign-in are made from.
 struct Claim {
     account: Account,
     account_fingerprint: u32,
@@ -67,8 +65,10 @@ impl Gateway {
             self.give_back(&script.visit, &receipt).await;
             return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        let exchange = self.clone_for_task().carry_sign_in(script, claim, request, permit, receipt, decision.delay);
-        run_to_the_end(exchange).await
+        if !decision.delay.is_zero() {
+            tokio::time::sleep(decision.delay).await;
+        }
+        self.carry_sign_in(&script, claim, request, permit, receipt).await
     }
 
     async fn gather(&self, script: &Script, name: &str, password: &Secret<String>) -> Claim {
@@ -124,21 +124,17 @@ impl Gateway {
     }
 
     async fn carry_sign_in(
-        self,
-        script: Script,
+        &self,
+        script: &Script,
         claim: Claim,
         request: http::Request<RequestBody>,
         permit: Permit,
         receipt: Receipt,
-        delay: Duration,
     ) -> Response<AnswerBody> {
         let visit = &script.visit;
-        if !delay.is_zero() {
-            tokio::time::sleep(delay).await;
-        }
         let timeout = visit.live.config.listen.upstream_timeout;
         let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
-            Ok(response) => answer::read(response).await,
+            Ok(response) => answer::read(response, timeout).await,
             Err(failed) => {
                 // A webmail that never saw the password judged nothing.
                 if failed.never_arrived() {
@@ -155,7 +151,7 @@ impl Gateway {
             Settlement::KeepOfAccount => self.give_back(visit, &receipt.beyond_the_account()).await,
         }
         let record = |kind| {
-            let mut event = passed_event(&script, kind);
+            let mut event = passed_event(script, kind);
             event.account = Some(claim.account.clone());
             event
         };
@@ -167,7 +163,7 @@ impl Gateway {
                 if let Some(found) = found {
                     let hash = self.hash_session(script.site(), &found);
                     event.session = Some(hash);
-                    cookie = self.welcome(&script, &claim, hash).await;
+                    cookie = self.welcome(script, &claim, hash).await;
                 }
                 self.shared.events.record(event);
             }
@@ -178,7 +174,7 @@ impl Gateway {
             Outcome::Sent | Outcome::NotSent | Outcome::PasswordChanged | Outcome::SignedOut => {}
         }
         let Some(response) = whole_or_nothing(answer) else {
-            return self.upstream_failed(visit, &script.asked, &Failed::TimedOut);
+            return self.upstream_failed(visit, &script.asked, &Failed::CutShort);
         };
         let mut response = self.finish(visit, response);
         if let Some(cookie) = cookie {

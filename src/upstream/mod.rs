@@ -54,6 +54,9 @@ pub enum Failed {
     /// The answer did not begin in time: what was sent may have been carried out.
     #[error("the webmail did not answer in time")]
     TimedOut,
+    /// The answer broke off or stopped coming: what was sent may have been carried out.
+    #[error("the webmail's answer broke off")]
+    CutShort,
 }
 
 impl Failed {

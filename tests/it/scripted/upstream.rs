@@ -100,6 +100,12 @@ impl Reply {
         self
     }
 
+    /// Then what another reply says.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     /// Then the connection is closed.
     pub fn then_close(mut self) -> Self {
         self.0.push(Step::Close);
