@@ -8,7 +8,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -37,11 +37,11 @@ use crate::edge::redirect::Redirect;
 use crate::edge::serve::{self, Bounds, Door};
 use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
-use crate::gateway::{Gateway, Live, Shared};
+use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::store::Store;
 use crate::store::embedded::{Embedded, Settings};
 use crate::telemetry::events::EventsFile;
-use crate::telemetry::{Events, Log, Metrics};
+use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
 
@@ -58,7 +58,7 @@ const STORE_EVERY: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// It cannot start: an address is taken, a file cannot be read or written, a certificate is no certificate.
-pub fn run(config_path: PathBuf, config: Config, _log: Log) -> anyhow::Result<()> {
+pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let clock = Clock::system();
     let dice = Dice::system();
     let now = clock.now();
@@ -85,20 +85,11 @@ pub fn run(config_path: PathBuf, config: Config, _log: Log) -> anyhow::Result<()
         dice,
         spool,
         own: OwnPages::new(),
+        degraded: Degraded::default(),
     });
     let (stop, stopping) = watch::channel(false);
-    let running = Running {
-        shared,
-        store,
-        certificates,
-        open,
-        workers,
-        patience,
-        config_path,
-        stopping,
-        degraded_since: Arc::default(),
-        stops: Arc::default(),
-    };
+    let running =
+        Running { shared, store, certificates, open, workers, patience, config_path, stopping, stops: Arc::default() };
     let runtime = current_thread()?;
     let threads = running.start_workers(&sockets)?;
     let Sockets { https, http, admin } = sockets;
@@ -174,9 +165,10 @@ impl Sockets {
 }
 
 fn open(address: SocketAddr, workers: usize, handed: &Handed) -> anyhow::Result<Vec<TcpListener>> {
+    anyhow::ensure!(handed.has(address) || !listen::is_taken(address), "{address}: another program listens there");
     listen::listeners(address, workers, handed).map_err(|error| {
         let help = match error.kind() {
-            io::ErrorKind::AddrInUse => "another program listens there",
+            io::ErrorKind::AddrNotAvailable => "this machine does not have this address",
             io::ErrorKind::PermissionDenied => {
                 "ports below 1024 need CAP_NET_BIND_SERVICE or systemd's socket activation; see deploy/mailward.service"
             }
@@ -196,8 +188,6 @@ struct Running {
     patience: Duration,
     config_path: PathBuf,
     stopping: watch::Receiver<bool>,
-    /// Milliseconds since the epoch; 0: the store answers.
-    degraded_since: Arc<AtomicU64>,
     stops: Arc<AtomicBool>,
 }
 
@@ -307,7 +297,7 @@ impl Running {
     fn start_admin(&self, listener: TcpListener) -> anyhow::Result<tokio::task::JoinHandle<()>> {
         let (for_allows, for_facts) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let certificates = Arc::clone(&self.certificates);
-        let (degraded, stops) = (Arc::clone(&self.degraded_since), Arc::clone(&self.stops));
+        let stops = Arc::clone(&self.stops);
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -317,10 +307,9 @@ impl Running {
             }),
             facts: Box::new(move || {
                 let live = for_facts.live.load();
-                let since = degraded.load(Ordering::Relaxed);
                 Facts {
                     stopping: stops.load(Ordering::Relaxed),
-                    store_degraded_since: (since != 0).then(|| Timestamp::from_millis(since)),
+                    store_degraded_since: for_facts.degraded.since(),
                     sites: live
                         .sites
                         .iter()
@@ -417,17 +406,15 @@ impl Running {
 
     async fn try_store(&self) {
         let now = self.shared.clock.now();
-        let degraded = self.degraded_since.load(Ordering::Relaxed);
         match self.shared.store.probe(now).await {
-            Ok(()) if degraded != 0 => {
-                tracing::info!("the store answers again");
-                self.shared.events.metrics().store_degraded(false);
-                self.degraded_since.store(0, Ordering::Relaxed);
+            Ok(()) => {
+                if self.shared.degraded.end() {
+                    tracing::info!("the store answers again");
+                    self.shared.events.metrics().store_degraded(false);
+                }
             }
-            Ok(()) => {}
             Err(away) => {
-                if degraded == 0 {
-                    self.degraded_since.store(now.as_millis(), Ordering::Relaxed);
+                if self.shared.degraded.begin(now) {
                     self.record(EventKind::StoreDegraded { what: away.what });
                 }
             }

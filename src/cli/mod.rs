@@ -97,7 +97,7 @@ fn serve(path: PathBuf, args: ServeArgs) -> ExitCode {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
-    match crate::app::run(path, config, log) {
+    match crate::app::run(path, config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");

@@ -217,7 +217,7 @@ pub struct SignInLimits {
     pub failures_per_account_and_prefix: Vec<Limit>,
     /// Distinct failing accounts per prefix.
     pub failing_accounts_per_prefix: Vec<Limit>,
-    /// Distinct wrong passwords per account by strangers together.
+    /// Wrong passwords per account by strangers together, repeated ones included: Roundcube counts those too.
     pub failures_per_account: Vec<Limit>,
     /// Failures at a site by strangers together; beyond them a stranger's sign-in is slowed, never shut out.
     pub failures_per_site_before_slowing: Vec<Limit>,

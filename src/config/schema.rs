@@ -279,7 +279,7 @@ pub static SIGN_IN_LIMITS: Table = Table {
             "failures_per_account",
             LIMITS,
             "`[\"2/m\"]`",
-            "Distinct wrong passwords for one account by strangers together. Known devices and campus do not share it: nobody locks the owner out. Roundcube itself refuses the right password after three failures in a minute, so stay below.",
+            "Wrong passwords for one account by strangers together, repeated ones included. Known devices and campus do not share it: nobody locks the owner out. Roundcube itself refuses the right password after three failures in a minute, so stay below.",
         ),
         key(
             "failures_per_site_before_slowing",

@@ -85,8 +85,10 @@ pub enum Outcome {
     SignedIn,
     /// The name or the password was wrong.
     WrongPassword,
-    /// The sign-in did not succeed, and nothing was said about the password: token, own limit, mail server away.
+    /// The sign-in did not succeed, and nothing was said about the password: own limit, mail server away.
     NotJudged,
+    /// The form was refused, by its token, before the password was looked at.
+    FormRefused,
     /// Mail left.
     Sent,
     /// The answer proves that no mail left.

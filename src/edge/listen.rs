@@ -26,6 +26,11 @@ impl Handed {
         Ok(Self(handed))
     }
 
+    /// Whether one of them is bound to `address`.
+    pub fn has(&self, address: SocketAddr) -> bool {
+        self.find(address).is_some()
+    }
+
     fn find(&self, address: SocketAddr) -> Option<&TcpListener> {
         self.0.iter().find(|listener| listener.local_addr().is_ok_and(|bound| same(bound, address)))
     }

@@ -2,12 +2,13 @@
 //! learn from the answer.
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
-//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy, [`answer`] reads what came of it,
-//! [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words every "no". Nothing here
-//! decides.
+//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share),
+//! [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words
+//! every "no". Nothing here decides.
 
 pub mod answer;
 pub mod client;
+pub mod gate;
 pub mod headers;
 pub mod path;
 pub mod refusal;
@@ -19,7 +20,7 @@ mod upgrade;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use axum::body::Body as OwnBody;
@@ -63,6 +64,32 @@ pub struct Shared {
     pub spool: Arc<Spool>,
     /// Our own pages.
     pub own: OwnPages,
+    /// Whether the store answers.
+    pub degraded: Degraded,
+}
+
+/// Since when the store does not answer. One event says so, not one for each request that meets it.
+#[derive(Default)]
+pub struct Degraded(AtomicU64);
+
+impl Degraded {
+    /// Notes that the store did not answer. Says whether that is news.
+    pub fn begin(&self, now: Timestamp) -> bool {
+        self.0.compare_exchange(0, now.as_millis().max(1), Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// Notes that it answers. Says whether that is news.
+    pub fn end(&self) -> bool {
+        self.0.swap(0, Ordering::Relaxed) != 0
+    }
+
+    /// Since when; none while it answers.
+    pub fn since(&self) -> Option<Timestamp> {
+        match self.0.load(Ordering::Relaxed) {
+            0 => None,
+            millis => Some(Timestamp::from_millis(millis)),
+        }
+    }
 }
 
 /// A configuration as the gateway uses it.

@@ -9,15 +9,13 @@ use http::{HeaderMap, HeaderValue, Method, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use super::gate::{run_to_the_end, whole_or_nothing};
 use super::refusal::Stop;
-use super::sign_in::run_to_the_end;
 use super::upgrade::Upgrade;
 use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
-use crate::domain::{
-    Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp, Verdict,
-};
+use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp};
 use crate::policy::{Fact, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
 use crate::upstream::Failed;
@@ -267,7 +265,9 @@ impl Gateway {
     }
 
     pub(super) fn store_away<T>(&self, visit: &Visit, away: &crate::store::Away) -> Fact<T> {
-        self.shared.events.record(visit.event(EventKind::StoreDegraded { what: away.what.clone() }));
+        if self.shared.degraded.begin(visit.now) {
+            self.shared.events.record(visit.event(EventKind::StoreDegraded { what: away.what.clone() }));
+        }
         Fact::StoreAway
     }
 
@@ -328,6 +328,7 @@ impl Gateway {
         };
         let length = http_body::Body::size_hint(&body).exact().unwrap_or(0);
         let posts = parts.method == Method::POST;
+        let gated = matches!(script.asked.action, Action::SignIn { .. } | Action::Send(_));
         let mut request = self.prepare(&script.visit, parts, body);
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
@@ -338,6 +339,8 @@ impl Gateway {
         }
         if posts {
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        if posts || gated {
             headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             headers.remove(header::RANGE);
         }
@@ -404,7 +407,12 @@ impl Gateway {
                     let _ = self.shared.store.put_session(ended, now).await;
                 }
             }
-            Outcome::SignedIn | Outcome::WrongPassword | Outcome::NotJudged | Outcome::NotSent | Outcome::Unclear => {}
+            Outcome::SignedIn
+            | Outcome::WrongPassword
+            | Outcome::NotJudged
+            | Outcome::FormRefused
+            | Outcome::NotSent
+            | Outcome::Unclear => {}
         }
     }
 
@@ -472,33 +480,6 @@ pub(super) fn shape_of_head(site: &Site, parts: &Parts) -> Shape {
         headers: &parts.headers,
         session_cookie: &site.session_cookie,
     })
-}
-
-/// Records what a decision stopped; the same for sign-ins and sends.
-pub(super) fn stopped_event(
-    script: &Script,
-    kind: EventKind,
-    decision: &crate::policy::Decision,
-    reference: crate::domain::Reference,
-) -> crate::domain::Event {
-    let mut event = script.event(kind);
-    event.verdict = Some(decision.verdict);
-    event.signals.clone_from(&decision.signals);
-    event.stopped_by.clone_from(&decision.stopped_by);
-    event.reference = Some(reference);
-    event
-}
-
-/// What an event of something that passed carries.
-pub(super) fn passed_event(script: &Script, kind: EventKind) -> crate::domain::Event {
-    let mut event = script.event(kind);
-    event.verdict = Some(Verdict::Pass);
-    event
-}
-
-/// An answer that broke off is no answer: better nothing than half a page that looks whole.
-pub(super) fn whole_or_nothing(answer: answer::ReadAnswer) -> Option<Response<AnswerBody>> {
-    (!answer.broken).then(|| answer.into_response())
 }
 
 /// A `Set-Cookie` of ours on an answer of the webmail.

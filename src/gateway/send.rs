@@ -5,11 +5,12 @@ use http::request::Parts;
 
 use super::Gateway;
 use super::answer;
+use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
-use super::script::{Script, passed_event, stopped_event, whole_or_nothing};
-use crate::domain::{Account, Action, EventKind, SessionHash, Timestamp};
+use super::script::Script;
+use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Timestamp};
 use crate::policy::limits::{Charged, Receipt, Settlement};
-use crate::policy::{Decision, Fact, Permit, observe, send as policy};
+use crate::policy::{Decision, Fact, Permit, send as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 
@@ -33,13 +34,9 @@ impl Gateway {
             let event = stopped_event(&script, EventKind::SendRefused { recipients }, &decision, reference);
             self.shared.events.record(event);
         }
-        let permit = match decision.permit.take() {
-            Some(permit) => permit,
-            None if script.enforces() => {
-                let form = script.whole_form();
-                return self.refuse(&script.visit, &Stop::from(&decision), &script.asked, reference, form.as_ref());
-            }
-            None => observe(&mut decision),
+        let permit = match self.permit(&script, &mut decision, reference) {
+            Ok(permit) => permit,
+            Err(refusal) => return *refusal,
         };
         let Ok(request) = self.outgoing(&mut script, parts) else {
             self.give_back(&script.visit, &receipt).await;
@@ -69,15 +66,8 @@ impl Gateway {
             Ok(charges) => charges,
             Err(decision) => return (*decision, Receipt::default()),
         };
-        let charged: Fact<Charged> = match self.shared.store.charge(&charges, script.visit.now).await {
-            Ok(charged) => Fact::Known(charged),
-            Err(away) => self.store_away(&script.visit, &away),
-        };
-        let decision = policy::send(&facts, charged.as_ref());
-        match charged {
-            Fact::Known(Charged::Fits(receipt)) => (decision, receipt),
-            _ => (decision, Receipt::default()),
-        }
+        let (charged, receipt) = self.charge(&script.visit, &charges).await;
+        (policy::send(&facts, charged.as_ref()), receipt)
     }
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.
@@ -130,7 +120,7 @@ impl Gateway {
                 EventKind::NotSent { recipients }
             }
             // What cannot be told counts as sent.
-            Settlement::Keep => EventKind::Sent { recipients },
+            Settlement::Keep | Settlement::KeepOfAccount => EventKind::Sent { recipients },
         };
         self.shared.events.record(passed_event(script, kind));
         match whole_or_nothing(answer) {
@@ -144,7 +134,9 @@ impl Gateway {
     pub(super) async fn count_unasked(&self, script: &Script) {
         let sender = self.sender(script).await;
         let config = &script.visit.live.config;
-        let facts = facts(script, &sender, 1);
+        // It has left: neither a lock nor the session's state undoes that, and both would keep it from being counted.
+        let left = Fact::Known(Some(SessionState::Open));
+        let facts = policy::Facts { state: left, locked: Fact::Known(false), ..facts(script, &sender, 1) };
         if let Ok(mut charges) = policy::charges(&facts, &config.send, &config.exceptions) {
             for charge in &mut charges {
                 charge.keep = charge.limits.drain(..).map(|limit| limit.window).max().unwrap_or_default();

@@ -3,16 +3,17 @@
 use http::Response;
 use http::request::Parts;
 
+use super::Gateway;
 use super::answer;
+use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
-use super::script::{Script, add_cookie, passed_event, stopped_event, whole_or_nothing};
-use super::{Gateway, Visit};
+use super::script::{Script, add_cookie};
 use crate::challenge::device;
 use crate::domain::{Account, Action, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Timestamp};
-use crate::policy::limits::{Charged, Receipt, Settlement};
-use crate::policy::{Decision, Fact, Permit, observe, sign_in as policy};
+use crate::policy::limits::{Receipt, Settlement};
+use crate::policy::{Decision, Fact, Permit, sign_in as policy};
+use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
-use crate::upstream::{Failed, Upstream};
 
 /// What the facts of one sign-in are made from.
 struct Claim {
@@ -50,27 +51,23 @@ impl Gateway {
         let Action::SignIn { name, password } = &script.asked.action else { return self.refuse_lost(&script) };
         let claim = self.gather(&script, name, password).await;
         let (mut decision, receipt) = self.reserve(&script, &claim).await;
-        if !decision.delay.is_zero() {
-            tokio::time::sleep(decision.delay).await;
-        }
         let reference = self.shared.dice.reference();
         if decision.permit.is_none() {
             let mut event = stopped_event(&script, EventKind::SignInRefused, &decision, reference);
             event.account = Some(claim.account.clone());
             self.shared.events.record(event);
         }
-        let permit = match decision.permit.take() {
-            Some(permit) => permit,
-            None if script.enforces() => {
-                let form = script.whole_form();
-                return self.refuse(&script.visit, &Stop::from(&decision), &script.asked, reference, form.as_ref());
-            }
-            None => observe(&mut decision),
+        let permit = match self.permit(&script, &mut decision, reference) {
+            Ok(permit) => permit,
+            Err(refusal) => return *refusal,
         };
         let Ok(request) = self.outgoing(&mut script, parts) else {
             self.give_back(&script.visit, &receipt).await;
             return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
         };
+        if !decision.delay.is_zero() {
+            tokio::time::sleep(decision.delay).await;
+        }
         self.carry_sign_in(&script, claim, request, permit, receipt).await
     }
 
@@ -122,21 +119,8 @@ impl Gateway {
             Ok(charges) => charges,
             Err(decision) => return (*decision, Receipt::default()),
         };
-        let charged: Fact<Charged> = match self.shared.store.charge(&charges, script.visit.now).await {
-            Ok(charged) => Fact::Known(charged),
-            Err(away) => self.store_away(&script.visit, &away),
-        };
-        let decision = policy::sign_in(&facts, charged.as_ref());
-        match charged {
-            Fact::Known(Charged::Fits(receipt)) => (decision, receipt),
-            _ => (decision, Receipt::default()),
-        }
-    }
-
-    pub(super) async fn give_back(&self, visit: &Visit, receipt: &Receipt) {
-        if let Err(away) = self.shared.store.refund(receipt, visit.now).await {
-            let _: Fact<()> = self.store_away(visit, &away);
-        }
+        let (charged, receipt) = self.charge(&script.visit, &charges).await;
+        (policy::sign_in(&facts, charged.as_ref()), receipt)
     }
 
     async fn carry_sign_in(
@@ -161,8 +145,10 @@ impl Gateway {
         };
         visit.at.note_upstream(true);
         let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
-        if Settlement::of_sign_in(outcome) == Settlement::GiveBack {
-            self.give_back(visit, &receipt).await;
+        match Settlement::of_sign_in(outcome) {
+            Settlement::Keep => {}
+            Settlement::GiveBack => self.give_back(visit, &receipt).await,
+            Settlement::KeepOfAccount => self.give_back(visit, &receipt.beyond_the_account()).await,
         }
         let record = |kind| {
             let mut event = passed_event(script, kind);
@@ -182,7 +168,9 @@ impl Gateway {
                 self.shared.events.record(event);
             }
             Outcome::WrongPassword => self.shared.events.record(record(EventKind::SignInFailed)),
-            Outcome::NotJudged | Outcome::Unclear => self.shared.events.record(record(EventKind::SignInNotJudged)),
+            Outcome::NotJudged | Outcome::FormRefused | Outcome::Unclear => {
+                self.shared.events.record(record(EventKind::SignInNotJudged))
+            }
             Outcome::Sent | Outcome::NotSent | Outcome::PasswordChanged | Outcome::SignedOut => {}
         }
         let Some(response) = whole_or_nothing(answer) else {
@@ -219,33 +207,5 @@ impl Gateway {
         }
         let _ = self.shared.store.charge(&[policy::success(&facts)], visit.now).await;
         known.ok().map(|_| device::set_cookie(device, &site.name, &self.shared.keys))
-    }
-
-    /// A request that classification and dispatch disagree about; cannot happen, and answers rather than panics.
-    pub(super) fn refuse_lost(&self, script: &Script) -> Response<AnswerBody> {
-        self.refuse(&script.visit, &Stop::Unnatural("lost"), &script.asked, self.shared.dice.reference(), None)
-    }
-
-    pub(super) fn clone_for_task(&self) -> Self {
-        Self {
-            worker: self.worker,
-            shared: std::sync::Arc::clone(&self.shared),
-            upstream: Upstream::clone(&self.upstream),
-        }
-    }
-}
-
-/// A task of its own: it comes to its end even when the browser has gone.
-pub(super) async fn run_to_the_end(
-    exchange: impl Future<Output = Response<AnswerBody>> + Send + 'static,
-) -> Response<AnswerBody> {
-    match tokio::spawn(exchange).await {
-        Ok(response) => response,
-        Err(error) => {
-            tracing::error!(%error, "an exchange with the webmail did not come to its end");
-            let mut response = Response::new(AnswerBody::empty());
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }
     }
 }

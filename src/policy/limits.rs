@@ -108,6 +108,19 @@ pub struct Receipt {
     pub entries: Vec<(CounterKey, u64)>,
 }
 
+impl Receipt {
+    /// The part that does not count guesses at one account.
+    ///
+    /// A form whose token is stale proves no guess, but a program without a token could send such forms for ever. A
+    /// person whose page was open over night sends one, and then the same password again, which costs nothing more; so
+    /// that may stay charged. The accounts of a prefix may not: behind one address many people come back to a page of
+    /// yesterday every morning.
+    pub fn beyond_the_account(mut self) -> Self {
+        self.entries.retain(|(key, _)| !key.name().starts_with("failures_per_account_and"));
+        self
+    }
+}
+
 /// What becomes of a charge when the answer is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -116,6 +129,8 @@ pub enum Settlement {
     Keep,
     /// It goes back.
     GiveBack,
+    /// What the account was charged stays, the rest goes back: see [`Receipt::beyond_the_account`].
+    KeepOfAccount,
 }
 
 impl Settlement {
@@ -123,6 +138,7 @@ impl Settlement {
     pub const fn of_sign_in(outcome: Outcome) -> Self {
         match outcome {
             Outcome::SignedIn | Outcome::NotJudged => Self::GiveBack,
+            Outcome::FormRefused => Self::KeepOfAccount,
             Outcome::WrongPassword
             | Outcome::Sent
             | Outcome::NotSent
@@ -139,6 +155,7 @@ impl Settlement {
             Outcome::SignedIn
             | Outcome::WrongPassword
             | Outcome::NotJudged
+            | Outcome::FormRefused
             | Outcome::Sent
             | Outcome::PasswordChanged
             | Outcome::SignedOut

@@ -55,6 +55,7 @@ impl Browser {
         let outcome = AssertUnwindSafe(visit(&mut browser)).catch_unwind().await;
         if outcome.is_err() {
             browser.screenshot(&format!("{name}-failed")).await;
+            eprintln!("--- the console ---\n{}", browser.console_errors().await.join("\n"));
         }
         let _ = driver.quit().await;
         drop(chromedriver.process.kill());

@@ -37,6 +37,8 @@ async fn write(browser: &Browser, to: &str, subject: &str, body: &str, attachmen
     browser.type_into("#compose-subject", subject).await;
     browser.type_into("#composebody", body).await;
     if let Some(file) = attachment {
+        // While something else is under way, Roundcube ignores a chosen file without a word.
+        browser.wait_for(AT_REST).await;
         browser.choose_file("input[type=file][name='_attachments[]']", file).await;
         browser
             .wait_for("document.querySelector('#attachment-list li') && !document.querySelector('#attachment-list li.uploading')")

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::stack::{Gateway, Message, Roundcube, Settings, Stack, until, walk};
+use crate::stack::{Client, Gateway, Message, Roundcube, Settings, Stack, until, walk};
 
 #[tokio::test]
 async fn the_everyday_round_works_through_mailward_over_http_1_and_2() {
@@ -18,6 +18,40 @@ async fn the_everyday_round_works_through_mailward_over_http_1_and_2() {
             .await;
     for event in sent {
         assert_eq!(event.get("recipients").and_then(serde_json::Value::as_u64), Some(2), "{event}");
+    }
+}
+
+#[tokio::test]
+async fn every_file_that_roundcubes_pages_may_ask_for_arrives_as_roundcube_serves_it() {
+    let stack = Stack::shared();
+    let gateway = Gateway::start(stack.web(), &Settings::new().unguarded()).await;
+    let root = Path::new("/var/lib/roundcube/public_html");
+    let mut files = Vec::new();
+    for folder in
+        ["program/js", "program/resources", "skins/elastic/images", "skins/elastic/fonts", "skins/elastic/deps"]
+    {
+        collect(&root.join(folder), &mut files);
+    }
+    // What lies there besides: copies for web servers that send compressed files, which no page names.
+    files.retain(|file| !file.ends_with(".gz"));
+    assert!(files.len() > 100, "Debian's package has more than {} files there", files.len());
+    for file in files {
+        let path = file.strip_prefix("/var/lib/roundcube/public_html").expect("it was found below");
+        let (alone, through) = (Client::http(stack.web()).get(path).await, gateway.client().get(path).await);
+        assert_eq!((alone.status, alone.body.len()), (through.status, through.body.len()), "{path}");
+        assert_eq!(alone.headers.get("content-type"), through.headers.get("content-type"), "{path}");
+    }
+}
+
+fn collect(folder: &Path, files: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("roundcube-core is installed").filter_map(Result::ok) {
+        let path = entry.path();
+        // Through links: Debian's tree is made of them.
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.is_file() {
+            files.push(path.display().to_string());
+        }
     }
 }
 

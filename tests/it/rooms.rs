@@ -247,12 +247,27 @@ static RULES: &[Rule] = &[
         good: ("upstream/mod.rs", "use rustls::ClientConfig;"),
     },
     Rule {
+        // What it may know is how requests are handed over (`Handler`) and the guard against floods.
         because: "the gateway is handed its requests: it knows no listener",
-        rooms: &["gateway/", "upstream/", "challenge/", "admin/", "telemetry/"],
+        rooms: &["gateway/"],
+        except: &[],
+        never: &[
+            Begins("crate::edge::listen"),
+            Begins("crate::edge::proxy_header"),
+            Begins("crate::edge::redirect"),
+            Begins("crate::edge::serve"),
+            Begins("crate::edge::tls"),
+        ],
+        bad: ("gateway/mod.rs", "let listener = super::edge::listen::listeners(address);"),
+        good: ("gateway/mod.rs", "use crate::edge::{Connection, Handler};"),
+    },
+    Rule {
+        because: "edge is the outermost room",
+        rooms: &["upstream/", "challenge/", "admin/", "telemetry/"],
         except: &[],
         never: &[Begins("crate::edge")],
-        bad: ("gateway/mod.rs", "let edge = super::edge::Edge::new();"),
-        good: ("gateway/mod.rs", "let edge = super::super::domain::Account;"),
+        bad: ("upstream/mod.rs", "let edge = super::edge::Edge::new();"),
+        good: ("upstream/mod.rs", "let edge = super::domain::Account;"),
     },
     Rule {
         because: "app.rs puts the rooms together, and only the command line starts it",

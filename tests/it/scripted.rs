@@ -67,7 +67,7 @@ async fn with_roundcube(settings: &Settings) -> (Upstream, Gateway) {
 }
 
 async fn sign_in(client: &mut Client, name: &str, password: &str) -> Answer {
-    let fields = [("_task", "login"), ("_action", "login"), ("_user", name), ("_pass", password)];
+    let fields = [("_token", "t"), ("_task", "login"), ("_action", "login"), ("_user", name), ("_pass", password)];
     client.post("/?_task=login", &fields).await
 }
 

@@ -208,6 +208,7 @@ fn only_an_answer_that_says_the_password_was_not_wrong_gives_the_charge_back() {
     for (outcome, settled) in [
         (Outcome::SignedIn, Settlement::GiveBack),
         (Outcome::NotJudged, Settlement::GiveBack),
+        (Outcome::FormRefused, Settlement::KeepOfAccount),
         (Outcome::WrongPassword, Settlement::Keep),
         (Outcome::Unclear, Settlement::Keep),
     ] {

@@ -66,7 +66,12 @@ fn not_signed_in(answer: &Answer<'_>, commands: &Commands) -> Outcome {
     }
     let deletions = session_cookies(answer).filter(SetCookie::deletes).count();
     let says_otherwise = commands.texts().any(|text| NOT_JUDGED.binary_search(&fnv1a(text.as_bytes())).is_ok());
-    if deletions >= 2 && !says_otherwise { Outcome::WrongPassword } else { Outcome::NotJudged }
+    match deletions {
+        0 => Outcome::NotJudged,
+        1 => Outcome::FormRefused,
+        _ if says_otherwise => Outcome::NotJudged,
+        _ => Outcome::WrongPassword,
+    }
 }
 
 /// The 64-bit FNV-1a hash; nobody gains by a collision, since the webmail writes these words.

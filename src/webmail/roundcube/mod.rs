@@ -32,7 +32,8 @@ const CONTROL: &[&[u8]] = &[
 ];
 
 /// Fields that say who waits for the answer, or tell apart what an action does.
-const OTHERS: &[&[u8]] = &[b"_framed", b"_remote", b"_unlock", b"_uploadid", b"_act", b"_save", b"roundcube_sessid"];
+const OTHERS: &[&[u8]] =
+    &[b"_framed", b"_remote", b"_unlock", b"_uploadid", b"_act", b"_save", b"_token", b"roundcube_sessid"];
 
 /// Letters and digits of a client's word that go back into a script; Roundcube's own have about 20.
 const WORD_MAX: usize = 64;
@@ -42,8 +43,8 @@ const ASSETS: &[&str] = &["/program/js/", "/program/resources/", "/skins/", "/pl
 
 /// What is served from there; everything else in those folders is the product's own business.
 const ASSET_TYPES: &[&str] = &[
-    "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "ico", "woff", "woff2",
-    "ttf", "eot", "otf", "mp3", "ogg", "wav", "pdf",
+    "js", "css", "less", "map", "json", "html", "svg", "png", "gif", "jpg", "jpeg", "webp", "tiff", "ico", "woff",
+    "woff2", "ttf", "eot", "otf", "mp3", "ogg", "wav", "pdf",
 ];
 
 /// Folders of a plugin that hold code, texts or configuration. (A `lib` deeper down may be a script library's own.)
@@ -119,6 +120,9 @@ impl Webmail for Roundcube {
         if action.is_sending() {
             foreign_charset(request)?;
         }
+        if action.signs_in() && !has_token(request) {
+            return Err(Unnatural { rule: "sign-in without its token" });
+        }
         Ok(Asked { action: action.action(), shape, sent_counts: !action.keeps_only() })
     }
 
@@ -145,7 +149,7 @@ impl Meant<'_> {
         let under_mail = self.task == "mail";
         match self.action {
             // Without a session every task is `login`, whatever the request says; with one this does nothing elsewhere.
-            "login" if posted => {
+            "login" if self.signs_in() => {
                 Action::SignIn { name: self.text(b"_user"), password: Secret::new(self.text(b"_pass")) }
             }
             _ if self.task == "logout" => Action::SignOut,
@@ -165,6 +169,10 @@ impl Meant<'_> {
             "check_recent" | "getunread" if under_mail => Action::Poll,
             _ => Action::View,
         }
+    }
+
+    fn signs_in(&self) -> bool {
+        self.action == "login" && self.request.form.is_some()
     }
 
     /// Whether mail may leave: what is judged as a send, and drafts, which differ from one by a field.
@@ -209,6 +217,13 @@ impl Meant<'_> {
         let text = self.request.form.and_then(|form| form.fields().text(name)).unwrap_or_default();
         String::from_utf8_lossy(text).into_owned()
     }
+}
+
+/// Every sign-in form carries a token, and without a right one Roundcube does not look at the password. Guessing programs
+/// bring none: their attempts would cost Roundcube a page each and prove nothing, so they end here.
+fn has_token(request: &Reading<'_>) -> bool {
+    let token = request.form.and_then(|form| form.fields().text(b"_token")).unwrap_or_default();
+    !token.is_empty() || request.headers.get("x-roundcube-request").is_some_and(|token| !token.is_empty())
 }
 
 /// A charset would be converted from before the recipients are split, and commas could hide in it. No page sends one.

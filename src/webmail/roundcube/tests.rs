@@ -251,7 +251,7 @@ fn a_sign_in_is_one_by_its_action_whatever_the_task() {
         Action::SignIn { name, password } => (name, password.expose().clone()),
         other => panic!("not a sign-in: {other:?}"),
     };
-    let body = "_user=Alice%20&_pass=a%26b%2B%C3%BC";
+    let body = "_token=x&_user=Alice%20&_pass=a%26b%2B%C3%BC";
     for url in [
         "/?_task=login&_action=login",
         "/?_action=login",
@@ -260,12 +260,22 @@ fn a_sign_in_is_one_by_its_action_whatever_the_task() {
     ] {
         assert_eq!(credentials(Request::post(url, body)), ("Alice ".into(), "a&b+ü".into()), "{url}");
     }
-    let body = multipart(&[("_task", "login"), ("_action", "login"), ("_user", "bob"), ("_pass", "x")]);
+    let body =
+        multipart(&[("_token", "x"), ("_task", "login"), ("_action", "login"), ("_user", "bob"), ("_pass", "x")]);
     let request = Request::post("/", &body).of_type("multipart/form-data; boundary=B");
     assert_eq!(credentials(request), ("bob".into(), "x".into()));
     assert_eq!(action(Request::get("/?_task=login&_action=login&_user=a&_pass=b")), "view", "GET is not looked at");
-    let debug = format!("{:?}", Request::post("/?_action=login", "_user=a&_pass=hunter2").asked_of(WEBMAIL));
+    let debug = format!("{:?}", Request::post("/?_action=login", "_token=x&_user=a&_pass=hunter2").asked_of(WEBMAIL));
     assert!(!debug.contains("hunter2"));
+}
+
+#[test]
+fn a_sign_in_without_its_token_comes_from_no_page() {
+    for body in ["_user=a&_pass=b", "_token=&_user=a&_pass=b"] {
+        let refused = Request::post("/?_task=login&_action=login", body).asked_of(WEBMAIL);
+        assert_eq!(refused.map_err(|unnatural| unnatural.rule), Err("sign-in without its token"), "{body}");
+    }
+    assert!(Request::post("/?_task=login&_action=login", "_token=stale&_user=a&_pass=b").asked_of(WEBMAIL).is_ok());
 }
 
 #[test]
@@ -293,6 +303,7 @@ fn places_are_what_a_browser_may_have() {
             &[
                 "/program/js/app.min.js",
                 "/program/resources/blank.gif",
+                "/program/resources/blank.tiff",
                 "/skins/elastic/watermark.html",
                 "/skins/elastic/styles/styles.min.css",
                 "/skins/elastic/fonts/roboto.woff2",
@@ -495,7 +506,7 @@ fn a_resend_and_a_receipt_say_it_by_a_message() {
 
 #[test]
 fn sign_ins_are_told_apart_by_status_and_cookies() {
-    let sign_in = Request::post("/?_action=login", "_user=a&_pass=b").asked_of(WEBMAIL).expect("natural");
+    let sign_in = Request::post("/?_action=login", "_token=x&_user=a&_pass=b").asked_of(WEBMAIL).expect("natural");
     let deleted = "Set-Cookie: roundcube_sessauth=-del-; expires=Thu, 01-Jan-1970; Max-Age=0; path=/";
     let good = &[
         "Location: ./?_task=mail&_token=x",
@@ -512,7 +523,7 @@ fn sign_ins_are_told_apart_by_status_and_cookies() {
     assert_eq!(outcome(302, &["Location: /", deleted], ""), Outcome::Unclear, "a cookie that is deleted is none");
     assert_eq!(outcome(401, &with(2), "Login failed."), Outcome::WrongPassword);
     assert_eq!(outcome(401, &with(2), "Anmeldung fehlgeschlagen."), Outcome::WrongPassword);
-    assert_eq!(outcome(401, &with(1), "Ungültige Anfrage!"), Outcome::NotJudged);
+    assert_eq!(outcome(401, &with(1), "Ungültige Anfrage!"), Outcome::FormRefused);
     assert_eq!(outcome(401, &with(2), "Connection to storage server failed."), Outcome::NotJudged);
     assert_eq!(outcome(401, &with(2), "Too many failed login attempts. Try again later."), Outcome::NotJudged);
     assert_eq!(outcome(401, &with(2), "Verbindung zum Speicherserver fehlgeschlagen."), Outcome::NotJudged);

@@ -27,11 +27,6 @@ pub struct Received {
 }
 
 impl Received {
-    /// Every value of a header.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.headers.iter().filter(move |(of, _)| of.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
     /// The only value of a header.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut values = self.headers.iter().filter(|(of, _)| of.eq_ignore_ascii_case(name));

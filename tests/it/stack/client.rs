@@ -222,6 +222,15 @@ async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> a
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Beyond any time limit of Mailward's own that a test waits for.
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
+    tokio::time::timeout(PATIENCE, exchange_patiently(stream, request, http2)).await?
+}
+
+async fn exchange_patiently<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> anyhow::Result<Answer>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let stream = TokioIo::new(stream);
     let response = if http2 {
         let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;

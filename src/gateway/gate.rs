@@ -1,0 +1,96 @@
+//! What sign-ins and sends share: charged before, permitted by policy, carried as a task of its own, settled after.
+
+use http::Response;
+
+use super::refusal::Stop;
+use super::script::Script;
+use super::{Gateway, Visit, answer};
+use crate::domain::{Event, EventKind, Reference, Verdict};
+use crate::policy::limits::{Charge, Charged, Receipt};
+use crate::policy::{Decision, Fact, Permit, observe};
+use crate::upstream::Upstream;
+use crate::upstream::body::AnswerBody;
+
+impl Gateway {
+    /// Takes all charges in one step, or none. The receipt is empty where nothing was charged.
+    pub(super) async fn charge(&self, visit: &Visit, charges: &[Charge]) -> (Fact<Charged>, Receipt) {
+        match self.shared.store.charge(charges, visit.now).await {
+            Ok(Charged::Fits(receipt)) => (Fact::Known(Charged::Fits(receipt.clone())), receipt),
+            Ok(over) => (Fact::Known(over), Receipt::default()),
+            Err(away) => (self.store_away(visit, &away), Receipt::default()),
+        }
+    }
+
+    /// The permit of a decision, or the refusal it comes to. While a site only observes there is always a permit.
+    pub(super) fn permit(
+        &self,
+        script: &Script,
+        decision: &mut Decision,
+        reference: Reference,
+    ) -> Result<Permit, Box<Response<AnswerBody>>> {
+        if let Some(permit) = decision.permit.take() {
+            return Ok(permit);
+        }
+        if !script.enforces() {
+            return Ok(observe(decision));
+        }
+        let form = script.whole_form();
+        Err(Box::new(self.refuse(&script.visit, &Stop::from(&*decision), &script.asked, reference, form.as_ref())))
+    }
+
+    pub(super) async fn give_back(&self, visit: &Visit, receipt: &Receipt) {
+        if let Err(away) = self.shared.store.refund(receipt, visit.now).await {
+            let _: Fact<()> = self.store_away(visit, &away);
+        }
+    }
+
+    /// A request that classification and dispatch disagree about; cannot happen, and answers rather than panics.
+    pub(super) fn refuse_lost(&self, script: &Script) -> Response<AnswerBody> {
+        self.refuse(&script.visit, &Stop::Unnatural("lost"), &script.asked, self.shared.dice.reference(), None)
+    }
+
+    pub(super) fn clone_for_task(&self) -> Self {
+        Self {
+            worker: self.worker,
+            shared: std::sync::Arc::clone(&self.shared),
+            upstream: Upstream::clone(&self.upstream),
+        }
+    }
+}
+
+/// A gated exchange is a task of its own: it is settled even when the browser has gone.
+pub(super) async fn run_to_the_end(
+    exchange: impl Future<Output = Response<AnswerBody>> + Send + 'static,
+) -> Response<AnswerBody> {
+    match tokio::spawn(exchange).await {
+        Ok(response) => response,
+        Err(error) => {
+            tracing::error!(%error, "an exchange with the webmail did not come to its end");
+            let mut response = Response::new(AnswerBody::empty());
+            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
+}
+
+/// Records what a decision stopped; the same for sign-ins and sends.
+pub(super) fn stopped_event(script: &Script, kind: EventKind, decision: &Decision, reference: Reference) -> Event {
+    let mut event = script.event(kind);
+    event.verdict = Some(decision.verdict);
+    event.signals.clone_from(&decision.signals);
+    event.stopped_by.clone_from(&decision.stopped_by);
+    event.reference = Some(reference);
+    event
+}
+
+/// What an event of something that passed carries.
+pub(super) fn passed_event(script: &Script, kind: EventKind) -> Event {
+    let mut event = script.event(kind);
+    event.verdict = Some(Verdict::Pass);
+    event
+}
+
+/// An answer that broke off is no answer: better nothing than half a page that looks whole.
+pub(super) fn whole_or_nothing(answer: answer::ReadAnswer) -> Option<Response<AnswerBody>> {
+    (!answer.broken).then(|| answer.into_response())
+}
