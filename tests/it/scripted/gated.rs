@@ -3,7 +3,7 @@
 use http::Method;
 
 use super::upstream::Upstream;
-use super::wire::{Hello, Wire};
+use super::wire::Wire;
 use super::{SEND, URLENCODED, posting, roundcube, says_sent, send, sending, sign_in, signed_in, with_roundcube};
 use crate::stack::{Answer, Client, Gateway, Settings, until};
 
@@ -67,18 +67,15 @@ async fn a_send_is_counted_though_the_browser_left_before_the_answer() {
             client.cookie("roundcube_sessid").expect("a session"),
             client.cookie("roundcube_sessauth").expect("a session")
         );
-        for protocol in ["http/1.1"] {
-            let hello = Hello { protocols: vec![protocol], ..Hello::default() };
-            let mut wire = Wire::open(gateway.https(), &hello).await.expect("a connection");
-            wire.write(format!(
-                "POST / HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\nContent-Type: {URLENCODED}\r\n\
-                 Content-Length: {}\r\n\r\n{body}",
-                body.len()
-            ))
-            .await;
-            until("it is at the webmail", 10, async || (!upstream.seen().is_empty()).then_some(())).await;
-            drop(wire);
-        }
+        let mut wire = Wire::to(gateway.https()).await;
+        wire.write(format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nCookie: {cookies}\r\nContent-Type: {URLENCODED}\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
+        until("it is at the webmail", 10, async || (!upstream.seen().is_empty()).then_some(())).await;
+        drop(wire);
         // The gateway has noticed that the browser is gone before the webmail answers.
         assert_eq!(gateway.client().get("/").await.status, 200);
         gate.add_permits(1);
