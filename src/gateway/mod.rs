@@ -268,7 +268,7 @@ impl Gateway {
             rewrite_path(&mut parts.uri, &rewritten);
         }
         if decoded.starts_with(OWN_PREFIX) {
-            return (RequestKind::Own, self.own_page(visit, parts).await);
+            return (RequestKind::Own, Box::pin(self.own_page(visit, parts)).await);
         }
         let Some(below) = below_base(&decoded, &site.base) else {
             if decoded.len() + 1 == site.base.len() && site.base.starts_with(&decoded) {
@@ -278,7 +278,8 @@ impl Gateway {
         };
         match site.webmail.place(below, &site.entry_points) {
             Place::Asset => (RequestKind::Asset, self.asset(visit, parts, body).await),
-            Place::Script => self.script(visit, parts, below, body).await,
+            // Boxed: what a script's request needs is much, and a file's should not be moved about with room for it.
+            Place::Script => Box::pin(self.script(visit, parts, below, body)).await,
             Place::Never => {
                 let reference = self.record_refused(visit, parts, "path never served");
                 (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::NotFound, Some(reference)))

@@ -301,8 +301,8 @@ impl Gateway {
         }
         self.touch(&script).await;
         match script.asked.action {
-            Action::SignIn { .. } => self.sign_in(script, parts).await,
-            Action::Send(_) => self.send(script, parts).await,
+            Action::SignIn { .. } => Box::pin(self.sign_in(script, parts)).await,
+            Action::Send(_) => Box::pin(self.send(script, parts)).await,
             _ => self.pass(script, parts).await,
         }
     }
