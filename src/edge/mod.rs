@@ -5,6 +5,7 @@
 //! [`Connection`] it came on. Every time limit and bound of a connection is set here.
 
 pub mod admission;
+mod gather;
 pub mod listen;
 pub mod pace;
 pub mod proxy_header;

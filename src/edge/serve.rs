@@ -21,7 +21,7 @@ use tokio_util::task::TaskTracker;
 
 use super::admission::Admitted;
 use super::pace::{self, Answering, Pace, Paced, Watch};
-use super::{Connection, Handler, Held, proxy_header};
+use super::{Connection, Handler, Held, gather, proxy_header};
 
 /// Bounds of HTTP on one connection.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +46,9 @@ const RESETS_MAX: usize = 64;
 
 /// What a connection may buffer of answers that the client does not read, per HTTP/2 stream, in bytes.
 const SEND_BUFFER_MAX: usize = 256 * 1024;
+
+/// What TLS may hold of an answer until the socket takes it, in bytes: 64 KiB with head and record headers in one write.
+const UNSENT_MAX: usize = 72 * 1024;
 
 /// Where connections come from and under which rules; looked at anew for each, because a reload may change it.
 pub trait Door: Send + Sync + 'static {
@@ -122,14 +125,15 @@ async fn connection<H: Handler>(
         let connection = Arc::new(Connection { peer, server_name: None, held });
         return speak_http1(stream, connection, handler, stop, bounds).await;
     };
-    let stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
+    let mut stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
         Ok(stream) => stream,
         Err(error) => {
             door.handshake_failed();
             return Err(error);
         }
     };
-    let (_, session) = stream.get_ref();
+    let (_, session) = stream.get_mut();
+    session.set_buffer_limit(Some(UNSENT_MAX));
     let server_name = session.server_name().map(|name| Arc::from(name.to_ascii_lowercase()));
     let http2 = session.alpn_protocol() == Some(b"h2");
     let connection = Arc::new(Connection { peer, server_name, held });
@@ -189,8 +193,9 @@ async fn speak_http2<H: Handler>(
         // A client that is gone without a word is found out; one that is there answers by itself.
         .keep_alive_interval(Some(bounds.idle_timeout))
         .keep_alive_timeout(bounds.header_timeout);
+    let (stream, turns) = gather::gather(stream);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
-    attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
+    turns.serve(attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds)).await
 }
 
 /// Serves a connection to its end: the client's, the gateway's, or that of our patience with it.
