@@ -15,7 +15,7 @@ pub mod refusal;
 pub mod script;
 pub mod send;
 pub mod sign_in;
-mod upgrade;
+pub mod upgrade;
 
 use std::collections::HashMap;
 use std::net::IpAddr;

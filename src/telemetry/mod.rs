@@ -5,7 +5,7 @@
 //! they are documented in `docs/events.md` and `docs/metrics.md`, which a test keeps current, and they stay.
 //!
 //! This room knows nothing of requests, stores or policy. To add an event: a variant of
-//! [`EventKind`](crate::domain::EventKind) and its line in [`line`]; to add a metric: a row of [`metrics::DESCRIBED`].
+//! [`EventKind`](crate::domain::EventKind) and its line in [`mod@line`]; to add a metric: a row of [`metrics::DESCRIBED`].
 
 pub mod events;
 pub mod line;
