@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -157,10 +157,7 @@ async fn speak_http1<H: Handler>(
 ) -> io::Result<()> {
     let pace = Pace::new(true);
     let stream = Paced::new(stream, Arc::clone(&pace), true);
-    let of_requests = Arc::clone(&pace);
-    let service = service_fn(move |request| {
-        answer(Arc::clone(&handler), Arc::clone(&connection), of_requests.request(), request)
-    });
+    let service = answering(handler, connection, Arc::clone(&pace));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX).half_close(false);
     // The time limits are `pace`'s; hyper's own would run beside it.
@@ -178,10 +175,7 @@ async fn speak_http2<H: Handler>(
 ) -> io::Result<()> {
     let pace = Pace::new(false);
     let stream = Paced::new(stream, Arc::clone(&pace), false);
-    let of_requests = Arc::clone(&pace);
-    let service = service_fn(move |request| {
-        answer(Arc::clone(&handler), Arc::clone(&connection), of_requests.request(), request)
-    });
+    let service = answering(handler, connection, Arc::clone(&pace));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -231,6 +225,20 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
             }
         }
     }
+}
+
+/// What answers the requests of one connection; each counts for its pace as long as it is answered.
+fn answering<H: Handler>(
+    handler: Arc<H>,
+    connection: Arc<Connection>,
+    pace: Arc<Pace>,
+) -> impl HttpService<
+    Incoming,
+    ResBody = Answering<H::Body>,
+    Error = Infallible,
+    Future = impl Future<Output = Result<Response<Answering<H::Body>>, Infallible>> + Send,
+> + Send {
+    service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), pace.request(), request))
 }
 
 async fn answer<H: Handler>(

@@ -1,6 +1,6 @@
 //! What sign-ins and sends share: charged before, permitted by policy, carried as a task of its own, settled after.
 
-use http::Response;
+use http::{Request, Response};
 
 use super::refusal::Stop;
 use super::script::Script;
@@ -8,17 +8,30 @@ use super::{Gateway, Visit, answer};
 use crate::domain::{Event, EventKind, Reference, Verdict};
 use crate::policy::limits::{Charge, Charged, Receipt};
 use crate::policy::{Decision, Fact, Permit, observe};
-use crate::upstream::Upstream;
-use crate::upstream::body::AnswerBody;
+use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::{Failed, Upstream};
 
 impl Gateway {
-    /// Takes all charges in one step, or none. The receipt is empty where nothing was charged.
-    pub(super) async fn charge(&self, visit: &Visit, charges: &[Charge]) -> (Fact<Charged>, Receipt) {
+    /// Takes all charges in one step, or none.
+    pub(super) async fn charge(&self, visit: &Visit, charges: &[Charge]) -> Fact<Charged> {
         match self.shared.store.charge(charges, visit.now).await {
-            Ok(Charged::Fits(receipt)) => (Fact::Known(Charged::Fits(receipt.clone())), receipt),
-            Ok(over) => (Fact::Known(over), Receipt::default()),
-            Err(away) => (self.store_away(visit, &away), Receipt::default()),
+            Ok(charged) => Fact::Known(charged),
+            Err(away) => self.store_away(visit, &away),
         }
+    }
+
+    /// Carries a permitted request and reads its answer.
+    pub(super) async fn carry_gated(
+        &self,
+        visit: &Visit,
+        request: Request<RequestBody>,
+        permit: Permit,
+    ) -> Result<answer::ReadAnswer, Failed> {
+        let timeout = visit.live.config.listen.upstream_timeout;
+        let response = self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await?;
+        let answer = answer::read(response, timeout).await;
+        visit.at.note_upstream(true);
+        Ok(answer)
     }
 
     /// The permit of a decision, or the refusal it comes to. While a site only observes there is always a permit.
@@ -58,7 +71,15 @@ impl Gateway {
     }
 }
 
-/// A gated exchange is a task of its own: it is settled even when the browser has gone.
+/// What was charged; empty where nothing was.
+pub(super) fn receipt_of(charged: Fact<Charged>) -> Receipt {
+    match charged {
+        Fact::Known(Charged::Fits(receipt)) => receipt,
+        Fact::Known(Charged::Over(_)) | Fact::StoreAway => Receipt::default(),
+    }
+}
+
+/// Makes an exchange a task of its own: it comes to its end, and is settled, even when the browser has gone.
 pub(super) async fn run_to_the_end(
     exchange: impl Future<Output = Response<AnswerBody>> + Send + 'static,
 ) -> Response<AnswerBody> {

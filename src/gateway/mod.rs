@@ -259,11 +259,13 @@ impl Gateway {
             self.shared.events.metrics().refused_unrecorded(&site.name, "flood");
             return (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::Flood, None));
         }
-        let path = match path::read(parts.uri.path()) {
+        // A copy shares its bytes: the path is read from it while `parts` change.
+        let asked = parts.uri.clone();
+        let path = match path::read(asked.path()) {
             Ok(path) => path,
             Err(unnatural) => return (RequestKind::Unread, self.refuse_unnatural(visit, parts, unnatural.rule)),
         };
-        let decoded = path.decoded.into_owned();
+        let decoded = path.decoded;
         if let Some(rewritten) = path.rewritten {
             rewrite_path(&mut parts.uri, &rewritten);
         }
@@ -271,7 +273,7 @@ impl Gateway {
             return (RequestKind::Own, Box::pin(self.own_page(visit, parts)).await);
         }
         let Some(below) = below_base(&decoded, &site.base) else {
-            if decoded.len() + 1 == site.base.len() && site.base.starts_with(&decoded) {
+            if decoded.len() + 1 == site.base.len() && site.base.starts_with(&*decoded) {
                 return (RequestKind::Unread, self.to_base(visit));
             }
             return (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::NotFound, None));

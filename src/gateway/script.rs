@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderValue, Method, Response, header};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::gate::{run_to_the_end, whole_or_nothing};
+use super::gate::{run_to_the_end, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
 use super::upgrade::Upgrade;
 use super::{Carried, Gateway, Visit, answer, client};
@@ -241,6 +241,7 @@ impl Gateway {
         Ok((form, waiting))
     }
 
+    /// The hash of a session cookie under the newest key.
     pub(super) fn hash_session(&self, site: &Site, cookie: &[u8]) -> SessionHash {
         shortened(self.shared.keys.hash(Purpose::Session, &[site.name.as_bytes(), cookie]))
     }
@@ -253,15 +254,16 @@ impl Gateway {
     ) -> (Option<SessionHash>, Fact<Option<Arc<Session>>>) {
         let site = visit.site();
         let Some(cookie) = cookies.get(&site.session_cookie) else { return (None, Fact::Known(None)) };
-        let newest = self.hash_session(site, cookie);
+        let mut newest = None;
         for hash in self.shared.keys.hashes(Purpose::Session, &[site.name.as_bytes(), cookie]).map(shortened) {
+            newest = newest.or(Some(hash));
             match self.shared.store.session(&hash, visit.now).await {
                 Ok(Some(session)) => return (Some(hash), Fact::Known(Some(session))),
                 Ok(None) => {}
-                Err(away) => return (Some(newest), self.store_away(visit, &away)),
+                Err(away) => return (newest, self.store_away(visit, &away)),
             }
         }
-        (Some(newest), Fact::Known(None))
+        (newest, Fact::Known(None))
     }
 
     pub(super) fn store_away<T>(&self, visit: &Visit, away: &crate::store::Away) -> Fact<T> {
@@ -287,12 +289,9 @@ impl Gateway {
                 Action::Send(sending) => EventKind::SendRefused { recipients: sending.recipients },
                 action => EventKind::ActionRefused { action: action.name() },
             };
-            let mut event = script.event(kind);
-            event.verdict = Some(decision.verdict);
-            event.reference = Some(reference);
             // A page of an ended session asks for news every minute; that it is refused is no news each time.
             if !matches!(script.asked.action, Action::Poll | Action::View) {
-                self.shared.events.record(event);
+                self.shared.events.record(stopped_event(&script, kind, &decision, reference));
             }
             if script.enforces() {
                 let form = script.whole_form();

@@ -4,8 +4,7 @@ use http::Response;
 use http::request::Parts;
 
 use super::Gateway;
-use super::answer;
-use super::gate::{passed_event, stopped_event, whole_or_nothing};
+use super::gate::{passed_event, receipt_of, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
 use super::script::Script;
 use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Timestamp};
@@ -66,8 +65,8 @@ impl Gateway {
             Ok(charges) => charges,
             Err(decision) => return (*decision, Receipt::default()),
         };
-        let (charged, receipt) = self.charge(&script.visit, &charges).await;
-        (policy::send(&facts, charged.as_ref()), receipt)
+        let charged = self.charge(&script.visit, &charges).await;
+        (policy::send(&facts, charged.as_ref()), receipt_of(charged))
     }
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.
@@ -99,9 +98,8 @@ impl Gateway {
         receipt: Receipt,
     ) -> Response<AnswerBody> {
         let visit = &script.visit;
-        let timeout = visit.live.config.listen.upstream_timeout;
-        let answer = match self.upstream.carry_gated(request, &visit.at.upstream, timeout, permit).await {
-            Ok(response) => answer::read(response, timeout).await,
+        let answer = match self.carry_gated(visit, request, permit).await {
+            Ok(answer) => answer,
             Err(failed) => {
                 if failed.never_arrived() {
                     self.give_back(visit, &receipt).await;
@@ -112,7 +110,6 @@ impl Gateway {
                 return self.upstream_failed(visit, &script.asked, &failed);
             }
         };
-        visit.at.note_upstream(true);
         let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
         let kind = match Settlement::of_send(outcome) {
             Settlement::GiveBack => {
