@@ -127,9 +127,6 @@ fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
             None => match &made {
                 Some(files) => Files::clone(files),
                 None => {
-                    tracing::warn!(
-                        "no certificate is configured: using a self-signed one, which browsers warn about; see [tls]"
-                    );
                     let files = tls::self_signed(&config.data_dir, &hosts, now)
                         .context("a self-signed certificate cannot be made in data_dir")?;
                     made.insert(files).clone()
@@ -261,7 +258,7 @@ impl Running {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => self.reload(),
-                _ = certificates.tick() => self.reload_certificates(false),
+                _ = certificates.tick() => self.reload_certificates(),
                 _ = forget.tick() => {
                     self.shared.live.load().admission.forget_quiet();
                     self.shared.own.forget_quiet();
@@ -382,10 +379,10 @@ impl Running {
         }
     }
 
-    fn reload_certificates(&self, always: bool) {
+    fn reload_certificates(&self) {
         let live = self.shared.live.load();
         let read = wanted(&live.config, self.shared.clock.now())
-            .and_then(|wanted| self.certificates.reload(&wanted, always).map_err(anyhow::Error::from));
+            .and_then(|wanted| self.certificates.reload(&wanted, false).map_err(anyhow::Error::from));
         match read {
             Ok(false) => {}
             Ok(true) => {
