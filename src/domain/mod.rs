@@ -6,6 +6,7 @@
 pub mod account;
 pub mod action;
 pub mod client;
+pub mod country;
 pub mod event;
 pub mod key;
 pub mod limit;
@@ -14,10 +15,12 @@ pub mod secret;
 pub mod session;
 pub mod time;
 pub mod verdict;
+pub mod whereabouts;
 
 pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};
 pub use client::{Client, NetworkClass, Prefix};
+pub use country::Country;
 pub use event::{Event, EventKind};
 pub use key::{KeyRing, Purpose};
 pub use limit::Limit;
@@ -26,6 +29,7 @@ pub use secret::Secret;
 pub use session::{Session, SessionHash, SessionState};
 pub use time::Timestamp;
 pub use verdict::{Signal, Verdict};
+pub use whereabouts::{NetworkKinds, Position, Whereabouts};
 
 /// The name of a site: the first of its hosts, lower-case.
 pub type SiteName = std::sync::Arc<str>;
