@@ -20,7 +20,7 @@ pub mod whereabouts;
 pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};
 pub use client::{Client, NetworkClass, Prefix};
-pub use country::Country;
+pub use country::{Country, Extent};
 pub use event::{Event, EventKind};
 pub use key::{KeyRing, Purpose};
 pub use limit::Limit;
@@ -29,7 +29,7 @@ pub use secret::Secret;
 pub use session::{Session, SessionHash, SessionState};
 pub use time::Timestamp;
 pub use verdict::{Signal, Verdict};
-pub use whereabouts::{NetworkKinds, Position, Whereabouts};
+pub use whereabouts::{NetworkKind, NetworkKinds, Position, Whereabouts};
 
 /// The name of a site: the first of its hosts, lower-case.
 pub type SiteName = std::sync::Arc<str>;
