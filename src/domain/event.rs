@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Account, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
+use super::{Account, Country, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -25,7 +25,7 @@ pub struct Event {
     /// By the configured networks.
     pub network: Option<NetworkClass>,
     /// Two letters, when it is known.
-    pub country: Option<[u8; 2]>,
+    pub country: Option<Country>,
     /// Written by the client.
     pub user_agent: Option<Arc<str>>,
     /// What was decided, when something was.

@@ -5,11 +5,14 @@
 
 pub mod account;
 pub mod action;
+pub mod agent;
 pub mod client;
 pub mod country;
 pub mod event;
+pub mod flag;
 pub mod key;
 pub mod limit;
+pub mod profile;
 pub mod reference;
 pub mod secret;
 pub mod session;
@@ -19,14 +22,17 @@ pub mod whereabouts;
 
 pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};
-pub use client::{Client, NetworkClass, Prefix};
+pub use agent::Agent;
+pub use client::{Client, Network, NetworkClass, Prefix};
 pub use country::Country;
 pub use event::{Event, EventKind};
+pub use flag::{Flag, FlagStatus};
 pub use key::{KeyRing, Purpose};
 pub use limit::Limit;
+pub use profile::{Lesson, Profile};
 pub use reference::Reference;
 pub use secret::Secret;
-pub use session::{Session, SessionHash, SessionState};
+pub use session::{Session, SessionChange, SessionHash, SessionState, Spot};
 pub use time::Timestamp;
 pub use verdict::{Signal, Verdict};
 pub use whereabouts::{NetworkKinds, Position, Whereabouts};

@@ -1,7 +1,12 @@
 //! What was decided, always with why.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 /// What a decision comes to, mildest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing stands against it.
     Pass,
@@ -32,10 +37,10 @@ impl Verdict {
 }
 
 /// One observed fact that speaks for or against a sign-in or a send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
     /// Stable: operators' rules and scripts name it.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// From the configuration; negative speaks for.
     pub weight: i32,
     /// One sentence for the operator.

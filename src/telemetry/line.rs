@@ -51,13 +51,13 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     network: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    country: Option<&'a str>,
+    country: Option<crate::domain::Country>,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    signals: Vec<SignalField>,
+    signals: Vec<SignalField<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,8 +69,8 @@ struct Line<'a> {
 }
 
 #[derive(Serialize)]
-struct SignalField {
-    name: &'static str,
+struct SignalField<'a> {
+    name: &'a str,
     weight: i32,
 }
 
@@ -133,7 +133,7 @@ pub fn json(event: &Event) -> String {
         address: event.address,
         prefix: event.prefix.map(|prefix| prefix.to_string()),
         network: event.network.map(crate::domain::NetworkClass::name),
-        country: event.country.as_ref().and_then(|country| std::str::from_utf8(country).ok()),
+        country: event.country,
         user_agent: event.user_agent.as_deref(),
         verdict: event.verdict.map(crate::domain::Verdict::name),
         signals: event.signals.iter().map(|signal| SignalField { name: signal.name, weight: signal.weight }).collect(),
@@ -408,7 +408,7 @@ mod tests {
     fn every_field_that_is_written_is_described_and_every_kind_is_among_the_samples() {
         for kind in one_of_each() {
             let mut event = example();
-            event.country = Some(*b"DE");
+            event.country = "DE".parse().ok();
             event.kind = kind;
             let line: serde_json::Value = serde_json::from_str(&json(&event)).expect("a JSON object");
             for name in line.as_object().expect("a JSON object").keys() {
