@@ -35,6 +35,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// The names of all actions that a `[[rule]]` may be about: a sign-in, and what a restricted session is barred from.
+    pub const GUARDED: [&'static str; 6] =
+        ["sign-in", "send", "change identity", "change filter", "change password", "export"];
+
     /// The word used in configuration, events and metrics.
     pub const fn name(&self) -> &'static str {
         match self {

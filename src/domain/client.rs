@@ -109,6 +109,9 @@ pub enum NetworkClass {
 }
 
 impl NetworkClass {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Campus, Self::Trusted, Self::Outside];
+
     /// The word used in configuration, events and pages.
     pub const fn name(self) -> &'static str {
         match self {
