@@ -77,9 +77,31 @@ named! {
 
 /// What libraries and command-line programs call themselves.
 const SCRIPTS: &[&str] = &[
-    "aiohttp", "axios", "curl/", "go-http-client", "guzzle", "headlesschrome", "httpclient", "httpie", "httpx", "java/",
-    "libwww", "mechanize", "node-fetch", "okhttp", "perl", "phantomjs", "php", "postman", "python", "ruby", "scrapy",
-    "selenium", "undici", "wget", "winhttp",
+    "aiohttp",
+    "axios",
+    "curl/",
+    "go-http-client",
+    "guzzle",
+    "headlesschrome",
+    "httpclient",
+    "httpie",
+    "httpx",
+    "java/",
+    "libwww",
+    "mechanize",
+    "node-fetch",
+    "okhttp",
+    "perl",
+    "phantomjs",
+    "php",
+    "postman",
+    "python",
+    "ruby",
+    "scrapy",
+    "selenium",
+    "undici",
+    "wget",
+    "winhttp",
 ];
 
 impl Agent {

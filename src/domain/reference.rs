@@ -84,7 +84,9 @@ mod tests {
     fn a_code_is_read_as_people_write_it_down() {
         let code = Reference::from_random(0x1_2345_6789);
         let shown = code.to_string();
-        for written in [shown.clone(), shown.to_lowercase(), shown.replace('-', ""), shown.replace('0', "o"), format!(" {shown} ")] {
+        for written in
+            [shown.clone(), shown.to_lowercase(), shown.replace('-', ""), shown.replace('0', "o"), format!(" {shown} ")]
+        {
             assert_eq!(written.parse(), Ok(code), "{written}");
         }
         for wrong in ["", "1234", "1234-5678-9", "1234-567U", "12345678\u{e9}"] {

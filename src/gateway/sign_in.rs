@@ -8,7 +8,9 @@ use super::gate::{passed_event, receipt_of, stopped_event, whole_or_nothing};
 use super::refusal::Stop;
 use super::script::{Script, add_cookie};
 use crate::challenge::device;
-use crate::domain::{Account, Action, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Timestamp};
+use crate::domain::{
+    Account, Action, Agent, EventKind, Limit, Outcome, Purpose, Secret, Session, SessionState, Spot, Timestamp,
+};
 use crate::policy::limits::{Receipt, Settlement};
 use crate::policy::{Decision, Fact, Permit, sign_in as policy};
 use crate::upstream::Failed;
@@ -194,9 +196,19 @@ impl Gateway {
             state: SessionState::Open,
             signed_in: visit.now,
             last_seen: visit.now,
-            prefix: script.client.prefix,
+            spot: Spot {
+                prefix: script.client.prefix,
+                network: script.client.network,
+                country: None,
+                as_number: None,
+                agent: Agent::of(script.client.user_agent.as_deref()),
+            },
+            elsewhere: None,
+            device: Some(device),
             device_since: known.as_ref().ok().copied(),
             user_agent: script.client.user_agent.clone(),
+            flag: None,
+            lesson: None,
         };
         // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
         if let Err(away) = self.shared.store.put_session(session, visit.now).await {

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
-    Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, Signal,
-    SiteName, Timestamp, Verdict,
+    Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, Signal, SiteName,
+    Timestamp, Verdict,
 };
 use crate::policy::limits::{Charge, Charged, Receipt};
 
@@ -159,12 +159,7 @@ pub trait Store: Send + Sync {
     ) -> Answer<'a, Option<Timestamp>>;
 
     /// The devices that an account knows, last used first.
-    fn devices<'a>(
-        &'a self,
-        site: &'a SiteName,
-        account: &'a Account,
-        now: Timestamp,
-    ) -> Answer<'a, Vec<KnownDevice>>;
+    fn devices<'a>(&'a self, site: &'a SiteName, account: &'a Account, now: Timestamp) -> Answer<'a, Vec<KnownDevice>>;
 
     /// Forgets one device of an account, or all; says how many it knew. Durable when it returns.
     fn forget_devices<'a>(

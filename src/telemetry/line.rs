@@ -136,7 +136,7 @@ pub fn json(event: &Event) -> String {
         country: event.country,
         user_agent: event.user_agent.as_deref(),
         verdict: event.verdict.map(crate::domain::Verdict::name),
-        signals: event.signals.iter().map(|signal| SignalField { name: signal.name, weight: signal.weight }).collect(),
+        signals: event.signals.iter().map(|signal| SignalField { name: &signal.name, weight: signal.weight }).collect(),
         reasons: event.signals.iter().map(|signal| signal.sentence.as_str()).collect(),
         stopped_by: event.stopped_by.as_deref(),
         reference: event.reference.map(|reference| reference.to_string()),
@@ -367,7 +367,7 @@ pub fn example() -> Event {
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0".into()),
         verdict: Some(crate::domain::Verdict::Throttle),
         signals: vec![crate::domain::Signal {
-            name: "new_device",
+            name: "new_device".into(),
             weight: 15,
             sentence: "this browser has not signed in to the account before".into(),
         }],
