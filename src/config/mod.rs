@@ -25,9 +25,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{
-    Account, AccountFolding, Country, Limit, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict,
-};
+use crate::domain::{Account, AccountFolding, Country, Limit, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
 use crate::webmail::Webmail;
 
 /// Everything the operator said, checked.

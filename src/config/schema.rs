@@ -413,7 +413,12 @@ pub static RISK: Table = Table {
         ),
         key("restrict", "number", "`80`", "From this sum on the session reads only until an operator clears it."),
         key("refuse", "number", "`120`", "From this sum on nobody is signed in."),
-        key("weights", "table", "those of the reference", "By signal: `{ new_country = 40, tor = 60 }`; 0 silences one."),
+        key(
+            "weights",
+            "table",
+            "those of the reference",
+            "By signal: `{ new_country = 40, tor = 60 }`; 0 silences one.",
+        ),
         key(
             "forget_after",
             "duration from `7d` to `3650d`",
@@ -498,11 +503,8 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
-static LATER: &[(&str, &[&str])] = &[
-    ("", &["geoip", "store"]),
-    ("[events]", &["pseudonyms_after"]),
-    ("[networks]", &["campus_country"]),
-];
+static LATER: &[(&str, &[&str])] =
+    &[("", &["geoip", "store"]), ("[events]", &["pseudonyms_after"]), ("[networks]", &["campus_country"])];
 
 impl Table {
     /// Whether this version reads the key.

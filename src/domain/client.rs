@@ -24,6 +24,14 @@ impl Prefix {
             IpAddr::V6(v6) => Self::V6((v6.to_bits() >> 64) as u64),
         }
     }
+
+    /// The address that stands for it: the first.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::V4(v4) => IpAddr::V4(v4),
+            Self::V6(upper) => IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64)),
+        }
+    }
 }
 
 impl fmt::Display for Prefix {

@@ -24,8 +24,7 @@ pub enum Verdict {
 
 impl Verdict {
     /// All of them, mildest first.
-    pub const ALL: [Self; 6] =
-        [Self::Pass, Self::Flag, Self::Challenge, Self::Restrict, Self::Throttle, Self::Refuse];
+    pub const ALL: [Self; 6] = [Self::Pass, Self::Flag, Self::Challenge, Self::Restrict, Self::Throttle, Self::Refuse];
 
     /// Reads [`Verdict::name`] back.
     pub fn from_name(name: &str) -> Option<Self> {

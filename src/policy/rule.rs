@@ -109,7 +109,10 @@ mod tests {
         assert_eq!(decides(&rules, &Subject { country: None, ..subject.clone() }), None, "unknown fits nothing");
         assert_eq!(decides(&rules, &Subject { action: "send", ..subject.clone() }), None, "rules are about sign-ins");
         let sends = When { actions: vec!["send", "export"], ..When::default() };
-        assert_eq!(decides(&[rule(sends, Verdict::Restrict)], &Subject { action: "export", ..subject.clone() }), Some(Verdict::Restrict));
+        assert_eq!(
+            decides(&[rule(sends, Verdict::Restrict)], &Subject { action: "export", ..subject.clone() }),
+            Some(Verdict::Restrict)
+        );
         let of_bob = When { accounts: vec![Account::from_canonical("bob")], ..When::default() };
         assert_eq!(decides(&[rule(of_bob, Verdict::Pass)], &subject), None);
     }

@@ -20,6 +20,5 @@ pub(super) fn observe(facts: &Facts<'_>) -> Option<String> {
     }
     let hour = hour_of(facts.now);
     let around: u32 = (0..=2 * AROUND).map(|step| u32::from(hours[(hour + 24 + step - AROUND) % 24])).sum();
-    (around * 100 < all * SHARE_PERCENT)
-        .then(|| format!("The account is hardly ever used around {hour}:00 UTC."))
+    (around * 100 < all * SHARE_PERCENT).then(|| format!("The account is hardly ever used around {hour}:00 UTC."))
 }
