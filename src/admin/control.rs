@@ -180,7 +180,7 @@ impl SessionRow {
             site: session.site.to_string(),
             account: session.account.to_string(),
             state: session.state.name().to_owned(),
-            prefix: session.prefix.to_string(),
+            prefix: session.spot.prefix.to_string(),
             signed_in: session.signed_in.to_string(),
             last_seen: session.last_seen.to_string(),
             device_since: session.device_since.map(|since| since.to_string()),

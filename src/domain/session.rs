@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::{Account, Prefix, SiteName, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Account, Agent, Country, Lesson, NetworkClass, Prefix, Reference, SiteName, Timestamp};
 
 /// A keyed hash (first 128 bits of HMAC-SHA-256) of site and session cookie. The cookie itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,8 +31,22 @@ impl std::str::FromStr for SessionHash {
     }
 }
 
+impl Serialize for SessionHash {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for SessionHash {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        text.parse().map_err(|()| serde::de::Error::custom("a session is 32 hexadecimal digits"))
+    }
+}
+
 /// What a session may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum SessionState {
     /// Everything the webmail lets it do.
     Open,
@@ -50,14 +66,38 @@ impl SessionState {
         }
     }
 
+    /// The one of both that allows less.
+    pub const fn stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Ended, _) | (_, Self::Ended) => Self::Ended,
+            (Self::Restricted, _) | (_, Self::Restricted) => Self::Restricted,
+            (Self::Open, Self::Open) => Self::Open,
+        }
+    }
+
     /// Reads [`SessionState::name`] back.
     pub fn from_name(name: &str) -> Option<Self> {
         [Self::Open, Self::Restricted, Self::Ended].into_iter().find(|state| state.name() == name)
     }
 }
 
+/// Where a client was and what it claimed to be when it was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spot {
+    /// As it is counted.
+    pub prefix: Prefix,
+    /// By the configured networks.
+    pub network: NetworkClass,
+    /// When it is known.
+    pub country: Option<Country>,
+    /// When it is known.
+    pub as_number: Option<u32>,
+    /// What its `User-Agent` claimed.
+    pub agent: Agent,
+}
+
 /// A session as it is stored, from the sign-in that succeeded to its end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// Which one.
     pub hash: SessionHash,
@@ -71,10 +111,53 @@ pub struct Session {
     pub signed_in: Timestamp,
     /// The last request seen; kept to within a minute, for expiry and for `session list`.
     pub last_seen: Timestamp,
-    /// From where it signed in.
-    pub prefix: Prefix,
-    /// The device that signed in, when it showed its cookie: since when the account knows it.
+    /// From where it was judged last: at the sign-in, or when the client had moved.
+    pub spot: Spot,
+    /// Somewhere else that it was used from since, and when last: two places at once are judged again.
+    pub elsewhere: Option<(Spot, Timestamp)>,
+    /// The device that signed in: the one it showed, or the one that was made for it.
+    pub device: Option<[u8; 16]>,
+    /// Since when the account knows that device; none while it does not.
     pub device_since: Option<Timestamp>,
     /// The `User-Agent` that signed in.
     pub user_agent: Option<std::sync::Arc<str>>,
+    /// The flag that stands against it.
+    pub flag: Option<Reference>,
+    /// What its sign-in taught, or will when it is cleared.
+    pub lesson: Option<Lesson>,
+}
+
+/// One step in a session's life. A store takes it in one piece, so that what two requests note at once is not lost.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SessionChange {
+    /// What it may do from now on. An ended session stays ended.
+    State(SessionState),
+    /// The client was judged again where it is now.
+    Judged(Spot),
+    /// The client was seen somewhere else.
+    Elsewhere(Spot),
+    /// A flag stands against it, and with it comes a state: the stricter of this one and what it had.
+    Flagged(Reference, SessionState),
+    /// Its device is one that the account knows, since then.
+    DeviceKnown(Timestamp),
+}
+
+impl Session {
+    /// Takes a step. `now` is when.
+    pub fn change(&mut self, change: &SessionChange, now: Timestamp) {
+        match change {
+            SessionChange::State(state) if self.state != SessionState::Ended => self.state = *state,
+            SessionChange::State(_) => {}
+            SessionChange::Judged(spot) => {
+                self.spot = *spot;
+                self.elsewhere = None;
+            }
+            SessionChange::Elsewhere(spot) => self.elsewhere = Some((*spot, now)),
+            SessionChange::Flagged(flag, state) => {
+                self.flag = Some(*flag);
+                self.state = self.state.stricter(*state);
+            }
+            SessionChange::DeviceKnown(since) => self.device_since = Some(*since),
+        }
+    }
 }

@@ -1,7 +1,12 @@
 //! What was decided, always with why.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
 /// What a decision comes to, mildest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Nothing stands against it.
     Pass,
@@ -18,6 +23,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 6] = [Self::Pass, Self::Flag, Self::Challenge, Self::Restrict, Self::Throttle, Self::Refuse];
+
+    /// Reads [`Verdict::name`] back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// The word used in configuration, events, metrics and pages.
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,10 +45,10 @@ impl Verdict {
 }
 
 /// One observed fact that speaks for or against a sign-in or a send.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Signal {
     /// Stable: operators' rules and scripts name it.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// From the configuration; negative speaks for.
     pub weight: i32,
     /// One sentence for the operator.

@@ -1,4 +1,4 @@
-//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices.
+//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices, profiles, flags.
 //!
 //! Time is passed in; expiry is judged by it. A store that does not answer is an [`Away`], which `policy` is told as a
 //! fact. To add a backend: a folder beside `embedded/`, a type that implements [`Store`], and one line in
@@ -11,7 +11,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{Account, Session, SessionHash, SessionState, SiteName, Timestamp};
+use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
+use crate::domain::{
+    Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, Signal, SiteName,
+    Timestamp, Verdict,
+};
 use crate::policy::limits::{Charge, Charged, Receipt};
 
 /// What every operation returns.
@@ -25,6 +29,32 @@ pub struct Away {
     pub what: String,
 }
 
+/// Recipients remembered for one account.
+pub const CORRESPONDENTS_MAX: usize = 2048;
+
+/// Flags kept at most.
+pub const FLAGS_MAX: usize = 1_000_000;
+
+/// What is known of a message's recipients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FirstWritten {
+    /// Of those asked for, to whom the account has not written before.
+    pub new: u32,
+    /// To how many it ever wrote.
+    pub known: u32,
+}
+
+/// What else was found about a flagged session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Raise {
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why.
+    pub signals: Vec<Signal>,
+    /// The limit or rule that brought it about, where it was one.
+    pub stopped_by: Option<String>,
+}
+
 /// A lock on an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
@@ -36,6 +66,17 @@ pub struct Lock {
     pub since: Timestamp,
     /// The operator's words; shown to operators only.
     pub note: String,
+}
+
+/// A device that an account knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownDevice {
+    /// Its number; the cookie that names it is signed.
+    pub device: [u8; 16],
+    /// When it first passed a sign-in.
+    pub since: Timestamp,
+    /// When it last did.
+    pub last_used: Timestamp,
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
@@ -116,6 +157,85 @@ pub trait Store: Send + Sync {
         device: [u8; 16],
         now: Timestamp,
     ) -> Answer<'a, Option<Timestamp>>;
+
+    /// The devices that an account knows, last used first.
+    fn devices<'a>(&'a self, site: &'a SiteName, account: &'a Account, now: Timestamp) -> Answer<'a, Vec<KnownDevice>>;
+
+    /// Forgets one device of an account, or all; says how many it knew. Durable when it returns.
+    fn forget_devices<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        device: Option<[u8; 16]>,
+    ) -> Answer<'a, usize>;
+
+    /// Takes one step in a session's life, by [`Session::change`], in one piece; durable when it returns. Returns the
+    /// session as it is then; none when there is no such session.
+    fn change_session<'a>(
+        &'a self,
+        hash: &'a SessionHash,
+        change: SessionChange,
+        now: Timestamp,
+    ) -> Answer<'a, Option<Arc<Session>>>;
+
+    /// What is usual for an account, without what was not seen for longer than the store's settings say; an account
+    /// that nothing is known of has an empty one.
+    fn profile<'a>(&'a self, site: &'a SiteName, account: &'a Account, now: Timestamp) -> Answer<'a, Profile>;
+
+    /// An account's profile learns from a sign-in, by [`Profile::learn`]; durable when it returns.
+    fn teach<'a>(&'a self, site: &'a SiteName, account: &'a Account, lesson: Lesson, now: Timestamp) -> Answer<'a, ()>;
+
+    /// The reverse, by [`Profile::unlearn`].
+    fn unteach<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        lesson: Lesson,
+        now: Timestamp,
+    ) -> Answer<'a, ()>;
+
+    /// How many of these recipients the account has not written to before, and how many it ever wrote to (at most
+    /// [`CORRESPONDENTS_MAX`]). Recipients are keyed fingerprints.
+    fn first_written<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        recipients: &'a [u32],
+    ) -> Answer<'a, FirstWritten>;
+
+    /// Notes that the account wrote to these; beyond [`CORRESPONDENTS_MAX`] those written to longest ago are forgotten.
+    /// Written lazily.
+    fn note_written<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        recipients: Vec<u32>,
+        now: Timestamp,
+    ) -> Answer<'a, ()>;
+
+    /// Writes a flag, new or changed, under its code; durable when it returns. At [`FLAGS_MAX`] the oldest that is not
+    /// open goes.
+    fn put_flag(&self, flag: Flag) -> Answer<'_, ()>;
+
+    /// The flag with this code.
+    fn flag<'a>(&'a self, code: &'a Reference) -> Answer<'a, Option<Flag>>;
+
+    /// The flags that fit, newest first, at most `most`.
+    fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>>;
+
+    /// Takes in what else was found about a flagged session, by [`Flag::raise`]; says whether there is such a flag.
+    fn raise_flag<'a>(&'a self, code: &'a Reference, raise: Raise) -> Answer<'a, bool>;
+
+    /// Changes a flag's status, or only adds a note; returns it as it is then.
+    fn settle_flag<'a>(
+        &'a self,
+        code: &'a Reference,
+        status: Option<FlagStatus>,
+        note: Option<Note>,
+    ) -> Answer<'a, Option<Flag>>;
+
+    /// Adds what a flagged session did since. Without such a flag nothing happens. Durable within a second.
+    fn add_to_flag<'a>(&'a self, code: &'a Reference, activity: Activity) -> Answer<'a, ()>;
 
     /// Whether the store can be written now: a real write, read back.
     fn probe(&self, now: Timestamp) -> Answer<'_, ()>;

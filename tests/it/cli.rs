@@ -1,6 +1,5 @@
 //! The program from the outside: exit codes, what it prints, and the control socket.
 
-use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -10,11 +9,13 @@ use std::time::Duration;
 use mailward::admin::control::{self, Control, Reply};
 use mailward::clock::Clock;
 use mailward::config;
-use mailward::domain::{Account, Prefix, Session, SessionHash, SessionState, SiteName, Timestamp};
-use mailward::policy::limits::{Charge, Charged, CounterKey, Receipt};
-use mailward::store::{Answer, Away, Lock, Store};
+use mailward::domain::{Session, SessionHash, SessionState, Timestamp};
+use mailward::store::Store;
+use mailward::store::embedded::{self, Embedded};
 use mailward::telemetry::events::EventsReceived;
 use mailward::telemetry::{Events, Metrics};
+
+use crate::store::{get, run};
 
 const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
 
@@ -88,110 +89,11 @@ fn a_command_without_a_gateway_says_so() {
     assert!(err(&output).contains("no gateway answers"), "{}", err(&output));
 }
 
-/// Sessions and locks in memory: what the control socket needs of a store.
-#[derive(Default)]
-struct Kept {
-    sessions: parking_lot::Mutex<BTreeMap<SessionHash, Arc<Session>>>,
-    locks: parking_lot::Mutex<BTreeMap<(SiteName, Account), Lock>>,
-}
-
-fn done<'a, T: Send + 'a>(value: T) -> Answer<'a, T> {
-    Box::pin(std::future::ready(Ok(value)))
-}
-
-fn not_kept<'a, T: Send + 'a>() -> Answer<'a, T> {
-    Box::pin(std::future::ready(Err(Away { what: "not kept here".into() })))
-}
-
-impl Store for Kept {
-    fn charge<'a>(&'a self, _: &'a [Charge], _: Timestamp) -> Answer<'a, Charged> {
-        not_kept()
-    }
-    fn refund<'a>(&'a self, _: &'a Receipt, _: Timestamp) -> Answer<'a, ()> {
-        not_kept()
-    }
-    fn count<'a>(&'a self, _: &'a CounterKey, _: Duration, _: Timestamp) -> Answer<'a, u32> {
-        not_kept()
-    }
-    fn session<'a>(&'a self, hash: &'a SessionHash, _: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
-        done(self.sessions.lock().get(hash).cloned())
-    }
-    fn put_session<'a>(&'a self, session: Session, _: Timestamp) -> Answer<'a, ()> {
-        self.sessions.lock().insert(session.hash, Arc::new(session));
-        done(())
-    }
-    fn touch_session<'a>(&'a self, _: &'a SessionHash, _: Timestamp) -> Answer<'a, ()> {
-        not_kept()
-    }
-    fn set_account_sessions<'a>(
-        &'a self,
-        site: &'a SiteName,
-        account: &'a Account,
-        state: SessionState,
-        except: Option<SessionHash>,
-        _: Timestamp,
-    ) -> Answer<'a, Vec<SessionHash>> {
-        let mut changed = Vec::new();
-        for (hash, session) in self.sessions.lock().iter_mut() {
-            if session.site == *site && session.account == *account && session.state != state && except != Some(*hash) {
-                *session = Arc::new(Session { state, ..Session::clone(session) });
-                changed.push(*hash);
-            }
-        }
-        done(changed)
-    }
-    fn sessions<'a>(
-        &'a self,
-        site: &'a SiteName,
-        account: Option<&'a Account>,
-        most: usize,
-        _: Timestamp,
-    ) -> Answer<'a, Vec<Arc<Session>>> {
-        let sessions = self.sessions.lock();
-        let wanted = sessions.values().filter(|session| {
-            session.site == *site
-                && session.state != SessionState::Ended
-                && account.is_none_or(|account| session.account == *account)
-        });
-        done(wanted.take(most).cloned().collect())
-    }
-    fn lock(&self, lock: Lock) -> Answer<'_, ()> {
-        self.locks.lock().insert((lock.site.clone(), lock.account.clone()), lock);
-        done(())
-    }
-    fn unlock<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, bool> {
-        done(self.locks.lock().remove(&(site.clone(), account.clone())).is_some())
-    }
-    fn locked<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Lock>> {
-        done(self.locks.lock().get(&(site.clone(), account.clone())).cloned())
-    }
-    fn locks<'a>(&'a self, site: &'a SiteName, most: usize) -> Answer<'a, Vec<Lock>> {
-        done(self.locks.lock().values().filter(|lock| lock.site == *site).take(most).cloned().collect())
-    }
-    fn know_device<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: [u8; 16], _: Timestamp) -> Answer<'a, Timestamp> {
-        not_kept()
-    }
-    fn device_since<'a>(
-        &'a self,
-        _: &'a SiteName,
-        _: &'a Account,
-        _: [u8; 16],
-        _: Timestamp,
-    ) -> Answer<'a, Option<Timestamp>> {
-        not_kept()
-    }
-    fn probe(&self, _: Timestamp) -> Answer<'_, ()> {
-        done(())
-    }
-    fn flush(&self) -> Answer<'_, ()> {
-        done(())
-    }
-}
-
 /// A control socket that answers on a thread of its own until it is dropped.
 struct Served {
     folder: tempfile::TempDir,
-    store: Arc<Kept>,
+    store: Arc<dyn Store>,
+    _data: tempfile::TempDir,
     events: EventsReceived,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<std::thread::JoinHandle<()>>,
@@ -205,26 +107,23 @@ impl Served {
                     [[site]]\nhosts = [\"two.example\"]\nupstream = \"http://127.0.0.1:2\"\nwebmail = \"roundcube\"\n";
         std::fs::write(folder.path().join("mailward.toml"), format!("data_dir = \".\"\n{text}")).expect("writable");
         let sites = config::read(&folder.path().join("mailward.toml"), NOW).expect("a good file").sites;
-        let store = Arc::new(Kept::default());
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let settings = embedded::Settings { session_idle: Duration::from_secs(3600) };
+        let store: Arc<dyn Store> = Arc::new(Embedded::open(data.path(), NOW, settings).expect("it opens"));
         for (number, site, account) in
             [(1, "one.example", "alice"), (2, "one.example", "alice"), (3, "two.example", "bob")]
         {
             let session = Session {
                 hash: SessionHash([number; 16]),
-                site: site.into(),
-                account: Account::from_canonical(account),
-                state: SessionState::Open,
                 signed_in: NOW.after(Duration::from_secs(u64::from(number))),
-                last_seen: NOW,
-                prefix: Prefix::of("203.0.113.9".parse().expect("an address")),
-                device_since: None,
                 user_agent: Some("Browser\x1b[2J".into()),
+                ..crate::store::session(site, account, number, NOW)
             };
-            store.sessions.lock().insert(session.hash, Arc::new(session));
+            run(store.put_session(session, NOW)).expect("the store answers");
         }
         let (sink, events) = Events::to_receiver(Metrics::new(NOW));
         let control = Arc::new(Control {
-            store: Arc::clone(&store) as Arc<dyn Store>,
+            store: Arc::clone(&store),
             events: sink,
             clock: Clock::manual(NOW),
             sites: Box::new(move || sites.clone()),
@@ -246,7 +145,7 @@ impl Served {
         });
         let second = is_bound.recv_timeout(Duration::from_secs(10)).expect("binding takes no time");
         assert_eq!(second, std::io::ErrorKind::AddrInUse);
-        Self { folder, store, events, stop: Some(stop), thread: Some(thread) }
+        Self { folder, store, _data: data, events, stop: Some(stop), thread: Some(thread) }
     }
 
     fn socket(&self) -> PathBuf {
@@ -310,15 +209,10 @@ fn locking_an_account_by_any_spelling_ends_its_sessions_and_is_told_to_everybody
         served.events(),
         ["account_locked one.example/alice", "session_ended one.example/alice", "session_ended one.example/alice"]
     );
-    assert!(
-        served
-            .store
-            .sessions
-            .lock()
-            .values()
-            .filter(|s| &*s.account.to_string() == "alice")
-            .all(|s| s.state == SessionState::Ended)
-    );
+    for number in [1, 2] {
+        let session = run(get(&*served.store, &SessionHash([number; 16]), NOW)).expect("it is remembered");
+        assert_eq!(session.state, SessionState::Ended);
+    }
     let listed = out(&served.command(&["account", "list"]));
     assert!(listed.contains("alice    one.example  2026-12-01 00:00Z  ticket\u{fffd}4711"), "{listed}");
     let json: Reply =

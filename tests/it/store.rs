@@ -9,7 +9,9 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward::domain::{Account, Limit, Prefix, Session, SessionHash, SessionState, SiteName, Timestamp};
+use mailward::domain::{
+    Account, Agent, Limit, NetworkClass, Prefix, Session, SessionHash, SessionState, SiteName, Spot, Timestamp,
+};
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt};
 use mailward::store::{Lock, Store};
 use proptest::prelude::*;
@@ -56,6 +58,16 @@ async fn over(store: &dyn Store, charges: &[Charge], now: Timestamp) -> Over {
     }
 }
 
+pub fn spot(address: &str) -> Spot {
+    Spot {
+        prefix: Prefix::of(address.parse().expect("an address")),
+        network: NetworkClass::Outside,
+        country: None,
+        as_number: None,
+        agent: Agent::of(Some("Mozilla/5.0 (test)")),
+    }
+}
+
 pub fn session(site: &str, account: &str, number: u8, now: Timestamp) -> Session {
     let mut hash = [number; 16];
     hash[..2].copy_from_slice(&[site.len() as u8, account.len() as u8]);
@@ -66,9 +78,13 @@ pub fn session(site: &str, account: &str, number: u8, now: Timestamp) -> Session
         state: SessionState::Open,
         signed_in: now,
         last_seen: now,
-        prefix: Prefix::of("2001:db8:1:2::9".parse().expect("an address")),
+        spot: spot("2001:db8:1:2::9"),
+        elsewhere: None,
+        device: None,
         device_since: Some(at(0)),
         user_agent: Some("Mozilla/5.0 (test)".into()),
+        flag: None,
+        lesson: None,
     }
 }
 

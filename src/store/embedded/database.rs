@@ -14,7 +14,7 @@ use super::counters::Unwritten;
 use super::devices::DeviceKey;
 use super::sessions::{UnwrittenSessions, millis};
 use super::writer::Change;
-use crate::domain::{Account, Prefix, Session, SessionState, Timestamp};
+use crate::domain::{Account, Agent, NetworkClass, Prefix, Session, SessionState, Spot, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::policy::window::{Entry, Window};
 use crate::store::{Away, Lock};
@@ -327,6 +327,7 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
     let state: String = row.get(3)?;
     let prefix: String = row.get(6)?;
     let address = prefix.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
+    let user_agent: Option<String> = row.get(8)?;
     Ok(Session {
         hash: crate::domain::SessionHash(hex(row, 0)?),
         site: text(row, 1)?,
@@ -334,9 +335,19 @@ fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
         state: SessionState::from_name(&state).ok_or_else(|| unreadable(3))?,
         signed_in: time(row, 4)?,
         last_seen: time(row, 5)?,
-        prefix: Prefix::of(address.ok_or_else(|| unreadable(6))?),
+        spot: Spot {
+            prefix: Prefix::of(address.ok_or_else(|| unreadable(6))?),
+            network: NetworkClass::Outside,
+            country: None,
+            as_number: None,
+            agent: Agent::of(user_agent.as_deref()),
+        },
+        elsewhere: None,
+        device: None,
         device_since: row.get::<_, Option<i64>>(7)?.map(since_1970),
-        user_agent: row.get::<_, Option<String>>(8)?.map(Into::into),
+        user_agent: user_agent.map(Into::into),
+        flag: None,
+        lesson: None,
     })
 }
 

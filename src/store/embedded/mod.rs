@@ -28,8 +28,11 @@ pub use devices::Devices;
 pub use locks::Locks;
 pub use sessions::Sessions;
 
-use super::{Answer, Away, Lock, Store};
-use crate::domain::{Account, Session, SessionHash, SessionState, SiteName, Timestamp};
+use super::{Answer, Away, FirstWritten, KnownDevice, Lock, Raise, Store};
+use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
+use crate::domain::{
+    Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+};
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use writer::{Change, Writer};
 
@@ -207,6 +210,67 @@ impl Store for Embedded {
         Box::pin(std::future::ready(Ok(since)))
     }
 
+    fn devices<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Timestamp) -> Answer<'a, Vec<KnownDevice>> {
+        not_yet()
+    }
+
+    fn forget_devices<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Option<[u8; 16]>) -> Answer<'a, usize> {
+        not_yet()
+    }
+
+    fn change_session<'a>(
+        &'a self,
+        _: &'a SessionHash,
+        _: SessionChange,
+        _: Timestamp,
+    ) -> Answer<'a, Option<Arc<Session>>> {
+        not_yet()
+    }
+
+    fn profile<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Timestamp) -> Answer<'a, Profile> {
+        not_yet()
+    }
+
+    fn teach<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Lesson, _: Timestamp) -> Answer<'a, ()> {
+        not_yet()
+    }
+
+    fn unteach<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Lesson, _: Timestamp) -> Answer<'a, ()> {
+        not_yet()
+    }
+
+    fn first_written<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: &'a [u32]) -> Answer<'a, FirstWritten> {
+        not_yet()
+    }
+
+    fn note_written<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Vec<u32>, _: Timestamp) -> Answer<'a, ()> {
+        not_yet()
+    }
+
+    fn put_flag(&self, _: Flag) -> Answer<'_, ()> {
+        not_yet()
+    }
+
+    fn flag<'a>(&'a self, _: &'a Reference) -> Answer<'a, Option<Flag>> {
+        not_yet()
+    }
+
+    fn flags<'a>(&'a self, _: &'a FlagFilter, _: usize) -> Answer<'a, Vec<Flag>> {
+        not_yet()
+    }
+
+    fn raise_flag<'a>(&'a self, _: &'a Reference, _: Raise) -> Answer<'a, bool> {
+        not_yet()
+    }
+
+    fn settle_flag<'a>(&'a self, _: &'a Reference, _: Option<FlagStatus>, _: Option<Note>) -> Answer<'a, Option<Flag>> {
+        not_yet()
+    }
+
+    fn add_to_flag<'a>(&'a self, _: &'a Reference, _: Activity) -> Answer<'a, ()> {
+        not_yet()
+    }
+
     fn probe(&self, now: Timestamp) -> Answer<'_, ()> {
         Box::pin(self.write(database::Probe(now)))
     }
@@ -214,6 +278,11 @@ impl Store for Embedded {
     fn flush(&self) -> Answer<'_, ()> {
         Box::pin(self.writer.flush())
     }
+}
+
+/// What this store does not keep yet.
+fn not_yet<'a, T: Send + 'a>() -> Answer<'a, T> {
+    Box::pin(std::future::ready(Err(Away { what: "this is not kept yet".into() })))
 }
 
 impl std::fmt::Debug for Embedded {

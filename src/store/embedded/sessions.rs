@@ -227,7 +227,7 @@ impl Change for Put {
     type Done = ();
 
     fn write(&self, database: &Connection) -> rusqlite::Result<()> {
-        let Session { hash, site, account, state, signed_in, last_seen, prefix, device_since, user_agent } =
+        let Session { hash, site, account, state, signed_in, last_seen, spot, device_since, user_agent, .. } =
             &self.session;
         // The same rules as in memory: an ended session stays ended, and a locked account's session is.
         database
@@ -248,7 +248,7 @@ impl Change for Put {
                 state.name(),
                 millis(*signed_in),
                 millis(*last_seen),
-                prefix.to_string(),
+                spot.prefix.to_string(),
                 device_since.map(millis),
                 user_agent.as_deref(),
             ])?;
@@ -319,7 +319,7 @@ pub(super) fn millis(time: Timestamp) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Prefix;
+    use crate::domain::{Agent, NetworkClass, Prefix, Spot};
 
     const IDLE: Duration = Duration::from_secs(3600);
 
@@ -338,9 +338,19 @@ mod tests {
             state,
             signed_in: seen,
             last_seen: seen,
-            prefix: Prefix::V6(1),
+            spot: Spot {
+                prefix: Prefix::V6(1),
+                network: NetworkClass::Outside,
+                country: None,
+                as_number: None,
+                agent: Agent::of(None),
+            },
+            elsewhere: None,
+            device: None,
             device_since: None,
             user_agent: None,
+            flag: None,
+            lesson: None,
         }
     }
 
