@@ -105,7 +105,8 @@ mod tests {
     #[test]
     fn countries_are_as_far_apart_as_beyond_doubt_and_neighbours_touch() {
         let apart = |a: &str, b: &str| country(a).distance_beyond_doubt_km(country(b)).expect("both are on the map");
-        for (a, b) in [("DE", "FR"), ("DE", "PL"), ("RU", "US"), ("US", "CA"), ("FR", "BR"), ("ES", "MA"), ("DE", "DE")] {
+        for (a, b) in [("DE", "FR"), ("DE", "PL"), ("RU", "US"), ("US", "CA"), ("FR", "BR"), ("ES", "MA"), ("DE", "DE")]
+        {
             assert!(apart(a, b) == 0.0 && apart(b, a) == 0.0, "{a} and {b} touch, or nearly");
         }
         for (a, b, at_least, at_most) in [
@@ -141,7 +142,7 @@ mod tests {
             }
         }
         assert!(country("FR").extent().expect("on the map").radius_km > 4_000, "with its parts overseas");
-        for (code, most) in [("DE", 600), ("US", 4_500), ("RU", 4_500), ("FJ", 700), ("LU", 100), ("VA", 60)] {
+        for (code, most) in [("DE", 600), ("US", 5_000), ("RU", 4_500), ("FJ", 700), ("LU", 100), ("VA", 60)] {
             let radius = country(code).extent().expect("on the map").radius_km;
             assert!(radius <= most, "{code}: {radius}");
         }
