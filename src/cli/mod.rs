@@ -4,6 +4,7 @@
 mod check;
 mod doctor;
 mod operate;
+mod simulate;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -60,6 +61,11 @@ enum Verb {
     /// List or end sessions of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Session(operate::SessionVerb),
+    /// Judge recorded events by a configuration, in a fresh state, and write each verdict as a JSON line
+    #[command(after_help = "Examples:\n  \
+        mailward simulate --config mailward.toml events.jsonl > verdicts.jsonl\n  \
+        mailward simulate events.jsonl --compare stricter.toml > /dev/null")]
+    Simulate(simulate::SimulateArgs),
 }
 
 #[derive(Args)]
@@ -81,6 +87,7 @@ pub fn main() -> ExitCode {
         Verb::Doctor => doctor::run(&line.config, &Clock::system()),
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
+        Verb::Simulate(args) => simulate::simulate(&args, &line.config),
     }
 }
 

@@ -604,6 +604,23 @@ pub fn reference() -> String {
     page
 }
 
+/// `docs/signals.md`.
+pub fn signals_reference() -> String {
+    let mut page = String::from(
+        "# Signals\n\n\
+         <!-- Made from src/domain/signal.rs; `UPDATE_DOCS=1 cargo test --test it reference` writes it anew. -->\n\n\
+         A sign-in that the webmail let through is compared with what is usual for its account. Each signal that speaks adds\n\
+         its weight, and the sum meets the thresholds of `[risk]`. What is unknown adds nothing: an account that signs in for\n\
+         the first time has nothing that could be new. Weights are changed by `[risk] weights`; 0 silences a signal.\n\n\
+         Only a sign-in that passed, or that an operator cleared, teaches what is usual. Confirming a theft unteaches it.\n\n\
+         | signal | weight | it speaks of a sign-in | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
+    }
+    page
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,6 +39,8 @@ pub struct Judging<'a> {
     pub config: &'a Config,
     /// When.
     pub now: Timestamp,
+    /// Whether verdicts are carried out; otherwise they are only written down.
+    pub enforces: bool,
     /// Told when the store did not answer.
     pub on_away: &'a (dyn Fn(&Away) + Sync),
 }
@@ -338,8 +340,7 @@ impl Judging<'_> {
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
         let Judged { judgement, spot, lesson } = judged;
-        let enforces = site.mode == crate::config::Mode::Enforce;
-        let state = if enforces { judgement.state() } else { SessionState::Open };
+        let state = if self.enforces { judgement.state() } else { SessionState::Open };
         let flagged = judgement.is_flagged();
         if flagged {
             let flag = Flag {
@@ -356,7 +357,7 @@ impl Judging<'_> {
                 verdict: judgement.verdict,
                 signals: judgement.signals.clone(),
                 stopped_by: judgement.rule.clone(),
-                enforced: enforces,
+                enforced: self.enforces,
                 status: FlagStatus::Open,
                 notes: Vec::new(),
                 since: Activity::default(),
@@ -472,7 +473,6 @@ impl Judging<'_> {
         state: SessionState,
         code: Reference,
     ) -> Option<Arc<Session>> {
-        let enforces = site.mode == crate::config::Mode::Enforce;
         let code = session.flag.unwrap_or(code);
         let raised = self.fact(self.store.raise_flag(&code, raise.clone()).await);
         if raised == Fact::Known(false) {
@@ -491,7 +491,7 @@ impl Judging<'_> {
                 verdict: raise.verdict,
                 signals: Vec::new(),
                 stopped_by: None,
-                enforced: enforces,
+                enforced: self.enforces,
                 status: FlagStatus::Open,
                 notes: Vec::new(),
                 since: Activity::default(),
@@ -499,7 +499,7 @@ impl Judging<'_> {
             flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
             let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
         }
-        let state = if enforces { state } else { SessionState::Open };
+        let state = if self.enforces { state } else { SessionState::Open };
         self.change(session, SessionChange::Flagged(code, state)).await
     }
 
@@ -624,7 +624,7 @@ impl Judging<'_> {
 
     /// The account's other sessions that nothing vouches for.
     async fn restrict_newcomers(&self, site: &Site, but: &Session, code: Reference) {
-        if site.mode != crate::config::Mode::Enforce {
+        if !self.enforces {
             return;
         }
         let sessions = self.store.sessions(&site.name, Some(&but.account), SESSIONS_OF_ACCOUNT_MAX, self.now).await;

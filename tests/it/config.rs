@@ -245,6 +245,7 @@ fn whatever_stands_in_the_file_reading_it_never_panics() {
 #[test]
 fn the_generated_reference_is_current() {
     is_current("docs/configuration.md", &config::schema::reference());
+    is_current("docs/signals.md", &config::schema::signals_reference());
     is_current("docs/events.md", &mailward::telemetry::line::reference());
     is_current("docs/metrics.md", &mailward::telemetry::metrics::reference());
 }
