@@ -26,7 +26,7 @@ pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};
 pub use agent::Agent;
 pub use client::{Client, Network, NetworkClass, Prefix};
-pub use country::Country;
+pub use country::{Country, Extent};
 pub use event::{Event, EventKind};
 pub use flag::{Flag, FlagStatus};
 pub use key::{KeyRing, Purpose};
@@ -39,7 +39,7 @@ pub use session::{Session, SessionChange, SessionHash, SessionState, Spot};
 pub use signal::{SIGNALS, SIGNALS_COUNT, SignalKind};
 pub use time::Timestamp;
 pub use verdict::{Signal, Verdict};
-pub use whereabouts::{NetworkKinds, Position, Whereabouts};
+pub use whereabouts::{NetworkKind, NetworkKinds, Position, Whereabouts};
 
 /// The name of a site: the first of its hosts, lower-case.
 pub type SiteName = std::sync::Arc<str>;
