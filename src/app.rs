@@ -38,6 +38,7 @@ use crate::edge::serve::{self, Bounds, Door};
 use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
+use crate::intel::Intel;
 use crate::store::Store;
 use crate::store::embedded::{Embedded, Settings};
 use crate::telemetry::events::EventsFile;
@@ -68,6 +69,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics))
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
     let store = Arc::new(Embedded::open(&config.data_dir, now, settings(&config))?);
+    let intel = Arc::new(Intel::open(&config, now)?);
     let certificates = Arc::new(Certificates::load(&wanted(&config, now)?)?);
     let sockets = Sockets::open(&config)?;
     let workers = config.listen.workers;
@@ -79,6 +81,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let shared = Arc::new(Shared {
         live,
         store: Arc::clone(&store) as Arc<dyn Store>,
+        intel,
         keys,
         events,
         clock,

@@ -12,6 +12,7 @@ pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod gateway;
+pub mod intel;
 pub mod policy;
 pub mod store;
 pub mod telemetry;

@@ -29,6 +29,12 @@ pub fn read(value: &[u8], site: &str, keys: &KeyRing) -> Option<[u8; DEVICE_BYTE
     if genuine { device.try_into().ok() } else { None }
 }
 
+/// A device's name in events: it tells browsers apart and opens nothing.
+pub fn pseudonym(device: [u8; DEVICE_BYTES], site: &str, keys: &KeyRing) -> String {
+    let hash = keys.hash(Purpose::Pseudonym, &[b"device", site.as_bytes(), &device]);
+    data_encoding::HEXLOWER.encode(&hash[..6])
+}
+
 /// The `Set-Cookie` that lets a browser keep `device`.
 pub fn set_cookie(device: [u8; DEVICE_BYTES], site: &str, keys: &KeyRing) -> String {
     let mac = keys.hash(Purpose::Device, &[site.as_bytes(), &device]);

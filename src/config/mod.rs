@@ -11,6 +11,7 @@
 pub mod keys;
 pub mod mistake;
 mod read;
+mod risk;
 pub mod schema;
 mod value;
 
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{Account, AccountFolding, Limit, SiteName, Timestamp};
+use crate::domain::{Account, AccountFolding, Country, Limit, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
 use crate::webmail::Webmail;
 
 /// Everything the operator said, checked.
@@ -52,6 +53,10 @@ pub struct Config {
     pub send: SendLimits,
     /// Accounts with limits of their own.
     pub exceptions: Vec<Exception>,
+    /// What signals weigh and what their sum comes to.
+    pub risk: Risk,
+    /// The operator's own rules, in the order of the file.
+    pub rules: Vec<Rule>,
     /// The mode of sites that have none of their own.
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
@@ -248,6 +253,84 @@ pub struct SendLimits {
     pub familiar_factor: f64,
     /// An event when an account's messages, attempts included, pass one of these.
     pub alert_messages_per_account: Vec<Limit>,
+    /// The network that makes an account's sends come from so many within the window is stopped; none: not counted.
+    pub networks_per_account: Option<Limit>,
+    /// The same for countries.
+    pub countries_per_account: Option<Limit>,
+    /// Recipients an account never wrote to, from a browser it has known for less than a day.
+    pub first_written_on_new_device: Vec<Limit>,
+}
+
+/// `[risk]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Risk {
+    /// From this sum on the operator is told.
+    pub flag: i32,
+    /// From this sum on a second proof is asked for.
+    pub challenge: i32,
+    /// From this sum on the session reads only.
+    pub restrict: i32,
+    /// From this sum on nobody is signed in.
+    pub refuse: i32,
+    /// What each kind of signal weighs, in the order of [`crate::domain::SIGNALS`].
+    pub weights: Vec<i32>,
+    /// How long what is usual for an account is remembered after it was last seen.
+    pub forget_after: Duration,
+}
+
+impl Default for Risk {
+    fn default() -> Self {
+        Self {
+            flag: 30,
+            challenge: 50,
+            restrict: 80,
+            refuse: 120,
+            weights: SIGNALS.iter().map(|kind| kind.weight).collect(),
+            forget_after: Duration::from_secs(180 * 86_400),
+        }
+    }
+}
+
+impl Risk {
+    /// What the signal of that name weighs.
+    pub fn weight(&self, name: &str) -> i32 {
+        let place = SIGNALS.iter().position(|kind| kind.name == name);
+        place.and_then(|place| self.weights.get(place)).copied().unwrap_or(0)
+    }
+}
+
+/// `[[rule]]`
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// How it is named in events and on the dashboard: its `why`, or where it stands.
+    pub label: String,
+    /// Every condition that is given must hold.
+    pub when: When,
+    /// What it comes to.
+    pub verdict: Verdict,
+    /// It holds no longer then.
+    pub until: Option<Timestamp>,
+    /// `observe`: that it fits is recorded, and the next rule is asked.
+    pub mode: Mode,
+}
+
+/// The conditions of a rule; an empty list is no condition.
+#[derive(Clone, Debug, Default)]
+pub struct When {
+    /// What is asked for, by [`crate::domain::Action::GUARDED`]; empty: a sign-in.
+    pub actions: Vec<&'static str>,
+    /// Canonical.
+    pub accounts: Vec<Account>,
+    /// By name.
+    pub sites: Vec<SiteName>,
+    /// Known, and one of these.
+    pub countries: Vec<Country>,
+    /// Known, and one of these.
+    pub as_numbers: Vec<u32>,
+    /// One of these.
+    pub networks: Vec<NetworkClass>,
+    /// All of these speak; only sign-ins have signals.
+    pub signals: Vec<&'static str>,
 }
 
 /// `[[exception]]`

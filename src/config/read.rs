@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::mistake::{Mistakes, Place};
+use super::risk;
 use super::schema;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
@@ -110,6 +111,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let sign_in = read_sign_in(&top.section("sign_in", &schema::SIGN_IN).section("limits", &schema::SIGN_IN_LIMITS));
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
     let exceptions = read_exceptions(top, &sites, &send, now);
+    let risk = risk::read_risk(&top.section("risk", &schema::RISK));
+    let rules = risk::read_rules(top, &sites, now);
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -122,6 +125,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         sign_in,
         send,
         exceptions,
+        risk,
+        rules,
         mode,
         warnings: Vec::new(),
     })
@@ -530,9 +535,25 @@ fn read_send(section: &Section<'_, '_>) -> SendLimits {
         messages_per_site: limits("messages_per_site", &[]),
         familiar_factor: section.get("familiar_factor", value::factor(1.0..=100.0)).unwrap_or(2.5),
         alert_messages_per_account: limits("alert_messages_per_account", &[per(100, MINUTE * 5)]),
+        networks_per_account: read_many_places(section, "networks_per_account", per(3, MINUTE * 5)),
+        countries_per_account: read_many_places(section, "countries_per_account", per(2, MINUTE * 5)),
+        first_written_on_new_device: limits("first_written_on_new_device", &[per(25, DAY)]),
     };
     check_message_fits(section, send.recipients_per_message, |name| recipients(&send, name).to_vec());
     send
+}
+
+/// From how many places at once is too many; `"none"` where it does not matter.
+fn read_many_places(section: &Section<'_, '_>, name: &str, absent: Limit) -> Option<Limit> {
+    let read = |text: &str| match text {
+        "none" => Ok(None),
+        text => match text.parse::<Limit>() {
+            Ok(limit) if limit.amount >= 2 => Ok(Some(limit)),
+            Ok(_) => Err("one place is where everybody sends from: at least 2, or \"none\"".to_owned()),
+            Err(error) => Err(format!("{error}, or \"none\"")),
+        },
+    };
+    section.get(name, parsed(read)).unwrap_or(Some(absent))
 }
 
 fn recipients<'s>(send: &'s SendLimits, name: &str) -> &'s [Limit] {

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::domain::SIGNALS;
+
 /// One table of the file.
 pub struct Table {
     /// As it is written: `[listen]`, `[[site]]`; empty for the top of the file.
@@ -69,6 +71,8 @@ pub static TOP: Table = Table {
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
+        key("risk", "table", "see below", "`[risk]`"),
+        key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
     ],
 };
 
@@ -336,6 +340,24 @@ pub static SEND_LIMITS: Table = Table {
             "`[\"100/5m\"]`",
             "Stops nothing: an event when an account passes it, attempts included.",
         ),
+        key(
+            "networks_per_account",
+            "limit, or `\"none\"`",
+            "`\"3/5m\"`",
+            "The third network (/24, or /48 of IPv6) that sends for one account within five minutes is stopped: that message is not sent, the account's sessions on new browsers read only, and it is flagged. Browsers known for a day do not count; campus is one network.",
+        ),
+        key(
+            "countries_per_account",
+            "limit, or `\"none\"`",
+            "`\"2/5m\"`",
+            "The same for countries: the second within five minutes.",
+        ),
+        key(
+            "first_written_on_new_device",
+            LIMITS,
+            "`[\"25/d\"]`",
+            "Recipients that an account never wrote to before, from outside and with a browser that it has known for less than a day. At the limit the session reads only, and is flagged. Does not count while nothing is known of the account.",
+        ),
     ],
 };
 
@@ -376,6 +398,91 @@ pub static EXCEPTION_LIMITS: Table = Table {
     ],
 };
 
+/// `[risk]`
+pub static RISK: Table = Table {
+    header: "[risk]",
+    text: "When a sign-in does not fit its account. Each signal that speaks adds its weight; the sum meets these thresholds. \
+           Signals and their weights are in [signals.md](signals.md).",
+    keys: &[
+        key("flag", "number", "`30`", "From this sum on the operator is told; the person notices nothing."),
+        key(
+            "challenge",
+            "number",
+            "`50`",
+            "From this sum on a second proof is asked for. Where the account has none, the session reads only.",
+        ),
+        key("restrict", "number", "`80`", "From this sum on the session reads only until an operator clears it."),
+        key("refuse", "number", "`120`", "From this sum on nobody is signed in."),
+        key(
+            "weights",
+            "table",
+            "those of the reference",
+            "By signal: `{ new_country = 40, tor = 60 }`; 0 silences one.",
+        ),
+        key(
+            "forget_after",
+            "duration from `7d` to `3650d`",
+            "`180d`",
+            "How long what is usual for an account is remembered after it was last seen.",
+        ),
+    ],
+};
+
+/// `weights` of `[risk]`: the names are those of the signals.
+pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
+
+static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
+
+const fn weight_keys() -> [Key; crate::domain::SIGNALS_COUNT] {
+    let mut keys = [const { key("", "number from -1000 to 1000", "", "") }; crate::domain::SIGNALS_COUNT];
+    let mut place = 0;
+    while place < keys.len() {
+        keys[place].name = SIGNALS[place].name;
+        place += 1;
+    }
+    keys
+}
+
+/// `[[rule]]`
+pub static RULE: Table = Table {
+    header: "[[rule]]",
+    text: "Your own verdicts. The rules are asked in the order of the file, after the signals; the first that fits decides, \
+           whatever the sum is.",
+    keys: &[
+        key("when", "table", "required", "The conditions; all that are given must hold."),
+        key(
+            "verdict",
+            "`pass`, `flag`, `challenge` or `restrict`",
+            "required",
+            "What it comes to. For anything but a sign-in, `challenge` and `restrict` make the session read only.",
+        ),
+        key("until", "date, or date and time with offset", "none", "The end of that day (UTC)."),
+        key("why", "text, at most 200 characters", "none", "For you and those after you; stands in the event."),
+        key("mode", "`enforce` or `observe`", "`enforce`", "`observe` records that it fits and asks the next rule."),
+    ],
+};
+
+/// `when` of a `[[rule]]`.
+pub static RULE_WHEN: Table = Table {
+    header: "[rule.when]",
+    text: "Or in one line: `when = { country = [\"KP\"], network_class = \"outside\" }`. Each takes one value or a list of \
+           which one must fit; of `signals`, all must speak.",
+    keys: &[
+        key(
+            "action",
+            "`sign-in`, `send`, `change identity`, `change filter`, `change password`, `export`",
+            "`sign-in`",
+            "What is asked for.",
+        ),
+        key("account", "login name", "any", "Whose, in any spelling."),
+        key("site", "host name", "any", "At which site, by any of its names."),
+        key("country", "two letters", "any", "From where, when it is known."),
+        key("as_number", "number", "any", "From whose network, when it is known."),
+        key("network_class", "`campus`, `trusted` or `outside`", "any", "By `[networks]`."),
+        key("signals", "names of signals", "any", "What speaks; sign-ins only."),
+    ],
+};
+
 /// All tables, in the order of the reference.
 pub static TABLES: &[&Table] = &[
     &TOP,
@@ -390,16 +497,14 @@ pub static TABLES: &[&Table] = &[
     &SEND_LIMITS,
     &EXCEPTION,
     &EXCEPTION_LIMITS,
+    &RISK,
+    &RULE,
+    &RULE_WHEN,
 ];
 
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
-static LATER: &[(&str, &[&str])] = &[
-    ("", &["geoip", "store", "risk", "rule"]),
-    ("[events]", &["pseudonyms_after"]),
-    ("[networks]", &["campus_country"]),
-    ("[send.limits]", &["networks_per_account", "countries_per_account"]),
-    ("[exception.limits]", &["networks_per_account", "countries_per_account"]),
-];
+static LATER: &[(&str, &[&str])] =
+    &[("", &["geoip", "store"]), ("[events]", &["pseudonyms_after"]), ("[networks]", &["campus_country"])];
 
 impl Table {
     /// Whether this version reads the key.

@@ -35,6 +35,10 @@ pub enum Action {
 }
 
 impl Action {
+    /// The names of all actions that a `[[rule]]` may be about: a sign-in, and what a restricted session is barred from.
+    pub const GUARDED: [&'static str; 6] =
+        ["sign-in", "send", "change identity", "change filter", "change password", "export"];
+
     /// The word used in configuration, events and metrics.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -65,6 +69,48 @@ pub struct Sending {
     pub kind: SendingKind,
     /// To + Cc + Bcc, as the product splits them; at least 1.
     pub recipients: u32,
+    /// Whom it names.
+    pub to: Recipients,
+}
+
+impl Sending {
+    /// One message to one recipient whom the request does not name.
+    pub fn one(kind: SendingKind) -> Self {
+        Self { kind, recipients: 1, to: Recipients::default() }
+    }
+}
+
+/// To whom a message goes, as far as addresses stand in it. Its `Debug` says only how many.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Recipients(Vec<String>);
+
+impl Recipients {
+    /// Addresses in lower case, each once; how many there may be is the caller's to bound.
+    pub const fn new(addresses: Vec<String>) -> Self {
+        Self(addresses)
+    }
+
+    /// The addresses; never to be logged or stored, only fingerprinted.
+    pub fn addresses(&self) -> &[String] {
+        &self.0
+    }
+
+    /// How many of them are at none of these domains. Zero where the operator named none: then nobody is outside.
+    pub fn outside(&self, own_domains: &[String]) -> u32 {
+        let at_own = |address: &&String| {
+            address.rsplit_once('@').is_some_and(|(_, domain)| own_domains.iter().any(|own| own == domain))
+        };
+        if own_domains.is_empty() {
+            return 0;
+        }
+        u32::try_from(self.0.len() - self.0.iter().filter(at_own).count()).unwrap_or(u32::MAX)
+    }
+}
+
+impl std::fmt::Debug for Recipients {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Recipients({})", self.0.len())
+    }
 }
 
 /// The ways a webmail emits mail.

@@ -24,6 +24,14 @@ impl Prefix {
             IpAddr::V6(v6) => Self::V6((v6.to_bits() >> 64) as u64),
         }
     }
+
+    /// The address that stands for it: the first.
+    pub fn address(self) -> IpAddr {
+        match self {
+            Self::V4(v4) => IpAddr::V4(v4),
+            Self::V6(upper) => IpAddr::V6(Ipv6Addr::from_bits(u128::from(upper) << 64)),
+        }
+    }
 }
 
 impl fmt::Display for Prefix {
@@ -109,6 +117,9 @@ pub enum NetworkClass {
 }
 
 impl NetworkClass {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Campus, Self::Trusted, Self::Outside];
+
     /// The word used in configuration, events and pages.
     pub const fn name(self) -> &'static str {
         match self {

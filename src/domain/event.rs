@@ -26,6 +26,10 @@ pub struct Event {
     pub network: Option<NetworkClass>,
     /// Two letters, when it is known.
     pub country: Option<Country>,
+    /// Whose network it is, when it is known.
+    pub as_number: Option<u32>,
+    /// A browser, under a name that says nothing else.
+    pub device: Option<String>,
     /// Written by the client.
     pub user_agent: Option<Arc<str>>,
     /// What was decided, when something was.
@@ -34,6 +38,8 @@ pub struct Event {
     pub signals: Vec<Signal>,
     /// The limit that stopped it, such as `recipients_per_account 200/h`.
     pub stopped_by: Option<String>,
+    /// Rules that only observe and would have decided, by label.
+    pub observed: Vec<String>,
     /// The code shown on the person's page.
     pub reference: Option<Reference>,
 }
@@ -83,6 +89,10 @@ pub enum EventKind {
     AccountUnlocked,
     /// A session was ended by an operator, a lock or a password change.
     SessionEnded,
+    /// A session was flagged for the operator.
+    FlagRaised,
+    /// The client that uses a session is not the one that signed in, and was judged again.
+    SessionMoved,
     /// A barred action of a restricted session was refused.
     ActionRefused {
         /// [`super::Action::name`].
@@ -134,6 +144,8 @@ impl EventKind {
             Self::AccountLocked => "account_locked",
             Self::AccountUnlocked => "account_unlocked",
             Self::SessionEnded => "session_ended",
+            Self::FlagRaised => "flag_raised",
+            Self::SessionMoved => "session_moved",
             Self::ActionRefused { .. } => "action_refused",
             Self::RequestRefused { .. } => "request_refused",
             Self::UpstreamFailed { .. } => "upstream_failed",
@@ -159,10 +171,13 @@ impl Event {
             prefix: None,
             network: None,
             country: None,
+            as_number: None,
+            device: None,
             user_agent: None,
             verdict: None,
             signals: Vec::new(),
             stopped_by: None,
+            observed: Vec::new(),
             reference: None,
         }
     }

@@ -15,6 +15,10 @@ pub enum Purpose {
     Device,
     /// Accounts and addresses in events that have aged.
     Pseudonym,
+    /// Networks and countries, to count the distinct ones. Truncated to 32 bits before it is kept.
+    Place,
+    /// Addresses written to, to know the new ones. Truncated to 32 bits before it is kept.
+    Recipient,
 }
 
 impl Purpose {
@@ -24,6 +28,8 @@ impl Purpose {
             Self::Password => b"mailward password 1",
             Self::Device => b"mailward device 1",
             Self::Pseudonym => b"mailward pseudonym 1",
+            Self::Place => b"mailward place 1",
+            Self::Recipient => b"mailward recipient 1",
         }
     }
 }
@@ -49,6 +55,12 @@ impl KeyRing {
     /// The hash of `parts` for `purpose` under the newest key. Parts are length-prefixed: no two lists of parts collide.
     pub fn hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
         hash_under(&self.keys[0], purpose, parts)
+    }
+
+    /// The first 32 bits of [`KeyRing::hash`]: to tell things apart where a collision costs little.
+    pub fn fingerprint(&self, purpose: Purpose, parts: &[&[u8]]) -> u32 {
+        let hash = self.hash(purpose, parts);
+        u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
     }
 
     /// The same under every key, newest first: for finding what an older key made.

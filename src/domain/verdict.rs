@@ -23,6 +23,14 @@ pub enum Verdict {
 }
 
 impl Verdict {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 6] = [Self::Pass, Self::Flag, Self::Challenge, Self::Restrict, Self::Throttle, Self::Refuse];
+
+    /// Reads [`Verdict::name`] back.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|verdict| verdict.name() == name)
+    }
+
     /// The word used in configuration, events, metrics and pages.
     pub const fn name(self) -> &'static str {
         match self {

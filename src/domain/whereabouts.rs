@@ -44,3 +44,10 @@ impl NetworkKinds {
         self.tor || self.vpn
     }
 }
+
+impl Position {
+    /// STUB
+    pub fn distance_km(&self, _other: &Self) -> f64 {
+        0.0
+    }
+}

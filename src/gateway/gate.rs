@@ -2,21 +2,33 @@
 
 use http::{Request, Response};
 
+use super::judging::Judging;
 use super::refusal::Stop;
 use super::script::Script;
 use super::{Gateway, Visit, answer};
 use crate::domain::{Event, EventKind, Reference, Verdict};
-use crate::policy::limits::{Charge, Charged, Receipt};
 use crate::policy::{Decision, Fact, Permit, observe};
+use crate::store::Away;
 use crate::upstream::body::{AnswerBody, RequestBody};
 use crate::upstream::{Failed, Upstream};
 
 impl Gateway {
-    /// Takes all charges in one step, or none.
-    pub(super) async fn charge(&self, visit: &Visit, charges: &[Charge]) -> Fact<Charged> {
-        match self.shared.store.charge(charges, visit.now).await {
-            Ok(charged) => Fact::Known(charged),
-            Err(away) => self.store_away(visit, &away),
+    /// What is told when the store does not answer.
+    pub(super) fn on_away<'a>(&'a self, visit: &'a Visit) -> impl Fn(&Away) + Sync + 'a {
+        |away| {
+            let _: Fact<()> = self.store_away(visit, away);
+        }
+    }
+
+    /// Judges by the configuration that this visit began with.
+    pub(super) fn judging<'a>(&'a self, visit: &'a Visit, on_away: &'a (dyn Fn(&Away) + Sync)) -> Judging<'a> {
+        Judging {
+            store: &*self.shared.store,
+            intel: &self.shared.intel,
+            keys: &self.shared.keys,
+            config: &visit.live.config,
+            now: visit.now,
+            on_away,
         }
     }
 
@@ -51,12 +63,6 @@ impl Gateway {
         Err(Box::new(self.refuse(&script.visit, &Stop::from(&*decision), &script.asked, reference, form.as_ref())))
     }
 
-    pub(super) async fn give_back(&self, visit: &Visit, receipt: &Receipt) {
-        if let Err(away) = self.shared.store.refund(receipt, visit.now).await {
-            let _: Fact<()> = self.store_away(visit, &away);
-        }
-    }
-
     /// A request that classification and dispatch disagree about; cannot happen, and answers rather than panics.
     pub(super) fn refuse_lost(&self, script: &Script) -> Response<AnswerBody> {
         self.refuse(&script.visit, &Stop::Unnatural("lost"), &script.asked, self.shared.dice.reference(), None)
@@ -68,14 +74,6 @@ impl Gateway {
             shared: std::sync::Arc::clone(&self.shared),
             upstream: Upstream::clone(&self.upstream),
         }
-    }
-}
-
-/// What was charged; empty where nothing was.
-pub(super) fn receipt_of(charged: Fact<Charged>) -> Receipt {
-    match charged {
-        Fact::Known(Charged::Fits(receipt)) => receipt,
-        Fact::Known(Charged::Over(_)) | Fact::StoreAway => Receipt::default(),
     }
 }
 

@@ -10,6 +10,7 @@ pub mod answer;
 pub mod client;
 pub mod gate;
 pub mod headers;
+pub mod judging;
 pub mod path;
 pub mod refusal;
 pub mod script;
@@ -36,6 +37,7 @@ use crate::config::{Config, Site};
 use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timestamp, Verdict};
 use crate::edge::admission::{Admission, Open};
 use crate::edge::{Connection, Handler};
+use crate::intel::Intel;
 use crate::store::Store;
 use crate::telemetry::Events;
 use crate::telemetry::metrics::{Metrics, RequestCounts, RequestKind};
@@ -52,6 +54,8 @@ pub struct Shared {
     pub live: ArcSwap<Live>,
     /// What must outlive a request.
     pub store: Arc<dyn Store>,
+    /// Where addresses are, and how good passwords are.
+    pub intel: Arc<Intel>,
     /// Behind session hashes, fingerprints and device cookies.
     pub keys: KeyRing,
     /// Who is told what happened.

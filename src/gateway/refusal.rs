@@ -263,6 +263,23 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action) -> Words {
             ],
             Then::Stay,
         ),
+        Why::Unlike(_) => words(
+            StatusCode::FORBIDDEN,
+            "This session may only read",
+            vec![
+                "This does not look like your usual way of writing, so for your safety the message was not sent and this session can only read. Nothing is lost.".to_owned(),
+                "If it is you, please ask the helpdesk: they can open it at once.".to_owned(),
+            ],
+            Then::Stay,
+        ),
+        Why::Refused => words(
+            StatusCode::FORBIDDEN,
+            "You cannot sign in from here",
+            vec![
+                "This sign-in differs too much from the usual ones of this account. If it is you, please ask the helpdesk.".to_owned(),
+            ],
+            Then::Stay,
+        ),
         Why::Limit(_) | Why::Slowed => {
             let mut sentences = vec!["There were too many attempts to sign in that did not succeed.".to_owned()];
             if let Some(again) = again {
@@ -283,7 +300,7 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action) -> Words {
             vec!["An administrator has locked this account. Please ask the helpdesk; they can tell you why and open it again.".to_owned()],
             Then::Stay,
         ),
-        Why::Restricted => words(
+        Why::Restricted | Why::Rule(_) => words(
             StatusCode::FORBIDDEN,
             "This session may only read",
             vec!["For your safety this session can read mail but not do this. Nothing was changed. Please ask the helpdesk.".to_owned()],

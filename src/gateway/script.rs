@@ -15,8 +15,8 @@ use super::upgrade::Upgrade;
 use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
-use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState, Timestamp};
-use crate::policy::{Fact, session as session_policy};
+use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState};
+use crate::policy::{Decision, Fact, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -283,8 +283,12 @@ impl Gateway {
             script.without_session = true;
             return self.pass(script, parts).await;
         }
-        if let Err(decision) = session_policy::action(script.state(), &script.asked.action) {
-            let reference = self.shared.dice.reference();
+        self.watch_session(&mut script).await;
+        if let Err(decision) = self.may_act(&script) {
+            // A restricted session has a flag, and its code is what the operator knows it by.
+            let flag = script.known_session().and_then(|session| session.flag);
+            let reference = flag.unwrap_or_else(|| self.shared.dice.reference());
+            self.note_change(&script, true).await;
             let kind = match &script.asked.action {
                 Action::Send(sending) => EventKind::SendRefused { recipients: sending.recipients },
                 action => EventKind::ActionRefused { action: action.name() },
@@ -299,10 +303,64 @@ impl Gateway {
             }
         }
         self.touch(&script).await;
+        self.note_change(&script, false).await;
         match script.asked.action {
             Action::SignIn { .. } => Box::pin(self.sign_in(script, parts)).await,
             Action::Send(_) => Box::pin(self.send(script, parts)).await,
             _ => self.pass(script, parts).await,
+        }
+    }
+
+    /// Whether the session may do what is asked, by its state and by the operator's rules. Sends ask again, with more.
+    fn may_act(&self, script: &Script) -> Result<(), Box<Decision>> {
+        let action = &script.asked.action;
+        session_policy::action(script.state(), action)?;
+        let Some(session) = script.known_session() else { return Ok(()) };
+        if !action.barred_when_restricted() || matches!(action, Action::Send(_)) {
+            return Ok(());
+        }
+        let on_away = self.on_away(&script.visit);
+        let judging = self.judging(&script.visit, &on_away);
+        match judging.rule_against(script.site(), &session.account, &script.client, action.name()) {
+            Some(label) => Err(Box::new(Decision::by_rule(label))),
+            None => Ok(()),
+        }
+    }
+
+    /// Looks whether the session is still where it was judged; if it was judged again, goes on with what came of it.
+    async fn watch_session(&self, script: &mut Script) {
+        let Some(session) = script.known_session() else { return };
+        // An ordinary request comes from where the last one came from, and this is all it costs.
+        if script.client.prefix == session.spot.prefix && session.elsewhere.is_none() {
+            return;
+        }
+        let on_away = self.on_away(&script.visit);
+        let judging = self.judging(&script.visit, &on_away);
+        let code = self.shared.dice.reference();
+        let Some((session, judgement)) = judging.watch(script.site(), session, &script.client, code).await else {
+            return;
+        };
+        if let Some(judgement) = judgement.filter(|judgement| judgement.is_flagged()) {
+            let mut event = script.event(EventKind::SessionMoved);
+            event.country = session.spot.country;
+            event.as_number = session.spot.as_number;
+            event.verdict = Some(judgement.verdict);
+            event.signals = judgement.signals;
+            event.stopped_by = judgement.rule;
+            event.observed = judgement.observed;
+            event.reference = session.flag;
+            self.shared.events.record(event);
+        }
+        script.session = Fact::Known(Some(session));
+    }
+
+    /// Notes on a flagged session what it did besides sending, or tried.
+    async fn note_change(&self, script: &Script, stopped: bool) {
+        let action = &script.asked.action;
+        let Some(session) = script.known_session() else { return };
+        if session.flag.is_some() && action.barred_when_restricted() && !matches!(action, Action::Send(_)) {
+            let on_away = self.on_away(&script.visit);
+            self.judging(&script.visit, &on_away).note_change(session, action.name(), stopped).await;
         }
     }
 
@@ -431,12 +489,6 @@ impl Gateway {
         if let Err(away) = self.shared.store.put_session(handed, script.visit.now).await {
             let _: Fact<()> = self.store_away(&script.visit, &away);
         }
-    }
-
-    /// Since when the account knows the device whose cookie the request shows.
-    pub(super) async fn device_since(&self, script: &Script, account: &crate::domain::Account) -> Option<Timestamp> {
-        let device = script.device?;
-        self.shared.store.device_since(&script.site().name, account, device, script.visit.now).await.ok().flatten()
     }
 }
 

@@ -1,72 +1,50 @@
-//! A send: charged in one step before it goes upstream, given back when the webmail proves that nothing left.
+//! A send: its cost is reserved before the message goes upstream and settled by what the answer says of it.
 
 use http::Response;
 use http::request::Parts;
 
 use super::Gateway;
-use super::gate::{passed_event, receipt_of, stopped_event, whole_or_nothing};
+use super::gate::{passed_event, stopped_event, whole_or_nothing};
+use super::judging::{ReservedSend, Sending};
 use super::refusal::Stop;
 use super::script::Script;
-use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Timestamp};
-use crate::policy::limits::{Charged, Receipt, Settlement};
-use crate::policy::{Decision, Fact, Permit, send as policy};
+use crate::domain::action::Recipients;
+use crate::domain::{Account, Action, EventKind, SessionHash, SessionState};
+use crate::policy::limits::{Charged, Settlement};
+use crate::policy::{Fact, Permit, Why, send as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 
-/// Whose send it is: by the session, or nobody's that is known.
-struct Sender {
-    account: Account,
-    session: SessionHash,
-    device_since: Option<Timestamp>,
-    locked: Fact<bool>,
-}
-
 impl Gateway {
     pub(super) async fn send(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
-        let Action::Send(sending) = &script.asked.action else { return self.refuse_lost(&script) };
-        let recipients = sending.recipients;
-        let sender = self.sender(&script).await;
-        let (mut decision, receipt) = self.reserve_send(&script, &sender, recipients).await;
-        self.watch_attempts(&script, &sender.account).await;
-        let reference = self.shared.dice.reference();
-        if decision.permit.is_none() {
-            let event = stopped_event(&script, EventKind::SendRefused { recipients }, &decision, reference);
+        let Action::Send(asked) = &script.asked.action else { return self.refuse_lost(&script) };
+        let (recipients, to) = (asked.recipients, asked.to.clone());
+        let (visit, client) = (script.visit.clone(), script.client.clone());
+        let on_away = self.on_away(&visit);
+        let judging = self.judging(&visit, &on_away);
+        let sending = sending(&script, &visit, &client, recipients, &to);
+        let mut reserved = judging.reserve_send(&sending).await;
+        self.watch_attempts(&script, &sending.account).await;
+        let mut reference = self.shared.dice.reference();
+        if reserved.decision.permit.is_none() {
+            let flag = judging.contain(&sending, &reserved.decision, reference).await;
+            let unlike = matches!(reserved.decision.why, Why::Unlike(_) | Why::Rule(_));
+            reference = flag.filter(|_| unlike).unwrap_or(reference);
+            let event = stopped_event(&script, EventKind::SendRefused { recipients }, &reserved.decision, reference);
+            if unlike && script.known_session().is_some_and(|session| session.flag.is_none()) {
+                self.shared.events.record(crate::domain::Event { kind: EventKind::FlagRaised, ..event.clone() });
+            }
             self.shared.events.record(event);
         }
-        let permit = match self.permit(&script, &mut decision, reference) {
+        let permit = match self.permit(&script, &mut reserved.decision, reference) {
             Ok(permit) => permit,
             Err(refusal) => return *refusal,
         };
         let Ok(request) = self.outgoing(&mut script, parts) else {
-            self.give_back(&script.visit, &receipt).await;
-            return self.refuse(&script.visit, &Stop::NoRoom, &script.asked, reference, None);
+            judging.give_back(&reserved.receipt).await;
+            return self.refuse(&visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        self.carry_send(&script, recipients, request, permit, receipt).await
-    }
-
-    async fn sender(&self, script: &Script) -> Sender {
-        let site = &script.site().name;
-        let (account, device_since) = match script.known_session() {
-            Some(session) => (session.account.clone(), session.device_since),
-            // Unknown sessions are refused by their state; while a site only observes, they are counted together.
-            None => (Account::from_canonical(""), None),
-        };
-        let locked = match self.shared.store.locked(site, &account).await {
-            Ok(lock) => Fact::Known(lock.is_some()),
-            Err(away) => self.store_away(&script.visit, &away),
-        };
-        Sender { account, session: script.hash.unwrap_or(SessionHash([0; 16])), device_since, locked }
-    }
-
-    async fn reserve_send(&self, script: &Script, sender: &Sender, recipients: u32) -> (Decision, Receipt) {
-        let config = &script.visit.live.config;
-        let facts = facts(script, sender, recipients);
-        let charges = match policy::charges(&facts, &config.send, &config.exceptions) {
-            Ok(charges) => charges,
-            Err(decision) => return (*decision, Receipt::default()),
-        };
-        let charged = self.charge(&script.visit, &charges).await;
-        (policy::send(&facts, charged.as_ref()), receipt_of(charged))
+        self.carry_send(&script, &sending, &reserved, request, permit).await
     }
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.
@@ -92,19 +70,23 @@ impl Gateway {
     async fn carry_send(
         &self,
         script: &Script,
-        recipients: u32,
+        sending: &Sending<'_>,
+        reserved: &ReservedSend,
         request: http::Request<RequestBody>,
         permit: Permit,
-        receipt: Receipt,
     ) -> Response<AnswerBody> {
         let visit = &script.visit;
+        let recipients = sending.recipients;
+        let on_away = self.on_away(visit);
+        let judging = self.judging(visit, &on_away);
         let answer = match self.carry_gated(visit, request, permit).await {
             Ok(answer) => answer,
             Err(failed) => {
                 if failed.never_arrived() {
-                    self.give_back(visit, &receipt).await;
+                    judging.give_back(&reserved.receipt).await;
                     self.shared.events.record(passed_event(script, EventKind::NotSent { recipients }));
                 } else {
+                    judging.note_sent(sending, reserved).await;
                     self.shared.events.record(passed_event(script, EventKind::Sent { recipients }));
                 }
                 return self.upstream_failed(visit, &script.asked, &failed);
@@ -113,11 +95,14 @@ impl Gateway {
         let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
         let kind = match Settlement::of_send(outcome) {
             Settlement::GiveBack => {
-                self.give_back(visit, &receipt).await;
+                judging.give_back(&reserved.receipt).await;
                 EventKind::NotSent { recipients }
             }
             // What cannot be told counts as sent.
-            Settlement::Keep | Settlement::KeepOfAccount => EventKind::Sent { recipients },
+            Settlement::Keep | Settlement::KeepOfAccount => {
+                judging.note_sent(sending, reserved).await;
+                EventKind::Sent { recipients }
+            }
         };
         self.shared.events.record(passed_event(script, kind));
         match whole_or_nothing(answer) {
@@ -129,32 +114,53 @@ impl Gateway {
     /// The answer says that mail left though the request was not read as a send: it counts all the same, past every
     /// limit if need be, so that the next send meets it.
     pub(super) async fn count_unasked(&self, script: &Script) {
-        let sender = self.sender(script).await;
-        let config = &script.visit.live.config;
+        let (visit, to) = (&script.visit, Recipients::default());
+        let sending = sending(script, visit, &script.client, 1, &to);
+        let config = &visit.live.config;
         // It has left: neither a lock nor the session's state undoes that, and both would keep it from being counted.
-        let left = Fact::Known(Some(SessionState::Open));
-        let facts = policy::Facts { state: left, locked: Fact::Known(false), ..facts(script, &sender, 1) };
+        let facts = policy::Facts {
+            now: visit.now,
+            site: &script.site().name,
+            account: &sending.account,
+            session: &sending.hash,
+            state: Fact::Known(Some(SessionState::Open)),
+            locked: Fact::Known(false),
+            prefix: script.client.prefix,
+            device_since: None,
+            recipients: 1,
+            network: script.client.network,
+            place: None,
+            first_written: 0,
+            rule: None,
+        };
         if let Ok(mut charges) = policy::charges(&facts, &config.send, &config.exceptions) {
             for charge in &mut charges {
                 charge.keep = charge.limits.drain(..).map(|limit| limit.window).max().unwrap_or_default();
             }
-            let _ = self.shared.store.charge(&charges, script.visit.now).await;
+            let _ = self.shared.store.charge(&charges, visit.now).await;
         }
-        self.watch_attempts(script, &sender.account).await;
+        self.watch_attempts(script, &sending.account).await;
         self.shared.events.record(script.event(EventKind::SentUnasked));
     }
 }
 
-fn facts<'a>(script: &'a Script, sender: &'a Sender, recipients: u32) -> policy::Facts<'a> {
-    policy::Facts {
-        now: script.visit.now,
-        site: &script.site().name,
-        account: &sender.account,
-        session: &sender.session,
-        state: script.state(),
-        locked: sender.locked,
-        prefix: script.client.prefix,
-        device_since: sender.device_since,
+/// The send that a script's request asks for. Unknown sessions are refused by their state; while a site only observes,
+/// their sends are counted together.
+fn sending<'a>(
+    script: &Script,
+    visit: &'a super::Visit,
+    client: &'a crate::domain::Client,
+    recipients: u32,
+    to: &'a Recipients,
+) -> Sending<'a> {
+    let account = script.known_session().map(|session| session.account.clone());
+    Sending {
+        site: visit.site(),
+        client,
+        account: account.unwrap_or_else(|| Account::from_canonical("")),
+        hash: script.hash.unwrap_or(SessionHash([0; 16])),
+        session: script.session.clone(),
         recipients,
+        to,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Permit;
-use super::limits::Over;
+use super::limits::{Over, WhenMet};
 use crate::domain::{Signal, Verdict};
 
 /// Something the store was asked. That it did not answer is a fact like any other.
@@ -67,6 +67,13 @@ pub enum Why {
         /// `recipients_per_message`.
         most: u32,
     },
+    /// The account sends from too many places at once, or to too many people it never wrote to with a browser that is new:
+    /// not its owner, by all appearance.
+    Unlike(Over),
+    /// An operator's rule says so, by its label.
+    Rule(String),
+    /// The sign-in does not fit the account, so far that nobody is signed in.
+    Refused,
     /// The account is locked by an operator.
     Locked,
     /// The session reads only.
@@ -80,6 +87,22 @@ pub enum Why {
 }
 
 impl Decision {
+    /// Before anything is decided: passes nothing.
+    pub fn lost() -> Self {
+        Self::stop(Verdict::Refuse, Why::Nothing)
+    }
+
+    /// An operator's rule stops it.
+    pub fn by_rule(label: String) -> Self {
+        Self::stop(Verdict::Restrict, Why::Rule(label))
+    }
+
+    /// A sign-in that the webmail let through and [`super::risk`] refuses.
+    pub fn refused(judgement: super::risk::Judgement) -> Self {
+        let why = judgement.rule.map_or(Why::Refused, Why::Rule);
+        Self { signals: judgement.signals, ..Self::stop(Verdict::Refuse, why) }
+    }
+
     /// Passes after `delay`.
     pub(super) fn pass(delay: Duration) -> Self {
         let why = if delay.is_zero() { Why::Nothing } else { Why::Slowed };
@@ -98,17 +121,26 @@ impl Decision {
     pub(super) fn stop(verdict: Verdict, why: Why) -> Self {
         let (stopped_by, wait) = match &why {
             Why::Limit(over) => (Some(over.to_string()), over.wait),
+            Why::Unlike(over) => (Some(over.to_string()), None),
+            Why::Rule(label) => (Some(label.clone()), None),
             Why::TooManyRecipients { most, .. } => (Some(format!("recipients_per_message {most}")), None),
             Why::StoreAway => (None, Some(STORE_AWAY_WAIT)),
-            Why::Nothing | Why::Slowed | Why::Locked | Why::Restricted | Why::UnknownSession | Why::Ended => {
-                (None, None)
-            }
+            Why::Nothing
+            | Why::Slowed
+            | Why::Refused
+            | Why::Locked
+            | Why::Restricted
+            | Why::UnknownSession
+            | Why::Ended => (None, None),
         };
         Self { verdict, signals: Vec::new(), stopped_by, permit: None, delay: Duration::ZERO, wait, why }
     }
 
-    /// A limit is met: not now, or never where it cannot fit.
+    /// A limit is met: not now, or never where it cannot fit, or not by whoever this is.
     pub(super) fn over(over: Over) -> Self {
+        if over.when_met == WhenMet::Restrict {
+            return Self::stop(Verdict::Restrict, Why::Unlike(over));
+        }
         let verdict = if over.wait.is_some() { Verdict::Throttle } else { Verdict::Refuse };
         Self::stop(verdict, Why::Limit(over))
     }

@@ -44,17 +44,33 @@ pub struct Charge {
     pub limits: Vec<Limit>,
     /// How long it must be countable, where that is longer than the windows of `limits`.
     pub keep: Duration,
+    /// What meeting one of `limits` says about whoever asks.
+    pub when_met: WhenMet,
+}
+
+/// What it means that a limit is met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WhenMet {
+    /// Too much for now: waiting mends it.
+    Throttle,
+    /// It does not look like the account's owner: waiting mends nothing.
+    Restrict,
 }
 
 impl Charge {
     /// A charge that is refused when one of `limits` is met.
     pub fn limited(key: CounterKey, name: &'static str, cost: Cost, limits: Vec<Limit>) -> Self {
-        Self { key, name, cost, limits, keep: Duration::ZERO }
+        Self { key, name, cost, limits, keep: Duration::ZERO, when_met: WhenMet::Throttle }
     }
 
     /// A charge that is counted for `keep` and never refused.
     pub fn counted(key: CounterKey, name: &'static str, cost: Cost, keep: Duration) -> Self {
-        Self { key, name, cost, limits: Vec::new(), keep }
+        Self { key, name, cost, limits: Vec::new(), keep, when_met: WhenMet::Throttle }
+    }
+
+    /// The same, where meeting a limit restricts.
+    pub fn restricting(self) -> Self {
+        Self { when_met: WhenMet::Restrict, ..self }
     }
 }
 
@@ -77,8 +93,8 @@ pub enum Charged {
     Over(Over),
 }
 
-/// Which limit was met, and what would fit. Where several are met it is the one that opens last, so the wait holds for
-/// the whole request.
+/// Which limit was met, and what would fit. Where several are met it is one that restricts, if there is one, and of those
+/// the one that opens last, so the wait holds for the whole request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Over {
     /// The limit's name in the configuration.
@@ -90,6 +106,8 @@ pub struct Over {
     pub fits_now: u32,
     /// When what was asked would fit if nobody else charges; `None`: never, it is more than the limit itself.
     pub wait: Option<Duration>,
+    /// What that means.
+    pub when_met: WhenMet,
 }
 
 impl fmt::Display for Over {
@@ -168,9 +186,10 @@ impl Settlement {
 ///
 /// Every store uses this, so that all of them say the same of the same windows.
 pub fn judge_together(judged: &[(&Charge, super::window::Judged)]) -> Option<Over> {
-    let opens_last = |a: &&(&Charge, Met), b: &&(&Charge, Met)| a.1.opens().cmp(&b.1.opens());
+    let gravest =
+        |a: &&(&Charge, Met), b: &&(&Charge, Met)| (a.0.when_met, a.1.opens()).cmp(&(b.0.when_met, b.1.opens()));
     let met: Vec<(&Charge, Met)> = judged.iter().filter_map(|(charge, judged)| Some((*charge, judged.met?))).collect();
-    let (charge, last) = met.iter().max_by(opens_last)?;
+    let (charge, last) = met.iter().max_by(gravest)?;
     let another_cost_is_refused = met.iter().any(|(other, _)| other.cost != charge.cost);
     let same_cost = judged.iter().filter(|(other, _)| other.cost == charge.cost);
     let fits_now = same_cost.map(|(_, judged)| judged.fits_now).min().unwrap_or(0);
@@ -179,5 +198,6 @@ pub fn judge_together(judged: &[(&Charge, super::window::Judged)]) -> Option<Ove
         limit: last.limit,
         fits_now: if another_cost_is_refused { 0 } else { fits_now },
         wait: last.wait,
+        when_met: charge.when_met,
     })
 }

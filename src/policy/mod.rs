@@ -9,14 +9,20 @@
 //! 4. without a permit the charge, if one was taken, is given back; with one, [`limits::Settlement`] says what the
 //!    webmail's answer makes of it.
 //!
-//! What a session may do beside sending is in [`session`].
+//! A sign-in that the webmail let through is judged once more by [`risk`]: [`signals`] over [`facts`], their sum, then the
+//! operator's [`rule`]s. What a session may do beside sending, and whether it still is where it was, is in [`session`].
 
 pub mod decision;
+pub mod facts;
 pub mod limits;
 pub mod permit;
+pub mod risk;
+pub mod rule;
 pub mod send;
 pub mod session;
 pub mod sign_in;
+pub mod signals;
+pub mod theft;
 pub mod window;
 
 pub use decision::{Decision, Fact, Why, observe};

@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::limits::{Charge, Charged, Cost, CounterKey};
 use super::{Decision, Fact, Why, session};
 use crate::config::{Exception, SendLimits};
-use crate::domain::{Account, Limit, Prefix, SessionHash, SessionState, SiteName, Timestamp, Verdict};
+use crate::domain::{
+    Account, Limit, NetworkClass, Prefix, SessionHash, SessionState, SiteName, Spot, Timestamp, Verdict,
+};
 
 /// What is known of a send before it is charged.
 #[derive(Clone, Debug)]
@@ -32,6 +34,35 @@ pub struct Facts<'a> {
     pub device_since: Option<Timestamp>,
     /// To + Cc + Bcc. Nothing is sent to nobody: 0 is counted as 1.
     pub recipients: u32,
+    /// From where, by the configured networks.
+    pub network: NetworkClass,
+    /// Which place it counts as when the places of an account are counted; none where a familiar browser sends.
+    pub place: Option<SendingPlace>,
+    /// Of the recipients, to how many the account never wrote. Zero where too little is known of it to say.
+    pub first_written: u32,
+    /// The operator's rule that stops it, by label.
+    pub rule: Option<String>,
+}
+
+/// A place that sends, as keyed fingerprints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendingPlace {
+    /// The network: /24, or /48 of IPv6; all of campus is one.
+    pub network: u32,
+    /// The country, when it is known and means something.
+    pub country: Option<u32>,
+}
+
+/// Whether an account has known a browser long enough for it to speak for its owner: not the evening of the theft.
+pub fn is_familiar(device_since: Option<Timestamp>, now: Timestamp) -> bool {
+    device_since.is_some_and(|since| now.since(since) >= FAMILIAR_AFTER)
+}
+
+/// The address whose network a send counts as. A phone wanders through its provider's networks: within one session they
+/// are one, that of `judged`, unless the program changed as well.
+pub fn counted_as(judged: &Spot, here: &Spot) -> Prefix {
+    let same_provider = judged.as_number.is_some() && judged.as_number == here.as_number;
+    if same_provider && judged.agent == here.agent { judged.prefix } else { here.prefix }
 }
 
 /// A device known for this long makes the limits of its session and account larger.
@@ -71,7 +102,10 @@ pub fn send(facts: &Facts<'_>, charged: Fact<&Charged>) -> Decision {
 fn may_send(facts: &Facts<'_>) -> Result<(), Box<Decision>> {
     session::state(facts.state, true)?;
     match facts.locked {
-        Fact::Known(false) => Ok(()),
+        Fact::Known(false) => match &facts.rule {
+            None => Ok(()),
+            Some(label) => Err(Box::new(Decision::by_rule(label.clone()))),
+        },
         Fact::Known(true) => Err(Box::new(Decision::stop(Verdict::Refuse, Why::Locked))),
         Fact::StoreAway => Err(Box::new(Decision::stop(Verdict::Throttle, Why::StoreAway))),
     }
@@ -89,7 +123,7 @@ impl<'a> InForce<'a> {
     fn of(facts: &Facts<'_>, general: &'a SendLimits, exceptions: &'a [Exception]) -> Self {
         let holds = |exception: &&Exception| exception.until > facts.now && exception.accounts.contains(facts.account);
         let exception = exceptions.iter().find(holds);
-        let familiar = facts.device_since.is_some_and(|since| facts.now.since(since) >= FAMILIAR_AFTER);
+        let familiar = is_familiar(facts.device_since, facts.now);
         Self {
             general,
             exception,
@@ -123,7 +157,38 @@ impl<'a> InForce<'a> {
             let limits = self.excepted(name).map_or_else(|| larger(general, factor), <[Limit]>::to_vec);
             (!limits.is_empty()).then(|| Charge::limited(CounterKey::new(name, subject), name, cost, limits))
         };
-        counted.into_iter().filter_map(charge).collect()
+        let mut charges: Vec<Charge> = counted.into_iter().filter_map(charge).collect();
+        charges.extend(self.unlike_the_owner(facts, &of_account));
+        charges
+    }
+
+    /// What no owner does: sending from many places at once, and with a new browser to many people never written to.
+    fn unlike_the_owner(&self, facts: &Facts<'_>, of_account: &str) -> Vec<Charge> {
+        let general = self.general;
+        let charge = |name: &'static str, cost, limits: Vec<Limit>| {
+            Charge::limited(CounterKey::new(name, of_account), name, cost, limits).restricting()
+        };
+        let mut charges = Vec::new();
+        if let Some(place) = facts.place {
+            let places = [
+                ("networks_per_account", general.networks_per_account, Some(place.network)),
+                ("countries_per_account", general.countries_per_account, place.country),
+            ];
+            for (name, limit, fingerprint) in places {
+                let (Some(limit), Some(fingerprint)) = (limit, fingerprint) else { continue };
+                // The limit names the place that is one too many.
+                let limit = Limit { amount: limit.amount.saturating_sub(1).max(1), ..limit };
+                charges.push(charge(name, Cost::Distinct(fingerprint), vec![limit]));
+            }
+        }
+        let newcomer = facts.network == NetworkClass::Outside && !is_familiar(facts.device_since, facts.now);
+        let writes_to_many = self.exception.is_some();
+        let strangers = facts.first_written;
+        if newcomer && !writes_to_many && strangers > 0 && !general.first_written_on_new_device.is_empty() {
+            let limits = general.first_written_on_new_device.clone();
+            charges.push(charge("first_written_on_new_device", Cost::Units(strangers), limits));
+        }
+        charges
     }
 
     fn excepted(&self, name: &str) -> Option<&'a [Limit]> {

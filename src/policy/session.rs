@@ -1,7 +1,9 @@
 //! What a session may ask for.
 
+use std::time::Duration;
+
 use super::{Decision, Fact, Why};
-use crate::domain::{Action, SessionState, Verdict};
+use crate::domain::{Action, Session, SessionState, Spot, Timestamp, Verdict};
 
 /// Whether a request with this session may go on. `session` is what the store says of the session cookie that the
 /// request shows; without a cookie it is `Known(None)`.
@@ -31,6 +33,51 @@ pub(super) fn state(session: Fact<Option<SessionState>>, barred: bool) -> Result
     }
 }
 
+/// What is to be done about where a session is used from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// Nothing: it is where it was, or near enough.
+    Rest,
+    /// It is somewhere else with the same program: noted, in case it comes back at once.
+    Note(Spot),
+    /// It does not resemble the client that was judged, or is used from two places at once: judged again, there.
+    Judge(Spot),
+}
+
+/// Used from two places within this time is "at once": nobody crosses a border and comes back so soon.
+pub const AT_ONCE: Duration = Duration::from_secs(300);
+
+/// A place that was noted is noted again this often, while the session is still used from there.
+const NOTED_AGAIN: Duration = Duration::from_secs(60);
+
+/// Watches where a session is used from.
+///
+/// A phone that wanders between networks of one country, or between IPv4 and IPv6, is left alone, and so is everything
+/// whose place is unknown. Another country and provider and program is judged again; another country and provider with
+/// the same program only when the session is used from both within [`AT_ONCE`].
+pub fn watch(session: &Session, here: &Spot, now: Timestamp) -> Watch {
+    if resembles(&session.spot, here) {
+        return match &session.elsewhere {
+            Some((other, seen)) if now.since(*seen) <= AT_ONCE => Watch::Judge(*other),
+            _ => Watch::Rest,
+        };
+    }
+    if session.spot.agent != here.agent {
+        return Watch::Judge(*here);
+    }
+    match &session.elsewhere {
+        Some((other, seen)) if resembles(other, here) && now.since(*seen) < NOTED_AGAIN => Watch::Rest,
+        _ => Watch::Note(*here),
+    }
+}
+
+/// Whether a client may be the same person in the same place, as far as is known.
+fn resembles(judged: &Spot, here: &Spot) -> bool {
+    let differ = |a: Option<u32>, b: Option<u32>| matches!((a, b), (Some(a), Some(b)) if a != b);
+    let country_differs = matches!((judged.country, here.country), (Some(a), Some(b)) if a != b);
+    judged.prefix == here.prefix || !country_differs || !differ(judged.as_number, here.as_number)
+}
+
 fn stop(verdict: Verdict, why: Why) -> Box<Decision> {
     Box::new(Decision::stop(verdict, why))
 }
@@ -42,7 +89,7 @@ mod tests {
     use crate::domain::action::{Sending, SendingKind};
 
     fn send() -> Action {
-        Action::Send(Sending { kind: SendingKind::Message, recipients: 1 })
+        Action::Send(Sending::one(SendingKind::Message))
     }
 
     #[test]
@@ -72,6 +119,75 @@ mod tests {
             let found = action(session, &asked).map_or_else(|stopped| stopped.why, |()| Why::Nothing);
             assert_eq!(found, why, "{session:?} asks for {}", asked.name());
         }
+    }
+
+    fn spot(address: &str, country: &str, as_number: u32, user_agent: &str) -> Spot {
+        Spot {
+            prefix: address.parse().expect("an address"),
+            network: crate::domain::NetworkClass::Outside,
+            country: country.parse().ok(),
+            as_number: Some(as_number),
+            agent: crate::domain::Agent::of(Some(user_agent)),
+        }
+    }
+
+    const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
+    const CHROME: &str = "Mozilla/5.0 (Linux; Android 16; K) Chrome/156.0.0.0 Mobile Safari/537.36";
+
+    fn session_at(spot: Spot) -> Session {
+        Session {
+            hash: crate::domain::SessionHash([1; 16]),
+            site: "webmail.example.edu".into(),
+            account: crate::domain::Account::from_canonical("alice"),
+            state: SessionState::Open,
+            signed_in: at(0),
+            last_seen: at(0),
+            spot,
+            elsewhere: None,
+            device: None,
+            device_since: None,
+            user_agent: None,
+            flag: None,
+            lesson: None,
+        }
+    }
+
+    fn at(second: u64) -> Timestamp {
+        Timestamp::from_millis(1_700_000_000_000 + second * 1000)
+    }
+
+    #[test]
+    fn a_cookie_that_moves_to_another_client_is_judged_and_a_phone_that_wanders_is_not() {
+        let home = spot("192.0.2.7", "DE", 64_500, CHROME);
+        let session = session_at(home);
+        let abroad = spot("203.0.113.9", "BR", 64_600, FIREFOX);
+        assert_eq!(watch(&session, &abroad, at(10)), Watch::Judge(abroad));
+        for (why, here) in [
+            ("the same", home),
+            ("another network of the country", spot("198.51.100.4", "DE", 64_700, CHROME)),
+            ("from IPv4 to IPv6", spot("2001:db8::1", "DE", 64_500, CHROME)),
+            ("roaming keeps the provider", spot("198.51.100.4", "FR", 64_500, CHROME)),
+            ("another browser at home", spot("192.0.2.7", "DE", 64_500, FIREFOX)),
+            ("the place is unknown", Spot { country: None, ..abroad }),
+            ("the provider is unknown", Spot { as_number: None, ..abroad }),
+        ] {
+            assert_eq!(watch(&session, &here, at(10)), Watch::Rest, "{why}");
+        }
+    }
+
+    #[test]
+    fn two_places_at_once_are_judged_and_one_after_the_other_are_not() {
+        let home = spot("192.0.2.7", "DE", 64_500, CHROME);
+        let abroad = spot("203.0.113.9", "BR", 64_600, CHROME);
+        let mut session = session_at(home);
+        assert_eq!(watch(&session, &abroad, at(10)), Watch::Note(abroad));
+        session.change(&crate::domain::SessionChange::Elsewhere(abroad), at(10));
+        assert_eq!(watch(&session, &abroad, at(20)), Watch::Rest, "still there: noted already");
+        assert_eq!(watch(&session, &abroad, at(75)), Watch::Note(abroad), "still there a minute later: noted again");
+        assert_eq!(watch(&session, &home, at(100)), Watch::Judge(abroad), "both within five minutes");
+        assert_eq!(watch(&session, &home, at(311)), Watch::Rest, "back after a while");
+        session.change(&crate::domain::SessionChange::Judged(abroad), at(100));
+        assert_eq!((session.spot, session.elsewhere), (abroad, None));
     }
 
     #[test]

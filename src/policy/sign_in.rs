@@ -69,11 +69,11 @@ pub fn successes_key(site: &SiteName, prefix: Prefix) -> CounterKey {
 }
 
 /// The charge that a sign-in makes after it succeeded: it makes the allowance of its prefix grow. Never refused.
-pub fn success(facts: &Facts<'_>) -> Charge {
+pub fn success(site: &SiteName, prefix: Prefix, account_fingerprint: u32) -> Charge {
     Charge::counted(
-        successes_key(facts.site, facts.prefix),
+        successes_key(site, prefix),
         "successes_per_prefix",
-        Cost::Distinct(facts.account_fingerprint),
+        Cost::Distinct(account_fingerprint),
         SUCCESSES_WINDOW,
     )
 }
@@ -134,7 +134,7 @@ fn brake(facts: &Facts<'_>) -> Duration {
 }
 
 fn guesses(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
-    let account = account_in_key(facts);
+    let account = account_in_key(facts.site, facts.account, facts.account_fingerprint);
     // Counters of one name are bounded together in the store, so strangers have a name of their own to fill.
     let key = match (facts.known_device, facts.network) {
         (Some(device), _) => {
@@ -181,7 +181,7 @@ fn spray(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
 /// three in a minute refuses its owner too, so one wrong password sent over and over would lock that person out.
 fn guesses_together(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     Charge::limited(
-        CounterKey::new("failures_per_account", &account_in_key(facts)),
+        CounterKey::new("failures_per_account", &account_in_key(facts.site, facts.account, facts.account_fingerprint)),
         "failures_per_account",
         Cost::Units(1),
         limits.failures_per_account.clone(),
@@ -194,13 +194,15 @@ fn failures_at_the_site(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     Charge::counted(key, "failures_per_site_before_slowing", Cost::Units(1), keep)
 }
 
-fn account_in_key(facts: &Facts<'_>) -> String {
-    let account = facts.account.as_str();
-    if account.len() <= ACCOUNT_IN_KEY_MAX {
-        return format!("{}/{account}", facts.site);
+/// Site and account as they stand in the keys of counters that strangers fill: long names are shortened. `fingerprint`
+/// is the account's, keyed.
+pub fn account_in_key(site: &SiteName, account: &Account, fingerprint: u32) -> String {
+    let name = account.as_str();
+    if name.len() <= ACCOUNT_IN_KEY_MAX {
+        return format!("{site}/{name}");
     }
-    let start: String = account.chars().take(ACCOUNT_IN_KEY_MAX / 4).collect();
-    format!("{}/{start}…{:08x}", facts.site, facts.account_fingerprint)
+    let start: String = name.chars().take(ACCOUNT_IN_KEY_MAX / 4).collect();
+    format!("{site}/{start}…{fingerprint:08x}")
 }
 
 #[cfg(test)]

@@ -19,12 +19,15 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("prefix", "The client as it is counted: the address with `/32`, or the IPv6 network with `/64`."),
     ("network", "`campus`, `trusted` or `outside`, by `[networks]`."),
     ("country", "Two letters, when it is known."),
+    ("as_number", "Whose network it is: the number of the autonomous system, when it is known."),
+    ("device", "A browser: the same name each time it comes back to this site; it opens nothing."),
     ("user_agent", "The browser's own words, at most 256 bytes. The client can write anything here."),
     ("verdict", "What was decided: `pass`, `flag`, `challenge`, `restrict`, `throttle` or `refuse`."),
     ("signals", "What spoke for and against, as objects with `name` and `weight`."),
     ("reasons", "The same as sentences for people, in the same order."),
     ("stopped_by", "The limit that was met, with its value: `recipients_per_account 200/h`."),
-    ("reference", "The code that the person's page shows."),
+    ("observed_rules", "Rules with `mode = \"observe\"` that would have decided."),
+    ("reference", "The code that the person's page shows; of a flag, the code that `mailward flag` takes."),
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
@@ -53,6 +56,10 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     country: Option<crate::domain::Country>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    as_number: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     user_agent: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<&'static str>,
@@ -62,6 +69,8 @@ struct Line<'a> {
     reasons: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped_by: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    observed_rules: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
     #[serde(flatten)]
@@ -115,6 +124,8 @@ impl<'a> Particulars<'a> {
             | EventKind::AccountLocked
             | EventKind::AccountUnlocked
             | EventKind::SessionEnded
+            | EventKind::FlagRaised
+            | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
             | EventKind::Stopping => Self::default(),
@@ -134,11 +145,14 @@ pub fn json(event: &Event) -> String {
         prefix: event.prefix.map(|prefix| prefix.to_string()),
         network: event.network.map(crate::domain::NetworkClass::name),
         country: event.country,
+        as_number: event.as_number,
+        device: event.device.as_deref(),
         user_agent: event.user_agent.as_deref(),
         verdict: event.verdict.map(crate::domain::Verdict::name),
         signals: event.signals.iter().map(|signal| SignalField { name: &signal.name, weight: signal.weight }).collect(),
         reasons: event.signals.iter().map(|signal| signal.sentence.as_str()).collect(),
         stopped_by: event.stopped_by.as_deref(),
+        observed_rules: &event.observed,
         reference: event.reference.map(|reference| reference.to_string()),
         particulars: Particulars::of(&event.kind),
     };
@@ -168,6 +182,9 @@ pub fn sentence(event: &Event) -> String {
     }
     if let Some(network) = event.network {
         add("network", Cow::Borrowed(network.name()));
+    }
+    if let Some(country) = event.country {
+        add("country", Cow::Owned(country.to_string()));
     }
     let particulars = Particulars::of(&event.kind);
     for (name, number) in [("recipients", particulars.recipients), ("messages", particulars.messages)] {
@@ -227,7 +244,7 @@ pub fn meaning(kind: &EventKind) -> Meaning {
         EventKind::SignInRefused => (
             Level::WARN,
             "sign-in refused",
-            "A sign-in was stopped before the webmail saw it: a limit (`stopped_by`) or a lock.",
+            "A sign-in was stopped: by a limit (`stopped_by`) or a lock before the webmail saw it, or because it fits its account so little (`signals`) that its session was never given out.",
         ),
         EventKind::SignedOut => (Level::INFO, "signed out", "The person ended the session."),
         EventKind::Sent { .. } => (Level::INFO, "sent", "The webmail sent a message."),
@@ -261,6 +278,16 @@ pub fn meaning(kind: &EventKind) -> Meaning {
         EventKind::SessionEnded => {
             (Level::INFO, "session ended", "A session was ended by an operator, a lock or a changed password.")
         }
+        EventKind::FlagRaised => (
+            Level::WARN,
+            "session flagged",
+            "A session does not fit its account; `verdict`, `signals` and `stopped_by` say how it was found and what became of it. Look at it with `mailward flag show REFERENCE`, then clear or confirm it.",
+        ),
+        EventKind::SessionMoved => (
+            Level::WARN,
+            "session moved",
+            "A session is used by a client that does not resemble the one that signed in, or from two places at once. It was judged again.",
+        ),
         EventKind::ActionRefused { .. } => {
             (Level::WARN, "action refused", "A restricted session asked for something it may not do.")
         }
@@ -310,6 +337,8 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::AccountLocked,
         EventKind::AccountUnlocked,
         EventKind::SessionEnded,
+        EventKind::FlagRaised,
+        EventKind::SessionMoved,
         EventKind::ActionRefused { action: "change identity" },
         EventKind::RequestRefused { rule: "session id in query" },
         EventKind::UpstreamFailed { what: "connection refused".into() },
@@ -409,6 +438,9 @@ mod tests {
         for kind in one_of_each() {
             let mut event = example();
             event.country = "DE".parse().ok();
+            event.as_number = Some(64_500);
+            event.device = Some("5e5e5e5e5e5e".into());
+            event.observed = vec!["rule 1".into()];
             event.kind = kind;
             let line: serde_json::Value = serde_json::from_str(&json(&event)).expect("a JSON object");
             for name in line.as_object().expect("a JSON object").keys() {

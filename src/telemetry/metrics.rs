@@ -400,6 +400,8 @@ impl Metrics {
             | EventKind::AccountLocked
             | EventKind::AccountUnlocked
             | EventKind::SessionEnded
+            | EventKind::FlagRaised
+            | EventKind::SessionMoved
             | EventKind::Started
             | EventKind::Stopping => {}
         }

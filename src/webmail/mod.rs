@@ -8,6 +8,7 @@
 //! To add a product: write `webmail/<name>.rs` with one type that implements [`Webmail`], add one line to [`ALL`], and
 //! its fixtures to `tests/it/webmail/`. The suite there iterates over [`ALL`].
 
+mod addresses;
 pub mod escape;
 pub mod php;
 pub mod roundcube;

@@ -103,7 +103,11 @@ impl Site {
                 self.store.refund(receipt, now).await.expect("the store answers");
             }
             if decision.permit.is_some() && attempt.outcome == Outcome::SignedIn {
-                let _counted = self.store.charge(&[sign_in::success(&facts)], now).await.expect("the store answers");
+                let _counted = self
+                    .store
+                    .charge(&[sign_in::success(facts.site, facts.prefix, facts.account_fingerprint)], now)
+                    .await
+                    .expect("the store answers");
             }
             decision
         })

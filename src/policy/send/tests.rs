@@ -1,6 +1,7 @@
 use super::*;
+use crate::domain::Agent;
 use crate::domain::Outcome;
-use crate::policy::limits::{Over, Receipt, Settlement};
+use crate::policy::limits::{Over, Receipt, Settlement, WhenMet};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -21,6 +22,9 @@ fn limits() -> SendLimits {
         messages_per_site: read(&["9000/h"]),
         familiar_factor: 2.5,
         alert_messages_per_account: read(&["100/5m"]),
+        networks_per_account: "3/5m".parse().ok(),
+        countries_per_account: "2/5m".parse().ok(),
+        first_written_on_new_device: read(&["25/d"]),
     }
 }
 
@@ -52,6 +56,10 @@ impl Case {
             prefix: Prefix::of("203.0.113.9".parse().expect("an address")),
             device_since: None,
             recipients,
+            network: NetworkClass::Outside,
+            place: None,
+            first_written: 0,
+            rule: None,
         }
     }
 }
@@ -166,7 +174,13 @@ fn whoever_may_not_send_is_stopped_before_and_after_charging() {
 #[test]
 fn what_fits_passes_what_does_not_waits_and_what_never_fits_is_refused() {
     let case = Case::new("alice");
-    let over = |wait| Over { name: "recipients_per_account", limit: read(&["200/h"])[0], fits_now: 12, wait };
+    let over = |wait| Over {
+        name: "recipients_per_account",
+        limit: read(&["200/h"])[0],
+        fits_now: 12,
+        wait,
+        when_met: WhenMet::Throttle,
+    };
     let (later, never) = (Charged::Over(over(Some(Duration::from_secs(9)))), Charged::Over(over(None)));
     let fits = Charged::Fits(Receipt::default());
 
@@ -222,4 +236,67 @@ fn only_an_answer_that_proves_that_nothing_left_gives_the_charge_back() {
     ] {
         assert_eq!(Settlement::of_send(outcome), settled, "{outcome:?}");
     }
+}
+
+#[test]
+fn a_new_browser_is_counted_by_place_and_by_strangers_it_writes_to_and_a_familiar_one_is_not() {
+    let case = Case::new("alice");
+    let place = Some(SendingPlace { network: 7, country: Some(9) });
+    let newcomer = Facts { place, first_written: 4, ..case.facts(5) };
+    let unlike = |facts: &Facts<'_>| -> Vec<String> {
+        let charges = charges(facts, &limits(), &[]).expect("it is worth charging");
+        shown(&charges.into_iter().filter(|charge| charge.when_met == WhenMet::Restrict).collect::<Vec<_>>())
+    };
+    assert_eq!(
+        unlike(&newcomer),
+        [
+            "networks_per_account|webmail.example.edu/alice Distinct(7) 2/5m",
+            "countries_per_account|webmail.example.edu/alice Distinct(9) 1/5m",
+            "first_written_on_new_device|webmail.example.edu/alice Units(4) 25/d",
+        ],
+        "the limit names the place that is one too many"
+    );
+    let familiar = Facts { device_since: Some(case.now.before(DAY)), place: None, ..newcomer.clone() };
+    assert!(unlike(&familiar).is_empty());
+    let campus = Facts { network: NetworkClass::Campus, ..newcomer.clone() };
+    assert_eq!(unlike(&campus).len(), 2, "on campus everybody writes to whom they like");
+    let nowhere = Facts { place: Some(SendingPlace { network: 7, country: None }), first_written: 0, ..newcomer };
+    assert_eq!(unlike(&nowhere).len(), 1, "what is unknown is not counted");
+}
+
+#[test]
+fn what_the_owner_would_not_do_restricts_and_what_a_rule_says_as_well() {
+    let case = Case::new("alice");
+    let over = Over {
+        name: "networks_per_account",
+        limit: read(&["2/5m"])[0],
+        fits_now: 0,
+        wait: Some(Duration::from_secs(100)),
+        when_met: WhenMet::Restrict,
+    };
+    let decision = send(&case.facts(1), Fact::Known(&Charged::Over(over.clone())));
+    assert_eq!((decision.verdict, decision.wait, &decision.why), (Verdict::Restrict, None, &Why::Unlike(over)));
+    let ruled = Facts { rule: Some("no exports".into()), ..case.facts(1) };
+    let stopped = charges(&ruled, &limits(), &[]).expect_err("stopped");
+    assert_eq!((stopped.verdict, stopped.stopped_by.as_deref()), (Verdict::Restrict, Some("no exports")));
+}
+
+#[test]
+fn a_phone_wanders_through_its_providers_networks_as_one_place() {
+    let spot = |address: &str, as_number, user_agent| Spot {
+        prefix: address.parse().expect("an address"),
+        network: NetworkClass::Outside,
+        country: None,
+        as_number,
+        agent: Agent::of(Some(user_agent)),
+    };
+    let phone = spot("192.0.2.7", Some(64_500), "Mozilla/5.0 (Linux; Android 16) Chrome/156");
+    let wandered = Spot { prefix: "198.51.100.9".parse().expect("an address"), ..phone };
+    assert_eq!(counted_as(&phone, &wandered), phone.prefix);
+    let other_program = spot("198.51.100.9", Some(64_500), "curl/8");
+    assert_eq!(counted_as(&phone, &other_program), other_program.prefix);
+    let other_provider = Spot { as_number: Some(64_600), ..wandered };
+    assert_eq!(counted_as(&phone, &other_provider), other_provider.prefix);
+    let unknown = Spot { as_number: None, ..wandered };
+    assert_eq!(counted_as(&Spot { as_number: None, ..phone }, &unknown), unknown.prefix, "unknown is not the same");
 }

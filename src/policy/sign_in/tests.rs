@@ -164,6 +164,7 @@ fn a_limit_that_is_met_says_which_and_for_how_long() {
         limit: "2/m".parse().expect("a limit"),
         fits_now: 0,
         wait: Some(Duration::from_secs(17)),
+        when_met: crate::policy::limits::WhenMet::Throttle,
     };
     let decision = sign_in(&alice().stranger(), Fact::Known(&Charged::Over(over)));
     assert_eq!(decision.verdict, Verdict::Throttle);

@@ -211,13 +211,8 @@ mod tests {
 
     fn charge(name: &'static str, subject: &str, limits: &[&str]) -> Charge {
         let limits: Vec<_> = limits.iter().map(|text| text.parse().expect("a limit")).collect();
-        Charge {
-            key: CounterKey::new(name, subject),
-            name,
-            cost: Cost::Units(1),
-            limits,
-            keep: Duration::from_secs(60),
-        }
+        let key = CounterKey::new(name, subject);
+        Charge { keep: Duration::from_secs(60), ..Charge::limited(key, name, Cost::Units(1), limits) }
     }
 
     #[test]

@@ -154,9 +154,9 @@ impl Meant<'_> {
             }
             _ if self.task == "logout" => Action::SignOut,
             "send" if self.keeps_only() || (posted && self.is_draft()) => Action::SaveDraft,
-            "send" if posted => self.sending(SendingKind::Message, self.recipients()),
-            "bounce" if posted => self.sending(SendingKind::Resend, self.recipients()),
-            "sendmdn" if posted => self.sending(SendingKind::Receipt, 1),
+            "send" if posted => self.sending(SendingKind::Message),
+            "bounce" if posted => self.sending(SendingKind::Resend),
+            "sendmdn" if posted => Action::Send(Sending::one(SendingKind::Receipt)),
             "upload" | "attachment_upload" if under_mail => Action::Upload,
             "identity_save" | "save_identity" | "identity_delete" | "delete_identity" => Action::ChangeIdentity,
             "plugin.newusersave" => Action::ChangeIdentity,
@@ -199,17 +199,17 @@ impl Meant<'_> {
         }
     }
 
-    fn sending(&self, kind: SendingKind, recipients: usize) -> Action {
-        Action::Send(Sending { kind, recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX) })
-    }
-
-    fn recipients(&self) -> usize {
-        let Some(form) = self.request.form else { return 0 };
-        [&b"_to"[..], b"_cc", b"_bcc"]
-            .iter()
-            .filter_map(|name| form.fields().text(name))
-            .map(recipients::count)
-            .fold(0, usize::saturating_add)
+    fn sending(&self, kind: SendingKind) -> Action {
+        let fields: Vec<&[u8]> = match self.request.form {
+            Some(form) => [&b"_to"[..], b"_cc", b"_bcc"].iter().filter_map(|name| form.fields().text(name)).collect(),
+            None => Vec::new(),
+        };
+        let recipients = fields.iter().copied().map(recipients::count).fold(0, usize::saturating_add);
+        Action::Send(Sending {
+            kind,
+            recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX),
+            to: addresses::of_fields(fields.into_iter()),
+        })
     }
 
     /// A text of the body; Roundcube reads name and password from nowhere else.

@@ -201,7 +201,9 @@ fn action(script: &str, request: &Reading<'_>) -> Action {
         "/src/signout" => Action::SignOut,
         "/src/compose" => composed(request),
         // A link is enough, and no token is asked for.
-        "/src/read_body" if is_true(body_or_query(request, b"sendreceipt")) => sending(SendingKind::Receipt, 1),
+        "/src/read_body" if is_true(body_or_query(request, b"sendreceipt")) => {
+            Action::Send(Sending::one(SendingKind::Receipt))
+        }
         "/src/options_identities" if posted => Action::ChangeIdentity,
         "/src/options" if says(b"optmode", b"submit") && says(b"optpage", b"personal") => Action::ChangeIdentity,
         "/src/left_main" | "/plugins/newmail/newmail" if !posted => Action::Poll,
@@ -231,11 +233,14 @@ fn composed(request: &Reading<'_>) -> Action {
         return Action::SaveDraft;
     }
     if fields.iter().any(|(name, _)| is_send_button(name) && pressed(name)) {
-        let recipients = [&b"send_to"[..], b"send_to_cc", b"send_to_bcc"];
-        return sending(
-            SendingKind::Message,
-            recipients::count(recipients.iter().filter_map(|name| fields.text(name))),
-        );
+        let named: Vec<&[u8]> =
+            [&b"send_to"[..], b"send_to_cc", b"send_to_bcc"].iter().filter_map(|name| fields.text(name)).collect();
+        let recipients = recipients::count(named.iter().copied());
+        return Action::Send(Sending {
+            kind: SendingKind::Message,
+            recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX),
+            to: addresses::of_fields(named.into_iter()),
+        });
     }
     if pressed(b"attach") { Action::Upload } else { Action::View }
 }
@@ -252,13 +257,9 @@ fn of_plugin(plugin: &str, script: &str, request: &Reading<'_>) -> Action {
         return Action::ChangeFilter;
     }
     if posted && plugin.contains("bounce") {
-        return sending(SendingKind::Resend, 1);
+        return Action::Send(Sending::one(SendingKind::Resend));
     }
     if script.contains("export") && (posted || request.method == Method::GET) { Action::Export } else { Action::View }
-}
-
-fn sending(kind: SendingKind, recipients: usize) -> Action {
-    Action::Send(Sending { kind, recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX) })
 }
 
 /// Send buttons may be a list or numbered; no browser spells one so that only PHP takes it for one.

@@ -369,7 +369,7 @@ fn bytes_of_any_charset_come_back_as_they_were() {
     let body = [&body[..at], &all, &body[at..]].concat();
     let content_type = http::HeaderValue::from_static(MULTIPART);
     let form = php::Form::read_whole(Some(&content_type), &body, 1000).expect("it is a form");
-    let asked = Asked::new(sending(SendingKind::Message, 1), Shape::Frame);
+    let asked = Asked::new(Action::Send(Sending::one(SendingKind::Message)), Shape::Frame);
     let page = WEBMAIL.dress(&asked, &refusal(Then::Stay), Some(&form)).expect("a page of its own").body;
     assert!(page.contains("accept-charset=\"windows-1252\""));
     assert!(page.contains("\u{20ac}\u{81}\u{201a}") && page.contains("ýþÿHi"));
@@ -379,6 +379,6 @@ fn bytes_of_any_charset_come_back_as_they_were() {
 fn other_requests_get_a_page_of_mailwards_own() {
     let asked = Asked::new(Action::ChangeIdentity, Shape::Frame);
     assert_eq!(WEBMAIL.dress(&asked, &refusal(Then::Stay), None), None);
-    let asked = Asked::new(sending(SendingKind::Message, 1), Shape::Frame);
+    let asked = Asked::new(Action::Send(Sending::one(SendingKind::Message)), Shape::Frame);
     assert_eq!(WEBMAIL.dress(&asked, &refusal(Then::Stay), None), None, "too large to be read whole");
 }

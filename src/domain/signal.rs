@@ -1,0 +1,140 @@
+//! The kinds of signal: their names, how much each counts when the configuration does not say, and why.
+
+/// One kind of signal. What makes it speak is in the file of its name in `policy/signals`.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalKind {
+    /// Stable: the configuration, operators' rules and scripts name it.
+    pub name: &'static str,
+    /// When the configuration does not say. Positive speaks against a sign-in, negative for it.
+    pub weight: i32,
+    /// When it speaks, for the reference.
+    pub speaks: &'static str,
+    /// Why it weighs what it does.
+    pub because: &'static str,
+}
+
+/// How many there are.
+pub const SIGNALS_COUNT: usize = 19;
+
+/// All of them. What is unknown makes none of them speak.
+pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
+    SignalKind {
+        name: "new_country",
+        weight: 40,
+        speaks: "From a country where this account has not signed in before.",
+        because: "Most thefts are used from abroad. Alone it flags; with a new device it asks for proof.",
+    },
+    SignalKind {
+        name: "off_campus",
+        weight: 10,
+        speaks: "From outside the campus networks, where there are any.",
+        because: "Half of all honest sign-ins: it only tips what else is odd.",
+    },
+    SignalKind {
+        name: "new_network",
+        weight: 10,
+        speaks: "From a provider and a network where this account has not signed in before.",
+        because: "Cafés, trains and friends' homes are common.",
+    },
+    SignalKind {
+        name: "new_device",
+        weight: 15,
+        speaks: "With a browser that this account has not used before.",
+        because: "A new browser at a usual place is below every threshold; in a new country it is above.",
+    },
+    SignalKind {
+        name: "known_device",
+        weight: -25,
+        speaks: "With a browser that this account has used before.",
+        because: "A thief has the password, not the browser: the owner abroad with their own laptop is at most flagged.",
+    },
+    SignalKind {
+        name: "country_new_to_site",
+        weight: 15,
+        speaks: "From a country where nobody at this site has signed in within a month.",
+        because: "Rarer than a country new to one account.",
+    },
+    SignalKind {
+        name: "impossible_travel",
+        weight: 40,
+        speaks: "Farther from the last sign-in than an aeroplane gets in that time.",
+        because: "Two people, or a VPN that no list knows.",
+    },
+    SignalKind {
+        name: "tor",
+        weight: 40,
+        speaks: "Through Tor.",
+        because: "Few owners, many thieves; with a new browser it asks for proof.",
+    },
+    SignalKind {
+        name: "hosting",
+        weight: 25,
+        speaks: "From a network of rented servers.",
+        because: "People do not sit in data centres, though some of their VPNs do.",
+    },
+    SignalKind {
+        name: "vpn",
+        weight: 10,
+        speaks: "Through a VPN or privacy relay.",
+        because: "Common among the careful, and among thieves.",
+    },
+    SignalKind {
+        name: "failures_before",
+        weight: 15,
+        speaks: "After three or more wrong passwords for this account within an hour.",
+        because: "Guessing that succeeds looks like this; so does a tired owner.",
+    },
+    SignalKind {
+        name: "accounts_from_prefix",
+        weight: 30,
+        speaks: "From an address where, within an hour, four or more accounts signed in with new browsers.",
+        because: "One thief with many passwords. Campus does not count.",
+    },
+    SignalKind {
+        name: "prefixes_for_account",
+        weight: 25,
+        speaks: "The third network within an hour that signs in to this account with new browsers.",
+        because: "One password in many hands.",
+    },
+    SignalKind {
+        name: "theft_from_prefix",
+        weight: 60,
+        speaks: "From an address where an operator confirmed a theft within a month.",
+        because: "With one more thing odd it asks for proof; a shared address of honest people stays usable on known devices.",
+    },
+    SignalKind {
+        name: "dormant",
+        weight: 15,
+        speaks: "The account's first sign-in in 90 days.",
+        because: "Nobody watches an account that sleeps.",
+    },
+    SignalKind {
+        name: "unusual_hour",
+        weight: 5,
+        speaks: "At an hour when this account is hardly ever used.",
+        because: "People have late nights.",
+    },
+    SignalKind {
+        name: "scripted",
+        weight: 50,
+        speaks: "By a program that is no browser.",
+        because: "Webmail is for people. A robot of yours gets a `[[rule]]`.",
+    },
+    SignalKind {
+        name: "weak_password",
+        weight: 5,
+        speaks: "The password is easily guessed.",
+        because: "More likely that somebody else has it; no proof of anything.",
+    },
+    SignalKind {
+        name: "breached_password",
+        weight: 15,
+        speaks: "The password stands in a list of those that thieves try first.",
+        because: "More likely still.",
+    },
+];
+
+/// The kind of that name.
+pub fn kind(name: &str) -> Option<&'static SignalKind> {
+    SIGNALS.iter().find(|kind| kind.name == name)
+}

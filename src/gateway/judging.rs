@@ -1,0 +1,683 @@
+//! Gathers facts, asks `policy`, and writes down what it says: for live requests and for recorded ones alike.
+//!
+//! Nothing here knows HTTP. The gateway brings what it read from a request and what the webmail answered; `simulate`
+//! brings the same from a file. Both are judged by this code, so what the simulator says is what the gateway does.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::config::{Config, Site};
+use crate::domain::flag::{Activity, Change, FlagStatus};
+use crate::domain::profile::Lesson;
+use crate::domain::{
+    Account, Agent, Client, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Purpose, Reference, Session,
+    SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts, action::Recipients,
+};
+use crate::intel::Intel;
+use crate::policy::facts::{DeviceFact, Facts};
+use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use crate::policy::risk::{self, Judgement};
+use crate::policy::session::{Watch, watch};
+use crate::policy::{Decision, Fact, Why, rule, send, sign_in, theft};
+use crate::store::{Away, Raise, Store};
+
+/// Sessions of one account that are restricted together.
+const SESSIONS_OF_ACCOUNT_MAX: usize = 1000;
+
+/// Fewer sign-ins than this, and nothing can be said about to whom an account usually writes.
+const SIGN_INS_KNOWN: u32 = 3;
+
+/// What judging needs, for one request.
+pub struct Judging<'a> {
+    /// What outlives the request.
+    pub store: &'a dyn Store,
+    /// Where addresses are.
+    pub intel: &'a Intel,
+    /// Behind fingerprints.
+    pub keys: &'a KeyRing,
+    /// The configuration in force.
+    pub config: &'a Config,
+    /// When.
+    pub now: Timestamp,
+    /// Told when the store did not answer.
+    pub on_away: &'a (dyn Fn(&Away) + Sync),
+}
+
+/// A sign-in as it is asked for.
+pub struct Attempt<'a> {
+    /// Where.
+    pub site: &'a Site,
+    /// From where.
+    pub client: &'a Client,
+    /// Whose account is claimed.
+    pub account: Account,
+    /// The device whose genuine cookie came along.
+    pub device: Option<[u8; 16]>,
+    /// Keyed, of site, account and password.
+    pub password_fingerprint: u32,
+    /// Of the password that was typed.
+    pub quality: PasswordQuality,
+}
+
+/// What was charged for a sign-in, and whether it goes upstream.
+pub struct Reserved {
+    /// With the permit, where it may.
+    pub decision: Decision,
+    /// For settling it.
+    pub receipt: Receipt,
+    known_device: Option<([u8; 16], Timestamp)>,
+    account_fingerprint: u32,
+}
+
+/// A sign-in that the webmail let through, judged.
+pub struct Judged {
+    /// What it comes to.
+    pub judgement: Judgement,
+    /// Where it came from.
+    pub spot: Spot,
+    lesson: Lesson,
+}
+
+/// What became of a sign-in that was judged.
+pub struct Admitted {
+    /// The device cookie to set; none where the store did not take the session.
+    pub device: Option<[u8; 16]>,
+    /// What the session may do.
+    pub state: SessionState,
+    /// Whether a flag was raised.
+    pub flagged: bool,
+}
+
+/// A message that is to be sent.
+pub struct Sending<'a> {
+    /// Where.
+    pub site: &'a Site,
+    /// From where.
+    pub client: &'a Client,
+    /// Whose, by the session; nobody's account where that is unknown.
+    pub account: Account,
+    /// Which session.
+    pub hash: SessionHash,
+    /// What the store says of it.
+    pub session: Fact<Option<Arc<Session>>>,
+    /// To + Cc + Bcc.
+    pub recipients: u32,
+    /// Whom it names.
+    pub to: &'a Recipients,
+}
+
+/// A message that was charged, or stopped.
+pub struct ReservedSend {
+    /// With the permit, where it may go.
+    pub decision: Decision,
+    /// For settling it.
+    pub receipt: Receipt,
+    /// To how many the account never wrote; zero where nobody can say.
+    pub first_written: u32,
+    fingerprints: Vec<u32>,
+}
+
+impl Sending<'_> {
+    fn known(&self) -> Option<&Arc<Session>> {
+        match &self.session {
+            Fact::Known(Some(session)) => Some(session),
+            Fact::Known(None) | Fact::StoreAway => None,
+        }
+    }
+
+    fn state(&self) -> Fact<Option<SessionState>> {
+        match &self.session {
+            Fact::Known(session) => Fact::Known(session.as_ref().map(|session| session.state)),
+            Fact::StoreAway => Fact::StoreAway,
+        }
+    }
+
+    fn device_since(&self) -> Option<Timestamp> {
+        self.known().and_then(|session| session.device_since)
+    }
+}
+
+impl Judging<'_> {
+    /// Notes an answer of the store as a fact.
+    pub fn fact<T>(&self, answer: Result<T, Away>) -> Fact<T> {
+        if let Err(away) = &answer {
+            (self.on_away)(away);
+        }
+        answer.into()
+    }
+
+    async fn count(&self, key: CounterKey, window: std::time::Duration) -> Fact<u32> {
+        self.fact(self.store.count(&key, window, self.now).await)
+    }
+
+    /// Takes all charges in one step, or none.
+    async fn charge(&self, charges: &[Charge]) -> Fact<Charged> {
+        if charges.is_empty() {
+            return Fact::Known(Charged::Fits(Receipt::default()));
+        }
+        self.fact(self.store.charge(charges, self.now).await)
+    }
+
+    /// Charges what is only counted; a store that is away loses it, which opens nothing.
+    async fn note(&self, charges: &[Charge]) {
+        let _: Fact<Charged> = self.charge(charges).await;
+    }
+
+    fn whereabouts(&self, address: IpAddr) -> Whereabouts {
+        self.intel.whereabouts(address, &self.config.networks, self.now)
+    }
+
+    /// Where a client is, as sessions remember it.
+    pub fn spot(&self, client: &Client) -> Spot {
+        let whereabouts = self.whereabouts(client.address);
+        Spot {
+            prefix: client.prefix,
+            network: client.network,
+            country: whereabouts.country.filter(|_| !whereabouts.kinds.hides_the_place()),
+            as_number: whereabouts.as_number,
+            agent: Agent::of(client.user_agent.as_deref()),
+        }
+    }
+
+    /// Reserves what an attempt to sign in may cost, before the password goes upstream.
+    pub async fn reserve_sign_in(&self, attempt: &Attempt<'_>) -> Reserved {
+        let Attempt { site, client, account, .. } = attempt;
+        let account_fingerprint =
+            self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()]);
+        let locked = self.fact(self.store.locked(&site.name, account).await.map(|lock| lock.is_some()));
+        let known_device = match attempt.device {
+            Some(device) => {
+                let since = self.store.device_since(&site.name, account, device, self.now).await;
+                since.ok().flatten().map(|since| (device, since))
+            }
+            None => None,
+        };
+        let successes = self.count(sign_in::successes_key(&site.name, client.prefix), sign_in::SUCCESSES_WINDOW).await;
+        let site_failures = self.failures_at_site(site).await;
+        let facts = sign_in::Facts {
+            site: &site.name,
+            account,
+            account_fingerprint,
+            password_fingerprint: attempt.password_fingerprint,
+            prefix: client.prefix,
+            network: client.network,
+            known_device: known_device.map(|(device, _)| device),
+            locked,
+            successes_from_prefix: successes,
+            site_failures: match &site_failures {
+                Fact::Known(failures) => Fact::Known(failures),
+                Fact::StoreAway => Fact::StoreAway,
+            },
+        };
+        let (decision, receipt) = match sign_in::charges(&facts, &self.config.sign_in) {
+            Ok(charges) => {
+                let charged = self.charge(&charges).await;
+                (sign_in::sign_in(&facts, charged.as_ref()), receipt_of(charged))
+            }
+            Err(decision) => (*decision, Receipt::default()),
+        };
+        Reserved { decision, receipt, known_device, account_fingerprint }
+    }
+
+    async fn failures_at_site(&self, site: &Site) -> Fact<Vec<(Limit, u32)>> {
+        let mut failures = Vec::new();
+        for limit in &self.config.sign_in.failures_per_site_before_slowing {
+            match self.count(sign_in::site_failures_key(&site.name), limit.window).await {
+                Fact::Known(count) => failures.push((*limit, count)),
+                Fact::StoreAway => return Fact::StoreAway,
+            }
+        }
+        Fact::Known(failures)
+    }
+
+    /// Gives a charge back.
+    pub async fn give_back(&self, receipt: &Receipt) {
+        if !receipt.entries.is_empty() {
+            let _: Fact<()> = self.fact(self.store.refund(receipt, self.now).await);
+        }
+    }
+
+    /// Remembers a wrong password, for what a later success is worth.
+    pub async fn note_wrong_password(&self, attempt: &Attempt<'_>, reserved: &Reserved) {
+        self.note(&[risk::failure(&in_key(attempt, reserved))]).await;
+    }
+
+    /// Judges a sign-in that the webmail let through.
+    pub async fn judge_sign_in(&self, attempt: &Attempt<'_>, reserved: &Reserved) -> Judged {
+        let Attempt { site, client, account, .. } = attempt;
+        let spot = self.spot(client);
+        let in_key = in_key(attempt, reserved);
+        let device = match reserved.known_device {
+            Some((_, since)) => DeviceFact::Known(since),
+            None => DeviceFact::New,
+        };
+        let profile = self.fact(self.store.profile(&site.name, account, self.now).await);
+        let mut facts = self.facts(site, account, client, device, profile.as_ref());
+        facts.password = attempt.quality;
+        if facts.is_newcomer() {
+            let network = Network::of(client.address).to_string();
+            let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
+            let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
+            self.note(&newcomer).await;
+            facts.newcomers_from_prefix =
+                self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW).await;
+            facts.networks_for_account = self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW).await;
+        }
+        facts.failures_before = self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW).await;
+        facts.thefts_from_prefix = self.count(theft::key(&site.name, client.prefix), theft::WINDOW).await;
+        facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
+        let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
+        let lesson = Lesson {
+            time: self.now,
+            address: client.address,
+            country: spot.country,
+            as_number: spot.as_number,
+            agent: spot.agent,
+        };
+        Judged { judgement, spot, lesson }
+    }
+
+    /// The facts that need no counter.
+    fn facts<'a>(
+        &self,
+        site: &'a Site,
+        account: &'a Account,
+        client: &Client,
+        device: DeviceFact,
+        profile: Fact<&'a crate::domain::Profile>,
+    ) -> Facts<'a> {
+        let latest = match profile {
+            Fact::Known(profile) => profile.latest.as_ref(),
+            Fact::StoreAway => None,
+        };
+        Facts {
+            now: self.now,
+            site: &site.name,
+            account,
+            address: client.address,
+            network: client.network,
+            has_campus: !self.config.networks.campus.is_empty(),
+            whereabouts: self.whereabouts(client.address),
+            agent: Agent::of(client.user_agent.as_deref()),
+            device,
+            profile,
+            last_position: latest.and_then(|latest| self.whereabouts(latest.address).position),
+            country_at_site: Fact::Known(None),
+            failures_before: Fact::Known(0),
+            newcomers_from_prefix: Fact::Known(0),
+            networks_for_account: Fact::Known(0),
+            thefts_from_prefix: Fact::Known(0),
+            password: PasswordQuality::default(),
+        }
+    }
+
+    async fn country_at_site(&self, site: &Site, whereabouts: &Whereabouts) -> Fact<Option<bool>> {
+        let Some(country) = whereabouts.country else { return Fact::Known(None) };
+        match self.count(risk::accounts_key(&site.name), risk::COUNTRIES_WINDOW).await {
+            Fact::Known(accounts) if accounts >= risk::ACCOUNTS_AT_SITE => {
+                match self.count(risk::country_key(&site.name, country), risk::COUNTRIES_WINDOW).await {
+                    Fact::Known(seen) => Fact::Known(Some(seen > 0)),
+                    Fact::StoreAway => Fact::StoreAway,
+                }
+            }
+            Fact::Known(_) => Fact::Known(None),
+            Fact::StoreAway => Fact::StoreAway,
+        }
+    }
+
+    /// Writes a judged sign-in down, before the answer that opens its session leaves: the flag, the session, and what
+    /// the sign-in teaches if it passed. `code` names the flag, `new_device` the browser if it brought no device.
+    pub async fn admit(
+        &self,
+        attempt: &Attempt<'_>,
+        reserved: &Reserved,
+        judged: &Judged,
+        hash: SessionHash,
+        code: Reference,
+        new_device: [u8; 16],
+    ) -> Admitted {
+        let Attempt { site, client, account, .. } = attempt;
+        let Judged { judgement, spot, lesson } = judged;
+        let enforces = site.mode == crate::config::Mode::Enforce;
+        let state = if enforces { judgement.state() } else { SessionState::Open };
+        let flagged = judgement.is_flagged();
+        if flagged {
+            let flag = Flag {
+                code,
+                site: site.name.clone(),
+                account: account.clone(),
+                session: hash,
+                time: self.now,
+                address: client.address,
+                network: client.network,
+                country: spot.country,
+                as_number: spot.as_number,
+                user_agent: client.user_agent.clone(),
+                verdict: judgement.verdict,
+                signals: judgement.signals.clone(),
+                stopped_by: judgement.rule.clone(),
+                enforced: enforces,
+                status: FlagStatus::Open,
+                notes: Vec::new(),
+                since: Activity::default(),
+            };
+            let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
+        }
+        let device = attempt.device.unwrap_or(new_device);
+        let device_since = if judgement.passed() {
+            let known = self.store.know_device(&site.name, account, device, self.now).await;
+            known.ok()
+        } else {
+            None
+        };
+        let session = Session {
+            hash,
+            site: site.name.clone(),
+            account: account.clone(),
+            state,
+            signed_in: self.now,
+            last_seen: self.now,
+            spot: *spot,
+            elsewhere: None,
+            device: Some(device),
+            device_since,
+            user_agent: client.user_agent.clone(),
+            flag: flagged.then_some(code),
+            lesson: Some(lesson.clone()),
+        };
+        // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
+        let stored = self.fact(self.store.put_session(session, self.now).await);
+        if judgement.passed() {
+            let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
+            let _: Fact<()> = self.fact(taught);
+            self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
+        }
+        let success = sign_in::success(&site.name, client.prefix, reserved.account_fingerprint);
+        self.note(&[success]).await;
+        Admitted { device: matches!(stored, Fact::Known(())).then_some(device), state, flagged }
+    }
+
+    /// Looks whether a session is still where it was judged, and judges it again where it is not. Returns the session as
+    /// it is then, and the judgement if there was one.
+    pub async fn watch(
+        &self,
+        site: &Site,
+        session: &Arc<Session>,
+        client: &Client,
+        code: Reference,
+    ) -> Option<(Arc<Session>, Option<Judgement>)> {
+        if session.state == SessionState::Ended || (client.prefix == session.spot.prefix && session.elsewhere.is_none())
+        {
+            return None;
+        }
+        match watch(session, &self.spot(client), self.now) {
+            Watch::Rest => None,
+            Watch::Note(spot) => {
+                let change = SessionChange::Elsewhere(spot);
+                Some((self.change(session, change).await?, None))
+            }
+            Watch::Judge(spot) => self.judge_again(site, session, client, spot, code).await,
+        }
+    }
+
+    async fn judge_again(
+        &self,
+        site: &Site,
+        session: &Arc<Session>,
+        client: &Client,
+        spot: Spot,
+        code: Reference,
+    ) -> Option<(Arc<Session>, Option<Judgement>)> {
+        let there = Client {
+            address: spot.prefix.address(),
+            prefix: spot.prefix,
+            network: spot.network,
+            user_agent: client.user_agent.clone(),
+        };
+        let profile = self.fact(self.store.profile(&site.name, &session.account, self.now).await);
+        let mut facts = self.facts(site, &session.account, &there, DeviceFact::Unasked, profile.as_ref());
+        facts.agent = spot.agent;
+        facts.thefts_from_prefix = self.count(theft::key(&site.name, spot.prefix), theft::WINDOW).await;
+        facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
+        let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
+        let mut changed = self.change(session, SessionChange::Judged(spot)).await?;
+        if judgement.is_flagged() {
+            let raise = Raise {
+                verdict: judgement.verdict,
+                signals: judgement.signals.clone(),
+                stopped_by: judgement.rule.clone(),
+            };
+            // Somebody who is at work is asked, never thrown out.
+            let state = judgement.state();
+            let state = if state == SessionState::Ended { SessionState::Restricted } else { state };
+            changed = self.flag_session(site, session, client, raise, state, code).await.unwrap_or(changed);
+        }
+        Some((changed, Some(judgement)))
+    }
+
+    async fn change(&self, session: &Arc<Session>, change: SessionChange) -> Option<Arc<Session>> {
+        match self.fact(self.store.change_session(&session.hash, change, self.now).await) {
+            Fact::Known(changed) => changed,
+            Fact::StoreAway => None,
+        }
+    }
+
+    /// Raises a flag against a session, or adds to the one that stands against it, and gives the session a state.
+    async fn flag_session(
+        &self,
+        site: &Site,
+        session: &Arc<Session>,
+        client: &Client,
+        raise: Raise,
+        state: SessionState,
+        code: Reference,
+    ) -> Option<Arc<Session>> {
+        let enforces = site.mode == crate::config::Mode::Enforce;
+        let code = session.flag.unwrap_or(code);
+        let raised = self.fact(self.store.raise_flag(&code, raise.clone()).await);
+        if raised == Fact::Known(false) {
+            let spot = self.spot(client);
+            let mut flag = Flag {
+                code,
+                site: site.name.clone(),
+                account: session.account.clone(),
+                session: session.hash,
+                time: self.now,
+                address: client.address,
+                network: client.network,
+                country: spot.country,
+                as_number: spot.as_number,
+                user_agent: client.user_agent.clone(),
+                verdict: raise.verdict,
+                signals: Vec::new(),
+                stopped_by: None,
+                enforced: enforces,
+                status: FlagStatus::Open,
+                notes: Vec::new(),
+                since: Activity::default(),
+            };
+            flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
+            let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
+        }
+        let state = if enforces { state } else { SessionState::Open };
+        self.change(session, SessionChange::Flagged(code, state)).await
+    }
+
+    /// Reserves what a message costs, before it goes upstream.
+    pub async fn reserve_send(&self, sending: &Sending<'_>) -> ReservedSend {
+        let Sending { site, client, account, hash, recipients, to, .. } = sending;
+        let locked = self.fact(self.store.locked(&site.name, account).await.map(|lock| lock.is_some()));
+        let familiar = send::is_familiar(sending.device_since(), self.now);
+        let mut reserved = ReservedSend {
+            decision: Decision::lost(),
+            receipt: Receipt::default(),
+            first_written: 0,
+            fingerprints: to.addresses().iter().map(|address| self.recipient(site, address)).collect(),
+        };
+        let newcomer = sending.known().filter(|_| !familiar);
+        if newcomer.is_some() || sending.known().is_some_and(|session| session.flag.is_some()) {
+            reserved.first_written = self.first_written(sending, &reserved.fingerprints).await;
+        }
+        let facts = send::Facts {
+            now: self.now,
+            site: &site.name,
+            account,
+            session: hash,
+            state: sending.state(),
+            locked,
+            prefix: client.prefix,
+            device_since: sending.device_since(),
+            recipients: *recipients,
+            network: client.network,
+            place: newcomer.map(|session| self.place(session, client)),
+            first_written: reserved.first_written,
+            rule: self.rule_against(site, account, client, "send"),
+        };
+        (reserved.decision, reserved.receipt) = match send::charges(&facts, &self.config.send, &self.config.exceptions)
+        {
+            Ok(charges) => {
+                let charged = self.charge(&charges).await;
+                (send::send(&facts, charged.as_ref()), receipt_of(charged))
+            }
+            Err(decision) => (*decision, Receipt::default()),
+        };
+        reserved
+    }
+
+    /// The rule of the operator that restricts an action, by label.
+    pub fn rule_against(&self, site: &Site, account: &Account, client: &Client, action: &str) -> Option<String> {
+        let about = |rule: &crate::config::Rule| rule.when.actions.contains(&action);
+        if !self.config.rules.iter().any(about) {
+            return None;
+        }
+        let whereabouts = self.whereabouts(client.address);
+        let subject = rule::Subject {
+            action,
+            site: &site.name,
+            account,
+            country: whereabouts.country,
+            as_number: whereabouts.as_number,
+            network: client.network,
+            signals: &[],
+        };
+        let decides = rule::first_fitting(&self.config.rules, &subject, self.now).decides?;
+        (decides.verdict >= Verdict::Challenge).then(|| decides.label.clone())
+    }
+
+    fn recipient(&self, site: &Site, address: &str) -> u32 {
+        self.keys.fingerprint(Purpose::Recipient, &[site.name.as_bytes(), address.as_bytes()])
+    }
+
+    /// To how many of a message's recipients the account never wrote. What is named without an address counts as new.
+    async fn first_written(&self, sending: &Sending<'_>, fingerprints: &[u32]) -> u32 {
+        let (site, account) = (&sending.site.name, &sending.account);
+        match self.fact(self.store.profile(site, account, self.now).await) {
+            Fact::Known(profile) if profile.sign_ins >= SIGN_INS_KNOWN => {}
+            Fact::Known(_) | Fact::StoreAway => return 0,
+        }
+        match self.fact(self.store.first_written(site, account, fingerprints).await) {
+            Fact::Known(found) => {
+                let named = u32::try_from(fingerprints.len()).unwrap_or(u32::MAX);
+                found.new.saturating_add(sending.recipients.saturating_sub(named)).min(sending.recipients)
+            }
+            Fact::StoreAway => 0,
+        }
+    }
+
+    fn place(&self, session: &Session, client: &Client) -> send::SendingPlace {
+        let here = self.spot(client);
+        let network = match here.network {
+            NetworkClass::Campus => "campus".to_owned(),
+            NetworkClass::Trusted | NetworkClass::Outside => {
+                Network::of(send::counted_as(&session.spot, &here).address()).to_string()
+            }
+        };
+        let fingerprint = |text: &str| self.keys.fingerprint(Purpose::Place, &[text.as_bytes()]);
+        send::SendingPlace {
+            network: fingerprint(&network),
+            country: here.country.map(|country| fingerprint(&country.to_string())),
+        }
+    }
+
+    /// What follows from a message that was stopped: noted on the session's flag; where it does not look like the
+    /// account's owner, a flag is raised and the account's sessions on new browsers read only. Returns the code of the
+    /// flag, where there is one.
+    pub async fn contain(&self, sending: &Sending<'_>, decision: &Decision, code: Reference) -> Option<Reference> {
+        let session = sending.known()?;
+        let unlike = matches!(decision.why, Why::Unlike(_) | Why::Rule(_));
+        let flag = if unlike { Some(session.flag.unwrap_or(code)) } else { session.flag };
+        if unlike {
+            let raise = Raise {
+                verdict: decision.verdict,
+                signals: decision.signals.clone(),
+                stopped_by: decision.stopped_by.clone(),
+            };
+            self.flag_session(sending.site, session, sending.client, raise, SessionState::Restricted, code).await;
+            self.restrict_newcomers(sending.site, session, code).await;
+        }
+        let stopped = Activity { stopped: 1, ..Activity::default() };
+        if let Some(flag) = flag {
+            let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, stopped).await);
+        }
+        flag
+    }
+
+    /// The account's other sessions that nothing vouches for.
+    async fn restrict_newcomers(&self, site: &Site, but: &Session, code: Reference) {
+        if site.mode != crate::config::Mode::Enforce {
+            return;
+        }
+        let sessions = self.store.sessions(&site.name, Some(&but.account), SESSIONS_OF_ACCOUNT_MAX, self.now).await;
+        let Fact::Known(sessions) = self.fact(sessions) else { return };
+        let is_newcomer = |session: &&Arc<Session>| {
+            session.hash != but.hash
+                && session.spot.network == NetworkClass::Outside
+                && !send::is_familiar(session.device_since, self.now)
+        };
+        for session in sessions.iter().filter(is_newcomer) {
+            let code = session.flag.unwrap_or(but.flag.unwrap_or(code));
+            let _ = self.change(session, SessionChange::Flagged(code, SessionState::Restricted)).await;
+        }
+    }
+
+    /// What follows from a message that left.
+    pub async fn note_sent(&self, sending: &Sending<'_>, reserved: &ReservedSend) {
+        let Some(session) = sending.known() else { return };
+        let (site, account) = (&sending.site.name, &sending.account);
+        if !reserved.fingerprints.is_empty() {
+            let noted = self.store.note_written(site, account, reserved.fingerprints.clone(), self.now).await;
+            let _: Fact<()> = self.fact(noted);
+        }
+        if let Some(flag) = session.flag {
+            let activity = Activity {
+                messages: 1,
+                recipients: sending.recipients,
+                first_written: reserved.first_written,
+                outside: sending.to.outside(&sending.site.own_domains),
+                ..Activity::default()
+            };
+            let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, activity).await);
+        }
+    }
+
+    /// Notes on a flagged session that it changed a setting or took something away, or tried to.
+    pub async fn note_change(&self, session: &Session, action: &str, stopped: bool) {
+        let Some(flag) = session.flag else { return };
+        let change = Change { time: self.now, action: action.to_owned(), stopped };
+        let activity = Activity { changes: vec![change], ..Activity::default() };
+        let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, activity).await);
+    }
+}
+
+/// The account as it stands in the keys of counters.
+fn in_key(attempt: &Attempt<'_>, reserved: &Reserved) -> String {
+    sign_in::account_in_key(&attempt.site.name, &attempt.account, reserved.account_fingerprint)
+}
+
+/// What was charged; empty where nothing was.
+fn receipt_of(charged: Fact<Charged>) -> Receipt {
+    match charged {
+        Fact::Known(Charged::Fits(receipt)) => receipt,
+        Fact::Known(Charged::Over(_)) | Fact::StoreAway => Receipt::default(),
+    }
+}

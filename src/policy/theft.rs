@@ -1,0 +1,21 @@
+//! What is remembered of a confirmed theft: the prefix that it came from.
+
+use std::time::Duration;
+
+use super::limits::{Charge, Cost, CounterKey};
+use crate::domain::{Prefix, SiteName};
+
+/// How long a prefix is remembered: addresses change hands.
+pub const WINDOW: Duration = Duration::from_secs(30 * 86_400);
+
+const NAME: &str = "thefts_from_prefix";
+
+/// The counter of thefts confirmed from a prefix.
+pub fn key(site: &SiteName, prefix: Prefix) -> CounterKey {
+    CounterKey::new(NAME, &format!("{site}/{prefix}"))
+}
+
+/// What confirming a theft charges. Never refused.
+pub fn charge(site: &SiteName, prefix: Prefix) -> Charge {
+    Charge::counted(key(site, prefix), NAME, Cost::Units(1), WINDOW)
+}
