@@ -117,7 +117,10 @@ fn current_thread() -> io::Result<Runtime> {
 }
 
 fn settings(config: &Config) -> Settings {
-    Settings { session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default() }
+    Settings {
+        session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default(),
+        profile_forgotten_after: Settings::PROFILE_FORGOTTEN_AFTER,
+    }
 }
 
 /// The certificate of each site: its own, the general one, or a self-signed one made here.

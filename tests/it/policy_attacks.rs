@@ -7,9 +7,9 @@ use mailward::domain::{Account, Limit, NetworkClass, Outcome, Prefix, SessionHas
 use mailward::policy::limits::{Charged, Settlement};
 use mailward::policy::{Decision, Fact, Why, send, sign_in};
 use mailward::store::Store;
-use mailward::store::embedded::{Embedded, Settings};
+use mailward::store::embedded::Embedded;
 
-use crate::store::{IDLE, at, run};
+use crate::store::{SETTINGS, at, run};
 
 fn read(texts: &[&str]) -> Vec<Limit> {
     texts.iter().map(|text| text.parse().expect("a limit")).collect()
@@ -57,7 +57,7 @@ fn fingerprint(text: &str) -> u32 {
 impl Site {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let store = Embedded::open(folder.path(), at(0), Settings { session_idle: IDLE }).expect("it opens");
+        let store = Embedded::open(folder.path(), at(0), SETTINGS).expect("it opens");
         let sign_in = SignInLimits {
             failures_per_account_and_prefix: read(&["5/10m"]),
             failing_accounts_per_prefix: read(&["5/h"]),
