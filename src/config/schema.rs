@@ -498,6 +498,7 @@ pub static TABLES: &[&Table] = &[
     &EXCEPTION,
     &EXCEPTION_LIMITS,
     &RISK,
+    &RISK_WEIGHTS,
     &RULE,
     &RULE_WHEN,
 ];
@@ -593,7 +594,7 @@ pub fn reference() -> String {
          \x20 hold all at once. Windows reach from one second to 31 days.\n\
          - **network**: `\"192.0.2.0/24\"`, `\"2001:db8::/32\"`, or one address.\n",
     );
-    for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]")) {
+    for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]" | "[risk.weights]")) {
         let title = if table.header.is_empty() { "Top of the file".to_owned() } else { format!("`{}`", table.header) };
         writeln!(page, "\n## {title}\n\n{}\n", table.text).expect("a String takes everything");
         page.push_str("| key | what stands there | when absent | meaning |\n|---|---|---|---|\n");
