@@ -428,7 +428,7 @@ pub static RISK: Table = Table {
     ],
 };
 
-/// `weights` of `[risk]`: the names are those of the signals.
+/// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
 static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
@@ -498,7 +498,6 @@ pub static TABLES: &[&Table] = &[
     &EXCEPTION,
     &EXCEPTION_LIMITS,
     &RISK,
-    &RISK_WEIGHTS,
     &RULE,
     &RULE_WHEN,
 ];
@@ -531,7 +530,8 @@ impl Table {
     /// The known name that was probably meant, and where: here, or in another table.
     pub(super) fn meant(&self, name: &str) -> Option<(&'static str, &'static Table)> {
         if let Some(known) = nearest(name, self.keys.iter().map(|key| key.name)) {
-            let here = TABLES.iter().find(|table| table.header == self.header)?;
+            let all = TABLES.iter().copied().chain([&RISK_WEIGHTS]);
+            let here = all.into_iter().find(|table| table.header == self.header)?;
             return Some((known, here));
         }
         let elsewhere = TABLES.iter().find(|table| table.knows(name))?;
@@ -594,7 +594,7 @@ pub fn reference() -> String {
          \x20 hold all at once. Windows reach from one second to 31 days.\n\
          - **network**: `\"192.0.2.0/24\"`, `\"2001:db8::/32\"`, or one address.\n",
     );
-    for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]" | "[risk.weights]")) {
+    for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]")) {
         let title = if table.header.is_empty() { "Top of the file".to_owned() } else { format!("`{}`", table.header) };
         writeln!(page, "\n## {title}\n\n{}\n", table.text).expect("a String takes everything");
         page.push_str("| key | what stands there | when absent | meaning |\n|---|---|---|---|\n");
