@@ -3,6 +3,7 @@
 
 mod check;
 mod doctor;
+mod learn;
 mod operate;
 mod simulate;
 
@@ -55,6 +56,13 @@ enum Verb {
     #[command(after_help = "Run it as the gateway's user, so that it sees what the gateway sees:\n  \
         sudo -u mailward mailward doctor")]
     Doctor,
+    /// Propose limits from what people really use: access logs, Postfix logs, Mailward's events
+    #[command(arg_required_else_help = true)]
+    #[command(after_help = "Examples:\n  \
+        mailward learn /var/log/mail.log /var/log/nginx/access.log\n  \
+        zcat /var/log/mail.log.*.gz | mailward learn --default-domain example.edu -\n  \
+        mailward learn --json /var/lib/mailward/events.jsonl | jq .toml")]
+    Learn(learn::LearnArgs),
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
@@ -85,6 +93,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve(line.config, args),
         Verb::Check => check::run(&line.config, &Clock::system()),
         Verb::Doctor => doctor::run(&line.config, &Clock::system()),
+        Verb::Learn(args) => learn::run(args, &Clock::system()),
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
         Verb::Simulate(args) => simulate::simulate(&args, &line.config),
