@@ -4,7 +4,9 @@
 mod breach;
 mod check;
 mod doctor;
+mod learn;
 mod operate;
+mod simulate;
 mod sources;
 
 use std::io::IsTerminal as _;
@@ -59,12 +61,24 @@ enum Verb {
     /// Make a file of leaked passwords for [passwords] in the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Breach(breach::BreachVerb),
+    /// Propose limits from what people really use: access logs, Postfix logs, Mailward's events
+    #[command(arg_required_else_help = true)]
+    #[command(after_help = "Examples:\n  \
+        mailward learn /var/log/mail.log /var/log/nginx/access.log\n  \
+        zcat /var/log/mail.log.*.gz | mailward learn --default-domain example.edu -\n  \
+        mailward learn --json /var/lib/mailward/events.jsonl | jq .toml")]
+    Learn(learn::LearnArgs),
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
     /// List or end sessions of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Session(operate::SessionVerb),
+    /// Judge recorded events by a configuration, in a fresh state, and write each verdict as a JSON line
+    #[command(after_help = "Examples:\n  \
+        mailward simulate --config mailward.toml events.jsonl > verdicts.jsonl\n  \
+        mailward simulate events.jsonl --compare stricter.toml > /dev/null")]
+    Simulate(simulate::SimulateArgs),
 }
 
 #[derive(Args)]
@@ -85,8 +99,10 @@ pub fn main() -> ExitCode {
         Verb::Check => check::run(&line.config, &Clock::system()),
         Verb::Doctor => doctor::run(&line.config, &Clock::system()),
         Verb::Breach(verb) => breach::run(&verb, &Clock::system()),
+        Verb::Learn(args) => learn::run(args, &Clock::system()),
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
+        Verb::Simulate(args) => simulate::simulate(&args, &line.config),
     }
 }
 

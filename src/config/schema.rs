@@ -504,7 +504,7 @@ pub static RISK: Table = Table {
     ],
 };
 
-/// `weights` of `[risk]`: the names are those of the signals.
+/// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
 static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
@@ -608,7 +608,8 @@ impl Table {
     /// The known name that was probably meant, and where: here, or in another table.
     pub(super) fn meant(&self, name: &str) -> Option<(&'static str, &'static Table)> {
         if let Some(known) = nearest(name, self.keys.iter().map(|key| key.name)) {
-            let here = TABLES.iter().find(|table| table.header == self.header)?;
+            let all = TABLES.iter().copied().chain([&RISK_WEIGHTS]);
+            let here = all.into_iter().find(|table| table.header == self.header)?;
             return Some((known, here));
         }
         let elsewhere = TABLES.iter().find(|table| table.knows(name))?;
@@ -679,6 +680,23 @@ pub fn reference() -> String {
         for Key { name, form, absent, text } in table.keys {
             writeln!(page, "| `{name}` | {form} | {absent} | {text} |").expect("a String takes everything");
         }
+    }
+    page
+}
+
+/// `docs/signals.md`.
+pub fn signals_reference() -> String {
+    let mut page = String::from(
+        "# Signals\n\n\
+         <!-- Made from src/domain/signal.rs; `UPDATE_DOCS=1 cargo test --test it reference` writes it anew. -->\n\n\
+         A sign-in that the webmail let through is compared with what is usual for its account. Each signal that speaks adds\n\
+         its weight, and the sum meets the thresholds of `[risk]`. What is unknown adds nothing: an account that signs in for\n\
+         the first time has nothing that could be new. Weights are changed by `[risk] weights`; 0 silences a signal.\n\n\
+         Only a sign-in that passed, or that an operator cleared, teaches what is usual. Confirming a theft unteaches it.\n\n\
+         | signal | weight | it speaks of a sign-in | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
     }
     page
 }

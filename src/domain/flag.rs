@@ -185,10 +185,11 @@ pub struct FlagFilter {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn flag() -> Flag {
+    /// One to vary.
+    pub(crate) fn flag() -> Flag {
         Flag {
             code: Reference::from_random(1),
             site: "webmail.example.edu".into(),

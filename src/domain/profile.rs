@@ -113,11 +113,15 @@ impl<T: Copy + PartialEq> Seen<T> {
         self.0.push(Sighting { what, first: now, last: now, count: 1 });
     }
 
-    fn unlearn(&mut self, what: T) {
-        for sighting in self.0.iter_mut().filter(|sighting| sighting.what == what) {
-            sighting.count = sighting.count.saturating_sub(1);
-        }
+    /// Takes one sighting back; says whether there may have been one at that time. What was seen only before or after
+    /// was not taught then, and stays.
+    fn unlearn(&mut self, what: T, time: Timestamp) -> bool {
+        let seen_then =
+            |sighting: &&mut Sighting<T>| sighting.what == what && sighting.first <= time && time <= sighting.last;
+        let Some(sighting) = self.0.iter_mut().find(seen_then) else { return false };
+        sighting.count = sighting.count.saturating_sub(1);
         self.0.retain(|sighting| sighting.count > 0);
+        true
     }
 
     fn forget_before(&mut self, horizon: Timestamp) {
@@ -162,20 +166,22 @@ impl Profile {
         }
     }
 
-    /// Unlearns what a sign-in taught that turned out to be a theft. What other sign-ins taught as well stays.
+    /// Unlearns what a sign-in taught that turned out to be a theft. What other sign-ins taught as well stays, and of a
+    /// sign-in that never taught anything, because it was stopped, nothing is unlearned.
     pub fn unlearn(&mut self, lesson: &Lesson) {
         let Lesson { time, address, country, as_number, agent } = *lesson;
         if let Some(country) = country {
-            self.countries.unlearn(country);
+            self.countries.unlearn(country, time);
         }
         if let Some(as_number) = as_number {
-            self.as_numbers.unlearn(as_number);
+            self.as_numbers.unlearn(as_number, time);
         }
-        self.networks.unlearn(Network::of(address));
-        self.agents.unlearn(agent);
-        let hour = hour_of(time);
-        self.hours[hour] = self.hours[hour].saturating_sub(1);
-        self.sign_ins = self.sign_ins.saturating_sub(1);
+        self.agents.unlearn(agent, time);
+        if self.networks.unlearn(Network::of(address), time) {
+            let hour = hour_of(time);
+            self.hours[hour] = self.hours[hour].saturating_sub(1);
+            self.sign_ins = self.sign_ins.saturating_sub(1);
+        }
         // Where the account was before is not known any more: unknown is no place to travel from.
         if self.latest.as_ref().is_some_and(|latest| latest.time == time && latest.address == address) {
             self.latest = None;
@@ -227,6 +233,15 @@ mod tests {
         assert_eq!(profile.latest, None, "where the account was last is not known any more");
         profile.unlearn(&home);
         assert!(profile.is_empty());
+    }
+
+    #[test]
+    fn a_theft_that_was_stopped_taught_nothing_and_takes_nothing_with_it() {
+        let mut profile = Profile::default();
+        profile.learn(&lesson(0, "192.0.2.7", "DE"));
+        let before = profile.clone();
+        profile.unlearn(&lesson(1, "203.0.113.9", "DE"));
+        assert_eq!(profile, before);
     }
 
     #[test]

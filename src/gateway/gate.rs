@@ -6,6 +6,7 @@ use super::judging::Judging;
 use super::refusal::Stop;
 use super::script::Script;
 use super::{Gateway, Visit, answer};
+use crate::config::Mode;
 use crate::domain::{Event, EventKind, Reference, Verdict};
 use crate::policy::{Decision, Fact, Permit, observe};
 use crate::store::Away;
@@ -28,6 +29,7 @@ impl Gateway {
             keys: &self.shared.keys,
             config: &visit.live.config,
             now: visit.now,
+            enforces: visit.site().mode == Mode::Enforce,
             on_away,
         }
     }

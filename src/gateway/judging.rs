@@ -39,6 +39,8 @@ pub struct Judging<'a> {
     pub config: &'a Config,
     /// When.
     pub now: Timestamp,
+    /// Whether verdicts are carried out; otherwise they are only written down.
+    pub enforces: bool,
     /// Told when the store did not answer.
     pub on_away: &'a (dyn Fn(&Away) + Sync),
 }
@@ -55,8 +57,6 @@ pub struct Attempt<'a> {
     pub device: Option<[u8; 16]>,
     /// Keyed, of site, account and password.
     pub password_fingerprint: u32,
-    /// Of the password that was typed.
-    pub quality: PasswordQuality,
 }
 
 /// What was charged for a sign-in, and whether it goes upstream.
@@ -242,8 +242,8 @@ impl Judging<'_> {
         self.note(&[risk::failure(&in_key(attempt, reserved))]).await;
     }
 
-    /// Judges a sign-in that the webmail let through.
-    pub async fn judge_sign_in(&self, attempt: &Attempt<'_>, reserved: &Reserved) -> Judged {
+    /// Judges a sign-in that the webmail let through with a password of this quality.
+    pub async fn judge_sign_in(&self, attempt: &Attempt<'_>, reserved: &Reserved, password: PasswordQuality) -> Judged {
         let Attempt { site, client, account, .. } = attempt;
         let spot = self.spot(client);
         let in_key = in_key(attempt, reserved);
@@ -253,7 +253,7 @@ impl Judging<'_> {
         };
         let profile = self.fact(self.store.profile(&site.name, account, self.now).await);
         let mut facts = self.facts(site, account, client, device, profile.as_ref());
-        facts.password = attempt.quality;
+        facts.password = password;
         if facts.is_newcomer() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
@@ -338,8 +338,7 @@ impl Judging<'_> {
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
         let Judged { judgement, spot, lesson } = judged;
-        let enforces = site.mode == crate::config::Mode::Enforce;
-        let state = if enforces { judgement.state() } else { SessionState::Open };
+        let state = if self.enforces { judgement.state() } else { SessionState::Open };
         let flagged = judgement.is_flagged();
         if flagged {
             let flag = Flag {
@@ -356,7 +355,7 @@ impl Judging<'_> {
                 verdict: judgement.verdict,
                 signals: judgement.signals.clone(),
                 stopped_by: judgement.rule.clone(),
-                enforced: enforces,
+                enforced: self.enforces,
                 status: FlagStatus::Open,
                 notes: Vec::new(),
                 since: Activity::default(),
@@ -472,7 +471,6 @@ impl Judging<'_> {
         state: SessionState,
         code: Reference,
     ) -> Option<Arc<Session>> {
-        let enforces = site.mode == crate::config::Mode::Enforce;
         let code = session.flag.unwrap_or(code);
         let raised = self.fact(self.store.raise_flag(&code, raise.clone()).await);
         if raised == Fact::Known(false) {
@@ -491,7 +489,7 @@ impl Judging<'_> {
                 verdict: raise.verdict,
                 signals: Vec::new(),
                 stopped_by: None,
-                enforced: enforces,
+                enforced: self.enforces,
                 status: FlagStatus::Open,
                 notes: Vec::new(),
                 since: Activity::default(),
@@ -499,7 +497,7 @@ impl Judging<'_> {
             flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
             let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
         }
-        let state = if enforces { state } else { SessionState::Open };
+        let state = if self.enforces { state } else { SessionState::Open };
         self.change(session, SessionChange::Flagged(code, state)).await
     }
 
@@ -624,7 +622,7 @@ impl Judging<'_> {
 
     /// The account's other sessions that nothing vouches for.
     async fn restrict_newcomers(&self, site: &Site, but: &Session, code: Reference) {
-        if site.mode != crate::config::Mode::Enforce {
+        if !self.enforces {
             return;
         }
         let sessions = self.store.sessions(&site.name, Some(&but.account), SESSIONS_OF_ACCOUNT_MAX, self.now).await;

@@ -71,6 +71,23 @@ impl Browser {
         self.driver.goto(url).await.expect("the address answers");
     }
 
+    /// From now on every request says that it comes from this address, as a proxy in front would.
+    pub async fn come_from(&self, address: &str) {
+        let headers = serde_json::json!({ "headers": { "X-Forwarded-For": address } });
+        self.devtools("Network.enable", serde_json::json!({})).await;
+        self.devtools("Network.setExtraHTTPHeaders", headers).await;
+    }
+
+    /// From now on every file is fetched anew.
+    pub async fn keep_no_files(&self) {
+        self.devtools("Network.enable", serde_json::json!({})).await;
+        self.devtools("Network.setCacheDisabled", serde_json::json!({ "cacheDisabled": true })).await;
+    }
+
+    async fn devtools(&self, command: &str, parameters: Value) {
+        self.driver.cdp().send_raw(command, parameters).await.expect("chromedriver speaks the DevTools protocol");
+    }
+
     /// Runs a script in the page; its `return` value.
     pub async fn script(&self, script: &str) -> Value {
         match self.driver.execute(script, Vec::new()).await {

@@ -230,3 +230,110 @@ async fn at_the_limit_the_message_stays_in_the_compose_page_and_goes_out_later()
     let refused = gateway.event("send_refused").await;
     assert!(refused.to_string().contains("messages_per_account 1/15s"), "{refused}");
 }
+
+/// A session from a new country: everything in the compose page stays, everything that lets mail or data out is barred,
+/// and after the operator's word the same click sends.
+#[tokio::test]
+async fn a_restricted_person_reads_keeps_what_was_written_and_sends_after_the_flag_was_cleared() {
+    let stack = Stack::shared();
+    let (writer, reader) = (stack.account(), stack.account());
+    let settings = Settings {
+        listen: "forwarded_from = [\"127.0.0.0/8\"]".to_owned(),
+        sections: "[networks]\ncampus = [\"127.0.0.0/8\"]\ncampus_country = \"DE\"".to_owned(),
+        ..Settings::new()
+    };
+    let gateway = Gateway::start(stack.web(), &settings).await;
+    for _ in 0..3 {
+        Roundcube::sign_in(gateway.client(), &writer).await.expect("the password is right");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let timetable = folder.path().join("timetable.txt");
+    std::fs::write(&timetable, "Monday 9:00 lecture hall 3\n").expect("a folder of our own");
+
+    Browser::visit("restricted", async |browser| {
+        browser.come_from("12.0.1.28").await;
+        sign_in(browser, &gateway.url(), &writer).await;
+        let flagged = gateway.event("flag_raised").await;
+        assert_eq!(flagged["country"], "US", "{flagged}");
+        let code = flagged["reference"].as_str().expect("a code").to_owned();
+
+        open_compose(browser).await;
+        write(browser, &reader.address(), "From a journey", "A text of an hour's work.", Some(&timetable)).await;
+        let fields = "return [$('#_to').val(), $('#compose-subject').val(), $('#composebody').val(),
+            Object.keys(rcmail.env.attachments).length]";
+        let before = browser.script(fields).await;
+        click_send(browser).await;
+        browser.wait_for(&format!("document.querySelector('#messagestack').innerText.includes('{code}')")).await;
+        browser.wait_for("!rcmail.busy && rcmail.env.action === 'compose'").await;
+        browser.screenshot("restricted").await;
+        assert_eq!(browser.script(fields).await, before, "every field and the attachment are still there");
+
+        // As the page's own code asks, whatever the shape.
+        let barred = async |what: &str, script: &str| {
+            let answer = browser.script(&format!("return (async () => {{ {script} }})()")).await;
+            let answer = answer.as_str().unwrap_or_default().to_owned();
+            assert!(answer.contains(&code), "{what}: {answer}");
+        };
+        let fetch = |url: &str, body: Option<&str>| match body {
+            Some(body) => format!(
+                "return await (await fetch('{url}', {{method: 'POST', headers: {{'X-Requested-With': 'XMLHttpRequest',\
+                 'X-Roundcube-Request': rcmail.env.request_token, 'Content-Type': 'application/x-www-form-urlencoded'}},\
+                 body: '{body}'}})).text()"
+            ),
+            None => format!("return await (await fetch('{url}' + rcmail.env.request_token)).text()"),
+        };
+        barred("a receipt, by AJAX", &fetch("./?_task=mail&_action=sendmdn", Some("_uid=1&_mbox=INBOX&_remote=1"))).await;
+        barred("another name and address", &fetch("./", Some("_task=settings&_action=save-identity&_iid=1&_email=x@y.example"))).await;
+        barred("a filter", &fetch("./", Some("_task=settings&_action=plugin.managesieve-save&_framed=1&_name=x"))).await;
+        barred("the address book", &fetch("./?_task=addressbook&_action=export&_source=0&_token=", None)).await;
+        barred("all messages", &fetch("./?_task=mail&_action=plugin.zipdownload.messages", Some("_uid=*&_mbox=INBOX&_mode=mbox"))).await;
+        assert_eq!(stack.accepted_from(&writer.address()), [], "nothing has left");
+
+        let cleared = gateway.command(&["flag", "clear", &code]);
+        assert!(cleared.status.success(), "{}", String::from_utf8_lossy(&cleared.stderr));
+        click_send(browser).await;
+        sent_and_back_at_the_list(browser).await;
+        let mail = until("the message arrives", 20, async || {
+            stack.inbox(&reader).into_iter().find(|mail| mail.contains("Subject: From a journey"))
+        })
+        .await;
+        assert!(mail.contains("A text of an hour's work.") && mail.contains("timetable.txt"), "{mail}");
+    })
+    .await;
+    assert_eq!(stack.accepted_from(&writer.address()).len(), 1, "and it was sent once");
+}
+
+/// The sign-in page and all its files, fetched anew each time: through Mailward, which adds TLS, it must come no later
+/// than from the web server alone, but for what a machine under load makes of either.
+#[tokio::test]
+async fn assets_come_no_slower_through_mailward() {
+    const VISITS: usize = 7;
+    let stack = Stack::shared();
+    let gateway = Gateway::start(stack.web(), &Settings::new()).await;
+    let alone = format!("http://{}/", stack.web());
+    let (mut without, mut with) = (Vec::new(), Vec::new());
+    Browser::visit("assets", async |browser| {
+        browser.keep_no_files().await;
+        // The first visit of each warms PHP and opens connections.
+        for visit in 0..=VISITS {
+            for (url, times) in [(alone.as_str(), &mut without), (&gateway.url(), &mut with)] {
+                browser.open(url).await;
+                browser.wait_for("performance.getEntriesByType('navigation')[0].loadEventEnd > 0").await;
+                let files = browser.script("return performance.getEntriesByType('resource').length").await;
+                assert!(files.as_u64().is_some_and(|files| files >= 8), "{files} files");
+                let loaded = browser.script("return performance.getEntriesByType('navigation')[0].loadEventEnd").await;
+                if visit > 0 {
+                    times.push(loaded.as_f64().expect("milliseconds"));
+                }
+            }
+        }
+    })
+    .await;
+    let median = |times: &mut Vec<f64>| {
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    let (without, with) = (median(&mut without), median(&mut with));
+    println!("the sign-in page with all its files: {without:.0} ms alone, {with:.0} ms through Mailward");
+    assert!(with <= without * 1.25 + 50.0, "{with:.0} ms through Mailward, {without:.0} ms alone");
+}

@@ -7,6 +7,7 @@ mod bodies;
 mod edge;
 mod gated;
 mod proxy;
+mod risk;
 mod running;
 mod squirrelmail;
 mod upstream;

@@ -2,19 +2,16 @@
 
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
-use super::Memory;
-use super::counters::Unwritten;
-use super::devices::DeviceKey;
-use super::sessions::{UnwrittenSessions, millis};
+use super::rows::{account, hex, is_unreadable, millis, pragma, text, time, unreadable};
 use super::writer::Change;
-use crate::domain::{Account, Agent, NetworkClass, Prefix, Session, SessionState, Spot, Timestamp};
+use super::{Memory, schema, sessions};
+use crate::domain::Timestamp;
 use crate::policy::limits::CounterKey;
 use crate::policy::window::{Entry, Window};
 use crate::store::{Away, Lock};
@@ -92,44 +89,22 @@ impl OpenError {
             _ => Self::Database { path, source },
         }
     }
+
+    /// The same where rows are read: one that makes no sense is damage.
+    fn reading(path: &Path, source: rusqlite::Error) -> Self {
+        if is_unreadable(&source) {
+            return Self::Damaged { path: path.to_owned(), what: source.to_string() };
+        }
+        Self::of(path, source)
+    }
 }
 
 /// The open file, and the lock that keeps others out of the folder.
 pub(super) struct Database {
     connection: Connection,
     path: PathBuf,
-    _only_one: File,
+    _only_one: Option<File>,
 }
-
-/// "MWst": the file is ours.
-const APPLICATION_ID: i64 = 0x4d57_7374;
-
-/// Raised by whoever changes [`SCHEMA`], with the step from the one before.
-const SCHEMA_VERSION: i64 = 1;
-
-/// Times are milliseconds since 1970 in UTC; hashes are lower-case hex.
-const SCHEMA: &str = "
-    CREATE TABLE sessions (
-        hash TEXT PRIMARY KEY, site TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL,
-        signed_in INTEGER NOT NULL, last_seen INTEGER NOT NULL, prefix TEXT NOT NULL,
-        device_since INTEGER, user_agent TEXT
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX sessions_of_account ON sessions (site, account);
-    CREATE TABLE locks (
-        site TEXT NOT NULL, account TEXT NOT NULL, since INTEGER NOT NULL, note TEXT NOT NULL,
-        PRIMARY KEY (site, account)
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE devices (
-        site TEXT NOT NULL, account TEXT NOT NULL, device TEXT NOT NULL,
-        since INTEGER NOT NULL, last_used INTEGER NOT NULL,
-        PRIMARY KEY (site, account, device)
-    ) STRICT, WITHOUT ROWID;
-    -- entries: a JSON list of [time, units, number, fingerprint or null], oldest first
-    CREATE TABLE counters (
-        key TEXT PRIMARY KEY, keep INTEGER NOT NULL, entries TEXT NOT NULL
-    ) STRICT, WITHOUT ROWID;
-    CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), written INTEGER NOT NULL) STRICT;
-";
 
 /// An entry of a counter as it is written.
 type WrittenEntry = (u64, u64, u64, Option<u32>);
@@ -137,6 +112,9 @@ type WrittenEntry = (u64, u64, u64, Option<u32>);
 impl Database {
     /// How long another program that has the file open for writing is waited for.
     const BUSY_WAIT: Duration = Duration::from_secs(2);
+
+    /// Statements kept ready: more than there are.
+    const STATEMENTS: usize = 64;
 
     pub(super) fn open(data_dir: &Path, now: Timestamp) -> Result<Self, OpenError> {
         let unusable = |path: &Path| {
@@ -153,11 +131,22 @@ impl Database {
         drop(file);
 
         let connection = Connection::open(&path).map_err(|error| OpenError::of(&path, error))?;
-        let mut database = Self { connection, path, _only_one: only_one };
+        connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
+        let mut database = Self { connection, path, _only_one: Some(only_one) };
         database.check()?;
         let probed = database.in_one_transaction(|connection| Probe(now).write(connection));
         probed.map_err(|error| OpenError::of(&database.path, error))?;
         Ok(database)
+    }
+
+    /// One that lives in memory and is gone with its handle.
+    pub(super) fn scratch() -> Result<Self, OpenError> {
+        let path = PathBuf::from(":memory:");
+        let failed = |error| OpenError::of(&path, error);
+        let connection = Connection::open_in_memory().map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
+        schema::create(&connection).map_err(failed)?;
+        Ok(Self { connection, path, _only_one: None })
     }
 
     fn check(&mut self) -> Result<(), OpenError> {
@@ -169,11 +158,11 @@ impl Database {
         let tables = "SELECT count(*) FROM sqlite_schema";
         let tables: i64 = connection.query_row(tables, [], |row| row.get(0)).map_err(failed)?;
         let is_new = application == 0 && version == 0 && tables == 0;
-        if !is_new && application != APPLICATION_ID {
+        if !is_new && application != schema::APPLICATION_ID {
             return Err(OpenError::Foreign(self.path.clone()));
         }
-        if version > SCHEMA_VERSION {
-            return Err(OpenError::NewerSchema { path: self.path.clone(), found: version, known: SCHEMA_VERSION });
+        if version > schema::VERSION {
+            return Err(OpenError::NewerSchema { path: self.path.clone(), found: version, known: schema::VERSION });
         }
         let health: String = pragma(connection, "quick_check").map_err(failed)?;
         if health != "ok" {
@@ -182,12 +171,16 @@ impl Database {
         // In WAL with FULL every commit is on the disk when it returns, so a lock survives a loss of power as well.
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
-        if is_new {
-            let transaction = connection.transaction().map_err(failed)?;
-            transaction.execute_batch(SCHEMA).map_err(failed)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION).map_err(failed)?;
-            transaction.commit().map_err(failed)?;
+        let made = |connection: &mut Connection| {
+            let transaction = connection.transaction()?;
+            match version {
+                _ if is_new => schema::create(&transaction)?,
+                older => schema::upgrade(&transaction, older)?,
+            }
+            transaction.commit()
+        };
+        if is_new || version < schema::VERSION {
+            made(connection).map_err(|error| OpenError::reading(&self.path, error))?;
         }
         Ok(())
     }
@@ -215,24 +208,16 @@ impl Database {
                 memory.devices.restore(key, time(row, 3)?, time(row, 4)?);
                 Ok(())
             })?;
-            each(
-                "SELECT hash, site, account, state, signed_in, last_seen, prefix, device_since, user_agent FROM sessions",
-                &mut |row| {
-                    memory.sessions.restore(session(row)?);
-                    Ok(())
-                },
-            )?;
+            each(&sessions::select(""), &mut |row| {
+                memory.sessions.restore(sessions::session(row)?);
+                Ok(())
+            })?;
             each("SELECT key, keep, entries FROM counters", &mut |row| {
                 memory.counters.restore(CounterKey(row.get(0)?), window(row)?);
                 Ok(())
             })
         };
-        read().map_err(|error: rusqlite::Error| match error {
-            rusqlite::Error::FromSqlConversionFailure(..) | rusqlite::Error::InvalidColumnType(..) => {
-                OpenError::Damaged { path: self.path.clone(), what: error.to_string() }
-            }
-            error => OpenError::of(&self.path, error),
-        })
+        read().map_err(|error| OpenError::reading(&self.path, error))
     }
 
     pub(super) fn in_one_transaction(
@@ -244,39 +229,18 @@ impl Database {
         transaction.commit()
     }
 
-    pub(super) fn write_behind(
-        &mut self,
-        counters: &[Unwritten],
-        sessions: &UnwrittenSessions,
-        devices: &[DeviceKey],
-    ) -> rusqlite::Result<()> {
-        self.in_one_transaction(|connection| {
-            let mut put = connection.prepare_cached(
-                "INSERT INTO counters (key, keep, entries) VALUES (?1, ?2, ?3)
-                 ON CONFLICT (key) DO UPDATE SET keep = excluded.keep, entries = excluded.entries",
-            )?;
-            let mut delete = connection.prepare_cached("DELETE FROM counters WHERE key = ?1")?;
-            for (key, window) in counters {
-                match window {
-                    Some(window) => put.execute(params![key.0, keep(window), entries(window)])?,
-                    None => delete.execute([&key.0])?,
-                };
-            }
-            let mut touch = connection.prepare_cached("UPDATE sessions SET last_seen = ?2 WHERE hash = ?1")?;
-            for (hash, last_seen) in &sessions.touched {
-                touch.execute(params![hash.to_string(), millis(*last_seen)])?;
-            }
-            let mut delete = connection.prepare_cached("DELETE FROM sessions WHERE hash = ?1")?;
-            for hash in &sessions.forgotten {
-                delete.execute([hash.to_string()])?;
-            }
-            let sql = "DELETE FROM devices WHERE site = ?1 AND account = ?2 AND device = ?3";
-            let mut delete = connection.prepare_cached(sql)?;
-            for (site, account, device) in devices {
-                delete.execute(params![&**site, account.as_str(), data_encoding::HEXLOWER.encode(device)])?;
-            }
-            Ok(())
-        })
+    /// A connection that only reads: it sees what is committed, and a commit does not keep it waiting.
+    pub(super) fn reading(&self) -> Result<Connection, OpenError> {
+        let failed = |error| OpenError::of(&self.path, error);
+        let connection = Connection::open(&self.path).map_err(failed)?;
+        connection.busy_timeout(Self::BUSY_WAIT).map_err(failed)?;
+        connection.pragma_update(None, "query_only", true).map_err(failed)?;
+        Ok(connection)
+    }
+
+    /// For what reads and writes by turns.
+    pub(super) const fn connection(&self) -> &Connection {
+        &self.connection
     }
 }
 
@@ -286,7 +250,7 @@ pub(super) struct Probe(pub(super) Timestamp);
 impl Change for Probe {
     type Done = ();
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         let put =
             "INSERT INTO probe (id, written) VALUES (1, ?1) ON CONFLICT (id) DO UPDATE SET written = excluded.written";
         database.prepare_cached(put)?.execute([millis(self.0)])?;
@@ -319,38 +283,6 @@ fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {
-    connection.pragma_query_value(None, name, |row| row.get(0))
-}
-
-fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let state: String = row.get(3)?;
-    let prefix: String = row.get(6)?;
-    let address = prefix.split_once('/').and_then(|(address, _)| address.parse::<IpAddr>().ok());
-    let user_agent: Option<String> = row.get(8)?;
-    Ok(Session {
-        hash: crate::domain::SessionHash(hex(row, 0)?),
-        site: text(row, 1)?,
-        account: account(row, 2)?,
-        state: SessionState::from_name(&state).ok_or_else(|| unreadable(3))?,
-        signed_in: time(row, 4)?,
-        last_seen: time(row, 5)?,
-        spot: Spot {
-            prefix: Prefix::of(address.ok_or_else(|| unreadable(6))?),
-            network: NetworkClass::Outside,
-            country: None,
-            as_number: None,
-            agent: Agent::of(user_agent.as_deref()),
-        },
-        elsewhere: None,
-        device: None,
-        device_since: row.get::<_, Option<i64>>(7)?.map(since_1970),
-        user_agent: user_agent.map(Into::into),
-        flag: None,
-        lesson: None,
-    })
-}
-
 fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
     let keep = Duration::from_millis(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
     let entries: String = row.get(2)?;
@@ -360,40 +292,12 @@ fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
     Ok(Window::restore(entries.into_iter().map(entry).collect(), keep))
 }
 
-fn entries(window: &Window) -> String {
+pub(super) fn entries(window: &Window) -> String {
     let written = |entry: &Entry| (entry.time.as_millis(), entry.units, entry.number, entry.fingerprint);
     let entries: Vec<WrittenEntry> = window.entries().iter().map(written).collect();
     serde_json::to_string(&entries).expect("numbers are always written")
 }
 
-fn keep(window: &Window) -> i64 {
+pub(super) fn keep(window: &Window) -> i64 {
     i64::try_from(window.keep().as_millis()).unwrap_or(i64::MAX)
-}
-
-fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<std::sync::Arc<str>> {
-    Ok(row.get::<_, String>(column)?.into())
-}
-
-fn account(row: &Row<'_>, column: usize) -> rusqlite::Result<Account> {
-    Ok(Account::from_canonical(&row.get::<_, String>(column)?))
-}
-
-fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Ok(since_1970(row.get(column)?))
-}
-
-fn since_1970(millis: i64) -> Timestamp {
-    Timestamp::from_millis(u64::try_from(millis).unwrap_or(0))
-}
-
-fn hex(row: &Row<'_>, column: usize) -> rusqlite::Result<[u8; 16]> {
-    let text: String = row.get(column)?;
-    let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| unreadable(column))?;
-    bytes.try_into().map_err(|_| unreadable(column))
-}
-
-/// A value that we would never have written.
-fn unreadable(column: usize) -> rusqlite::Error {
-    let what = "not a value that Mailward writes".into();
-    rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, what)
 }

@@ -7,10 +7,10 @@ use parking_lot::{Mutex, RwLock};
 use rusqlite::{Connection, params};
 
 use super::Memory;
-use super::sessions::millis;
+use super::rows::{millis, to_hex};
 use super::writer::Change;
 use crate::domain::{Account, SiteName, Timestamp};
-use crate::store::Away;
+use crate::store::{Away, KnownDevice};
 
 /// All known devices. Only a sign-in that passed makes one.
 ///
@@ -74,6 +74,32 @@ impl Devices {
         *now
     }
 
+    /// Last used first.
+    pub(super) fn list(&self, site: &SiteName, account: &Account, now: Timestamp) -> Vec<KnownDevice> {
+        let of_site = self.of_site.read();
+        let devices = of_site.get(site).and_then(|accounts| accounts.get(account)).map_or(&[][..], Vec::as_slice);
+        let known =
+            |device: &Device| KnownDevice { device: device.id, since: device.since, last_used: device.last_used };
+        let mut known: Vec<KnownDevice> = devices.iter().filter(|device| !device.has_expired(now)).map(known).collect();
+        known.sort_unstable_by_key(|device| (std::cmp::Reverse(device.last_used), device.device));
+        known
+    }
+
+    /// Returns those that were known.
+    fn forget(&self, change: &Forget) -> Vec<DeviceKey> {
+        let Forget { site, account, device } = change;
+        let mut of_site = self.of_site.write();
+        let Some(accounts) = of_site.get_mut(site) else { return Vec::new() };
+        let Some(devices) = accounts.get_mut(account) else { return Vec::new() };
+        let (gone, kept) =
+            std::mem::take(devices).into_iter().partition(|known: &Device| device.is_none_or(|id| id == known.id));
+        *devices = kept;
+        if devices.is_empty() {
+            accounts.remove(account);
+        }
+        gone.into_iter().map(|device| (site.clone(), account.clone(), device.id)).collect()
+    }
+
     /// Puts back what was stored.
     pub(super) fn restore(&self, (site, account, id): DeviceKey, since: Timestamp, last_used: Timestamp) {
         let mut of_site = self.of_site.write();
@@ -128,7 +154,7 @@ pub(super) struct Know {
 impl Change for Know {
     type Done = Timestamp;
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         let forgotten_before = self.now.before(Devices::FORGOTTEN_AFTER);
         database
             .prepare_cached(
@@ -140,7 +166,7 @@ impl Change for Know {
             .execute(params![
                 &*self.site,
                 self.account.as_str(),
-                data_encoding::HEXLOWER.encode(&self.device),
+                to_hex(self.device),
                 millis(self.now),
                 millis(forgotten_before),
             ])?;
@@ -149,6 +175,34 @@ impl Change for Know {
 
     fn apply(self, memory: &Memory) -> Result<Timestamp, Away> {
         Ok(memory.devices.know(&self))
+    }
+}
+
+/// [`crate::store::Store::forget_devices`].
+pub(super) struct Forget {
+    pub(super) site: SiteName,
+    pub(super) account: Account,
+    /// None: all.
+    pub(super) device: Option<[u8; 16]>,
+}
+
+impl Change for Forget {
+    type Done = usize;
+
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
+        database
+            .prepare_cached("DELETE FROM devices WHERE site = ?1 AND account = ?2 AND device = ifnull(?3, device)")?
+            .execute(params![&*self.site, self.account.as_str(), self.device.map(to_hex)])?;
+        Ok(())
+    }
+
+    fn apply(self, memory: &Memory) -> Result<usize, Away> {
+        Ok(memory.devices.forget(&self).len())
+    }
+
+    fn apply_unwritten(self, memory: &Memory) {
+        let forgotten = memory.devices.forget(&self);
+        memory.devices.forgotten.lock().extend(forgotten);
     }
 }
 

@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use rusqlite::{Connection, params};
 
 use super::Memory;
-use super::sessions::millis;
+use super::rows::millis;
 use super::writer::Change;
 use crate::domain::{Account, SiteName};
 use crate::store::{Away, Lock};
@@ -56,7 +56,7 @@ pub(super) struct SetLock(pub(super) Lock);
 impl Change for SetLock {
     type Done = ();
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         let Lock { site, account, since, note } = &self.0;
         database
             .prepare_cached(
@@ -89,7 +89,7 @@ pub(super) struct Unlock {
 impl Change for Unlock {
     type Done = bool;
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         database
             .prepare_cached("DELETE FROM locks WHERE site = ?1 AND account = ?2")?
             .execute(params![&*self.site, self.account.as_str()])?;

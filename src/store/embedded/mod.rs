@@ -1,19 +1,30 @@
 //! The store that needs nothing installed: memory for speed, one SQLite file for keeps.
 //!
-//! Everything that is asked often is answered from memory; looking up a session touches no file. Everything that is
-//! told goes through one writer thread, which puts what waits into one transaction, applies it to memory once it is on
-//! disk, in the same order, and only then answers. So sessions, locks and devices are durable when a call returns.
-//! Counters are written behind, at most a second late: being killed costs that second, never a lock or a session.
+//! What is asked at every request (counters, sessions, locks, devices) is answered from memory; looking up a session
+//! touches no file. Everything that is told goes through one writer thread, which puts what waits into one transaction,
+//! applies it to memory once it is on disk, in the same order, and only then answers. So what is told is durable when a
+//! call returns. Counters, last uses, recipients and what flagged sessions do are written behind, at most a second late:
+//! being killed costs that second, never a lock, a session, a profile or a flag.
 //!
-//! When a write fails the caller is told [`Away`]. What makes things stricter, a lock or an end of sessions, then holds
-//! in memory all the same, and charges go on being counted there.
+//! Profiles, recipients and flags are on disk only, and read by a thread of its own: those of a million accounts cost no
+//! memory, and nobody who reads waits for somebody's write.
+//!
+//! When a write fails the caller is told [`Away`]. What makes things stricter, a lock, an end of sessions, a device that
+//! is forgotten, then holds in memory all the same, and charges go on being counted there.
 //!
 //! `mailward.db` can be read with `sqlite3` while the gateway runs. Two gateways do not share one folder.
 
+mod behind;
+mod correspondents;
 mod counters;
 mod database;
 mod devices;
+mod flags;
 mod locks;
+mod profiles;
+mod reader;
+mod rows;
+mod schema;
 mod sessions;
 mod writer;
 
@@ -21,6 +32,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
 
 pub use counters::Counters;
 pub use database::OpenError;
@@ -34,32 +48,80 @@ use crate::domain::{
     Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
-use writer::{Change, Writer};
+use correspondents::Correspondents;
+use flags::Activities;
+use profiles::Takes;
+use reader::Reader;
+use writer::{Change, Desk, Writer};
 
 /// What the operator's configuration says of the store.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
     /// How long a session is remembered without a request: the longest `session_idle` of all sites.
     pub session_idle: Duration,
+    /// What a profile holds is forgotten when it was not seen for this long.
+    pub profile_forgotten_after: Duration,
 }
 
-/// Counters, sessions, locks and devices of one node.
+impl Settings {
+    /// Half a year: whoever comes back from a term abroad is at home where they were before.
+    pub const PROFILE_FORGOTTEN_AFTER: Duration = Duration::from_secs(180 * 86_400);
+}
+
+/// All that one node keeps.
 pub struct Embedded {
     memory: Arc<Memory>,
-    writer: Writer,
+    disk: Disk,
 }
 
-/// What is answered from.
+/// Who writes and reads the database.
+enum Disk {
+    /// Two threads, each with a connection to the file.
+    File { writer: Writer, reader: Reader },
+    /// Whoever asks, while the others wait: see [`Embedded::open_scratch`].
+    Scratch { desk: Box<Mutex<Desk>>, changes: AtomicU64 },
+}
+
+/// What is answered from, and what waits to be written.
 struct Memory {
     counters: Counters,
     sessions: Sessions,
     locks: Locks,
     devices: Devices,
+    correspondents: Correspondents,
+    activities: Activities,
+    profile_forgotten_after_millis: AtomicU64,
     /// The time that was passed in last, in milliseconds: rubbish is judged by it.
     latest: AtomicU64,
 }
 
 impl Memory {
+    fn new(now: Timestamp, settings: Settings) -> Self {
+        let memory = Self {
+            counters: Counters::default(),
+            sessions: Sessions::new(settings.session_idle),
+            locks: Locks::default(),
+            devices: Devices::default(),
+            correspondents: Correspondents::default(),
+            activities: Activities::default(),
+            profile_forgotten_after_millis: AtomicU64::new(0),
+            latest: AtomicU64::new(now.as_millis()),
+        };
+        memory.configure(settings);
+        memory
+    }
+
+    fn configure(&self, settings: Settings) {
+        let Settings { session_idle, profile_forgotten_after } = settings;
+        self.sessions.set_idle(session_idle);
+        let millis = u64::try_from(profile_forgotten_after.as_millis()).unwrap_or(u64::MAX);
+        self.profile_forgotten_after_millis.store(millis, Ordering::Relaxed);
+    }
+
+    fn profile_forgotten_after(&self) -> Duration {
+        Duration::from_millis(self.profile_forgotten_after_millis.load(Ordering::Relaxed))
+    }
+
     fn saw(&self, now: Timestamp) {
         self.latest.store(now.as_millis(), Ordering::Relaxed);
     }
@@ -87,27 +149,84 @@ impl Embedded {
     /// written.
     pub fn open(data_dir: &Path, now: Timestamp, settings: Settings) -> Result<Self, OpenError> {
         let mut database = database::Database::open(data_dir, now)?;
-        let memory = Memory {
-            counters: Counters::default(),
-            sessions: Sessions::new(settings.session_idle),
-            locks: Locks::default(),
-            devices: Devices::default(),
-            latest: AtomicU64::new(now.as_millis()),
-        };
+        let memory = Memory::new(now, settings);
         database.read_back(&memory)?;
         memory.collect_rubbish();
         let memory = Arc::new(memory);
+        let reader = Reader::start(database.reading()?)?;
         let writer = Writer::start(database, Arc::clone(&memory))?;
-        Ok(Self { memory, writer })
+        Ok(Self { memory, disk: Disk::File { writer, reader } })
+    }
+
+    /// A store for simulations: nothing is written to any file, and it is gone when it is dropped. It answers like any
+    /// other, at once and on the thread that asks; what a file's store does each second it does after so many changes,
+    /// because the time of a simulation is its own.
+    ///
+    /// # Errors
+    /// SQLite has no memory.
+    pub fn open_scratch(now: Timestamp, settings: Settings) -> Result<Self, OpenError> {
+        let memory = Arc::new(Memory::new(now, settings));
+        let desk = Desk::new(database::Database::scratch()?, Arc::clone(&memory));
+        Ok(Self { memory, disk: Disk::Scratch { desk: Box::new(Mutex::new(desk)), changes: AtomicU64::new(0) } })
     }
 
     /// Takes over a changed configuration.
     pub fn configure(&self, settings: Settings) {
-        self.memory.sessions.set_idle(settings.session_idle);
+        self.memory.configure(settings);
     }
 
     async fn write<C: Change>(&self, change: C) -> Result<C::Done, Away> {
-        self.writer.write(change).await
+        match &self.disk {
+            Disk::File { writer, .. } => writer.write(change).await,
+            Disk::Scratch { desk, .. } => {
+                self.count(1);
+                desk.lock().write_alone(change)
+            }
+        }
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Away> {
+        match &self.disk {
+            Disk::File { reader, .. } => reader.ask(question).await,
+            Disk::Scratch { desk, .. } => desk.lock().read(question),
+        }
+    }
+
+    async fn learn(
+        &self,
+        site: &SiteName,
+        account: &Account,
+        lesson: Lesson,
+        takes: Takes,
+        now: Timestamp,
+    ) -> Result<(), Away> {
+        self.memory.saw(now);
+        let (site, account) = (Arc::clone(site), account.clone());
+        let forgotten_after = self.memory.profile_forgotten_after();
+        self.write(profiles::Learn { site, account, lesson, takes, now, forgotten_after }).await
+    }
+
+    /// Notes that so much was changed, and does in a scratch store what is due after so many.
+    fn count(&self, changed: usize) {
+        /// Far fewer than may wait to be written.
+        const WRITTEN_BEHIND_EACH: u64 = 1 << 14;
+        /// Rarely enough that looking through everything does not count.
+        const RUBBISH_EACH: u64 = 1 << 17;
+        let Disk::Scratch { desk, changes } = &self.disk else { return };
+        let changed = u64::try_from(changed).unwrap_or(u64::MAX);
+        let before = changes.fetch_add(changed, Ordering::Relaxed);
+        let passed = |each: u64| before / each < before.saturating_add(changed) / each;
+        if passed(WRITTEN_BEHIND_EACH) {
+            let mut desk = desk.lock();
+            if passed(RUBBISH_EACH) {
+                desk.collect_rubbish();
+            }
+            // Memory is never full, and what cannot be written for another reason is kept for the next time.
+            let _written = desk.write_behind();
+        }
     }
 }
 
@@ -210,65 +329,105 @@ impl Store for Embedded {
         Box::pin(std::future::ready(Ok(since)))
     }
 
-    fn devices<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Timestamp) -> Answer<'a, Vec<KnownDevice>> {
-        not_yet()
+    fn devices<'a>(&'a self, site: &'a SiteName, account: &'a Account, now: Timestamp) -> Answer<'a, Vec<KnownDevice>> {
+        let devices = self.memory.devices.list(site, account, now);
+        Box::pin(std::future::ready(Ok(devices)))
     }
 
-    fn forget_devices<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Option<[u8; 16]>) -> Answer<'a, usize> {
-        not_yet()
+    fn forget_devices<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        device: Option<[u8; 16]>,
+    ) -> Answer<'a, usize> {
+        Box::pin(self.write(devices::Forget { site: Arc::clone(site), account: account.clone(), device }))
     }
 
     fn change_session<'a>(
         &'a self,
-        _: &'a SessionHash,
-        _: SessionChange,
-        _: Timestamp,
+        hash: &'a SessionHash,
+        change: SessionChange,
+        now: Timestamp,
     ) -> Answer<'a, Option<Arc<Session>>> {
-        not_yet()
+        self.memory.saw(now);
+        Box::pin(self.write(sessions::Step { hash: *hash, change, now }))
     }
 
-    fn profile<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Timestamp) -> Answer<'a, Profile> {
-        not_yet()
+    fn profile<'a>(&'a self, site: &'a SiteName, account: &'a Account, now: Timestamp) -> Answer<'a, Profile> {
+        let (site, account) = (Arc::clone(site), account.clone());
+        let forgotten_after = self.memory.profile_forgotten_after();
+        Box::pin(self.read(move |database| profiles::read(database, &site, &account, now, forgotten_after)))
     }
 
-    fn teach<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Lesson, _: Timestamp) -> Answer<'a, ()> {
-        not_yet()
+    fn teach<'a>(&'a self, site: &'a SiteName, account: &'a Account, lesson: Lesson, now: Timestamp) -> Answer<'a, ()> {
+        Box::pin(self.learn(site, account, lesson, Takes::In, now))
     }
 
-    fn unteach<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Lesson, _: Timestamp) -> Answer<'a, ()> {
-        not_yet()
+    fn unteach<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        lesson: Lesson,
+        now: Timestamp,
+    ) -> Answer<'a, ()> {
+        Box::pin(self.learn(site, account, lesson, Takes::Back, now))
     }
 
-    fn first_written<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: &'a [u32]) -> Answer<'a, FirstWritten> {
-        not_yet()
+    fn first_written<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        recipients: &'a [u32],
+    ) -> Answer<'a, FirstWritten> {
+        let fresh = self.memory.correspondents.fresh(site, account);
+        let (of, asked) = ((Arc::clone(site), account.clone()), recipients.to_vec());
+        Box::pin(self.read(move |database| correspondents::first_written(database, &of, &asked, &fresh)))
     }
 
-    fn note_written<'a>(&'a self, _: &'a SiteName, _: &'a Account, _: Vec<u32>, _: Timestamp) -> Answer<'a, ()> {
-        not_yet()
+    fn note_written<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        recipients: Vec<u32>,
+        now: Timestamp,
+    ) -> Answer<'a, ()> {
+        self.memory.saw(now);
+        self.count(recipients.len());
+        let noted = self.memory.correspondents.note(site, account, &recipients, now);
+        Box::pin(std::future::ready(noted))
     }
 
-    fn put_flag(&self, _: Flag) -> Answer<'_, ()> {
-        not_yet()
+    fn put_flag(&self, flag: Flag) -> Answer<'_, ()> {
+        Box::pin(self.write(flags::PutFlag(flag)))
     }
 
-    fn flag<'a>(&'a self, _: &'a Reference) -> Answer<'a, Option<Flag>> {
-        not_yet()
+    fn flag<'a>(&'a self, code: &'a Reference) -> Answer<'a, Option<Flag>> {
+        let code = *code;
+        Box::pin(self.read(move |database| flags::read(database, code)))
     }
 
-    fn flags<'a>(&'a self, _: &'a FlagFilter, _: usize) -> Answer<'a, Vec<Flag>> {
-        not_yet()
+    fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>> {
+        let filter = filter.clone();
+        Box::pin(self.read(move |database| flags::list(database, &filter, most)))
     }
 
-    fn raise_flag<'a>(&'a self, _: &'a Reference, _: Raise) -> Answer<'a, bool> {
-        not_yet()
+    fn raise_flag<'a>(&'a self, code: &'a Reference, raise: Raise) -> Answer<'a, bool> {
+        Box::pin(self.write(flags::RaiseFlag::new(*code, raise)))
     }
 
-    fn settle_flag<'a>(&'a self, _: &'a Reference, _: Option<FlagStatus>, _: Option<Note>) -> Answer<'a, Option<Flag>> {
-        not_yet()
+    fn settle_flag<'a>(
+        &'a self,
+        code: &'a Reference,
+        status: Option<FlagStatus>,
+        note: Option<Note>,
+    ) -> Answer<'a, Option<Flag>> {
+        Box::pin(self.write(flags::SettleFlag::new(*code, status, note)))
     }
 
-    fn add_to_flag<'a>(&'a self, _: &'a Reference, _: Activity) -> Answer<'a, ()> {
-        not_yet()
+    fn add_to_flag<'a>(&'a self, code: &'a Reference, activity: Activity) -> Answer<'a, ()> {
+        self.count(1);
+        let noted = self.memory.activities.note(*code, &activity);
+        Box::pin(std::future::ready(noted))
     }
 
     fn probe(&self, now: Timestamp) -> Answer<'_, ()> {
@@ -276,13 +435,13 @@ impl Store for Embedded {
     }
 
     fn flush(&self) -> Answer<'_, ()> {
-        Box::pin(self.writer.flush())
+        Box::pin(async {
+            match &self.disk {
+                Disk::File { writer, .. } => writer.flush().await,
+                Disk::Scratch { desk, .. } => desk.lock().write_behind().map_err(|what| Away { what }),
+            }
+        })
     }
-}
-
-/// What this store does not keep yet.
-fn not_yet<'a, T: Send + 'a>() -> Answer<'a, T> {
-    Box::pin(std::future::ready(Err(Away { what: "this is not kept yet".into() })))
 }
 
 impl std::fmt::Debug for Embedded {

@@ -6,11 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::RwLock;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::Memory;
+use super::rows::{
+    account, json, millis, optional_hex, optional_json, optional_time, session_hash, text, time, to_hex, to_json,
+    unreadable, word,
+};
 use super::writer::Change;
-use crate::domain::{Account, Session, SessionHash, SessionState, SiteName, Timestamp};
+use crate::domain::{Account, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp};
 use crate::store::Away;
 
 /// All sessions of a node.
@@ -40,7 +44,7 @@ pub(super) struct UnwrittenSessions {
 }
 
 impl Sessions {
-    /// Sessions remembered at once; some 400 MB of memory.
+    /// Sessions remembered at once; some 500 MB of memory.
     pub const MAX: usize = 1 << 20;
 
     /// How finely the last use is kept.
@@ -182,6 +186,13 @@ impl Sessions {
         shard.forget(open.into_iter().map(|(_, hash)| hash).collect());
     }
 
+    fn change(&self, step: &Step) -> Option<Arc<Session>> {
+        let mut shard = self.shard(&step.hash).write();
+        let session = shard.sessions.get_mut(&step.hash).filter(|session| !self.has_expired(session, step.now))?;
+        Arc::make_mut(session).change(&step.change, step.now);
+        Some(Arc::clone(session))
+    }
+
     fn set_account(&self, change: &SetAccount) -> Vec<SessionHash> {
         let mut changed = Vec::new();
         for shard in &self.shards {
@@ -226,19 +237,22 @@ pub(super) struct Put {
 impl Change for Put {
     type Done = ();
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
-        let Session { hash, site, account, state, signed_in, last_seen, spot, device_since, user_agent, .. } =
-            &self.session;
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
+        let Session { hash, site, account, state, signed_in, last_seen, .. } = &self.session;
+        let Session { spot, elsewhere, device, device_since, user_agent, flag, lesson, .. } = &self.session;
         // The same rules as in memory: an ended session stays ended, and a locked account's session is.
         database
             .prepare_cached(
-                "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen, prefix, device_since, user_agent)
+                "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen,
+                     spot, elsewhere, device, device_since, user_agent, flag, lesson)
                  VALUES (?1, ?2, ?3,
                          CASE WHEN EXISTS (SELECT 1 FROM locks WHERE site = ?2 AND account = ?3) THEN 'ended' ELSE ?4 END,
-                         ?5, ?6, ?7, ?8, ?9)
+                         ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
                  ON CONFLICT (hash) DO UPDATE SET site = excluded.site, account = excluded.account,
                      state = excluded.state, signed_in = excluded.signed_in, last_seen = excluded.last_seen,
-                     prefix = excluded.prefix, device_since = excluded.device_since, user_agent = excluded.user_agent
+                     spot = excluded.spot, elsewhere = excluded.elsewhere, device = excluded.device,
+                     device_since = excluded.device_since, user_agent = excluded.user_agent, flag = excluded.flag,
+                     lesson = excluded.lesson
                  WHERE sessions.state <> 'ended' OR excluded.signed_in > sessions.signed_in",
             )?
             .execute(params![
@@ -248,9 +262,13 @@ impl Change for Put {
                 state.name(),
                 millis(*signed_in),
                 millis(*last_seen),
-                spot.prefix.to_string(),
+                to_json(spot),
+                elsewhere.as_ref().map(to_json),
+                device.map(to_hex),
                 device_since.map(millis),
                 user_agent.as_deref(),
+                flag.map(|flag| flag.to_string()),
+                lesson.as_ref().map(to_json),
             ])?;
         Ok(())
     }
@@ -260,6 +278,57 @@ impl Change for Put {
             self.session.state = SessionState::Ended;
         }
         memory.sessions.put(self.session, self.now)
+    }
+}
+
+/// [`crate::store::Store::change_session`].
+pub(super) struct Step {
+    pub(super) hash: SessionHash,
+    pub(super) change: SessionChange,
+    pub(super) now: Timestamp,
+}
+
+impl Step {
+    /// Whether no session may do more after it than before.
+    const fn is_stricter(&self) -> bool {
+        match &self.change {
+            SessionChange::State(state) | SessionChange::Flagged(_, state) => !matches!(state, SessionState::Open),
+            SessionChange::Judged(_) | SessionChange::Elsewhere(_) | SessionChange::DeviceKnown(_) => false,
+        }
+    }
+}
+
+impl Change for Step {
+    type Done = Option<Arc<Session>>;
+
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
+        let mut find = database.prepare_cached(&select(" WHERE hash = ?1"))?;
+        let Some(mut changed) = find.query_row([self.hash.to_string()], session).optional()? else { return Ok(()) };
+        changed.change(&self.change, self.now);
+        database
+            .prepare_cached(
+                "UPDATE sessions SET state = ?2, spot = ?3, elsewhere = ?4, device_since = ?5, flag = ?6
+                 WHERE hash = ?1",
+            )?
+            .execute(params![
+                self.hash.to_string(),
+                changed.state.name(),
+                to_json(&changed.spot),
+                changed.elsewhere.as_ref().map(to_json),
+                changed.device_since.map(millis),
+                changed.flag.map(|flag| flag.to_string()),
+            ])?;
+        Ok(())
+    }
+
+    fn apply(self, memory: &Memory) -> Result<Option<Arc<Session>>, Away> {
+        Ok(memory.sessions.change(&self))
+    }
+
+    fn apply_unwritten(self, memory: &Memory) {
+        if self.is_stricter() {
+            memory.sessions.change(&self);
+        }
     }
 }
 
@@ -285,7 +354,7 @@ impl SetAccount {
 impl Change for SetAccount {
     type Done = Vec<SessionHash>;
 
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         database
             .prepare_cached(
                 "UPDATE sessions SET state = ?1
@@ -311,9 +380,31 @@ impl Change for SetAccount {
     }
 }
 
-/// SQLite's whole numbers are signed; times beyond the year 292 million are cut there.
-pub(super) fn millis(time: Timestamp) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+/// The statement whose rows [`session`] reads.
+pub(super) fn select(narrowed: &str) -> String {
+    format!(
+        "SELECT hash, site, account, state, signed_in, last_seen, spot, elsewhere, device, device_since, user_agent,
+             flag, lesson FROM sessions{narrowed}"
+    )
+}
+
+pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
+    let flag: Option<String> = row.get(11)?;
+    Ok(Session {
+        hash: session_hash(row, 0)?,
+        site: text(row, 1)?,
+        account: account(row, 2)?,
+        state: word(row, 3, SessionState::from_name)?,
+        signed_in: time(row, 4)?,
+        last_seen: time(row, 5)?,
+        spot: json(row, 6)?,
+        elsewhere: optional_json(row, 7)?,
+        device: optional_hex(row, 8)?,
+        device_since: optional_time(row, 9)?,
+        user_agent: row.get::<_, Option<String>>(10)?.map(Into::into),
+        flag: flag.map(|code| code.parse().map_err(|_| unreadable(11))).transpose()?,
+        lesson: optional_json(row, 12)?,
+    })
 }
 
 #[cfg(test)]

@@ -9,8 +9,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::Memory;
+use super::behind::Behind;
 use super::database::{Database, OpenError};
+use super::{Memory, correspondents, profiles};
 use crate::store::Away;
 
 /// Something that must be durable before its caller goes on.
@@ -19,8 +20,8 @@ pub(super) trait Change: Send + 'static {
     type Done: Send + 'static;
 
     /// Writes it, within a transaction that holds other changes too. Looks at the database only: changes before it in
-    /// the transaction are not in memory yet.
-    fn write(&self, database: &Connection) -> rusqlite::Result<()>;
+    /// the transaction are not in memory yet. May note what it found for [`Change::apply`].
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()>;
 
     /// Makes it so in memory, now that it is durable.
     fn apply(self, memory: &Memory) -> Result<Self::Done, Away>;
@@ -35,7 +36,7 @@ pub(super) trait Change: Send + 'static {
 
 /// A [`Change`] and who waits for it, of whatever kind.
 trait Job: Send {
-    fn write(&self, database: &Connection) -> rusqlite::Result<()>;
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()>;
     fn settle(self: Box<Self>, memory: &Memory, written: Result<(), &str>);
 }
 
@@ -45,7 +46,7 @@ struct Waiting<C: Change> {
 }
 
 impl<C: Change> Job for Waiting<C> {
-    fn write(&self, database: &Connection) -> rusqlite::Result<()> {
+    fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         self.change.write(database)
     }
 
@@ -91,13 +92,16 @@ const WRITE_BEHIND: Duration = Duration::from_secs(1);
 /// Rubbish is collected every so many ticks.
 const RUBBISH_TICKS: u32 = 30;
 
+/// Rows of one table that are rubbish at one time; over a million in a day.
+const RUBBISH_MAX: u32 = 500;
+
 impl Writer {
     pub(super) fn start(database: Database, memory: Arc<Memory>) -> Result<Self, OpenError> {
         let (orders, waiting) = sync_channel(WAITING_MAX);
         let stopping = Arc::new(AtomicBool::new(false));
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || Desk { database, memory, ticks: 0 }.work(&waiting))
+            .spawn(move || Desk::new(database, memory).work(&waiting))
             .map_err(OpenError::Thread)?;
         let ticks = orders.clone();
         let stop = Arc::clone(&stopping);
@@ -155,13 +159,17 @@ impl Drop for Writer {
 }
 
 /// What the writing thread owns.
-struct Desk {
+pub(super) struct Desk {
     database: Database,
     memory: Arc<Memory>,
     ticks: u32,
 }
 
 impl Desk {
+    pub(super) const fn new(database: Database, memory: Arc<Memory>) -> Self {
+        Self { database, memory, ticks: 0 }
+    }
+
     /// Until the handle is dropped.
     fn work(mut self, waiting: &Receiver<Order>) {
         while let Ok(first) = waiting.recv() {
@@ -191,39 +199,62 @@ impl Desk {
         let _written = self.write_behind();
     }
 
-    fn write(&mut self, jobs: Vec<Box<dyn Job>>) {
+    fn write(&mut self, mut jobs: Vec<Box<dyn Job>>) {
         if jobs.is_empty() {
             return;
         }
-        let written = self.database.in_one_transaction(|database| jobs.iter().try_for_each(|job| job.write(database)));
+        let written =
+            self.database.in_one_transaction(|database| jobs.iter_mut().try_for_each(|job| job.write(database)));
         let written = written.map_err(|error| error.to_string());
         for job in jobs {
             job.settle(&self.memory, written.as_ref().copied().map_err(String::as_str));
         }
     }
 
+    /// Writes one change while its caller waits here.
+    pub(super) fn write_alone<C: Change>(&mut self, mut change: C) -> Result<C::Done, Away> {
+        let written = self.database.in_one_transaction(|database| change.write(database));
+        written.map_err(|error| Away { what: error.to_string() })?;
+        change.apply(&self.memory)
+    }
+
+    /// Answers one question while its caller waits here.
+    pub(super) fn read<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, Away> {
+        question(self.database.connection()).map_err(|error| Away { what: error.to_string() })
+    }
+
     fn tick(&mut self) {
         self.ticks = self.ticks.wrapping_add(1);
         if self.ticks.is_multiple_of(RUBBISH_TICKS) {
-            self.memory.collect_rubbish();
+            self.collect_rubbish();
         }
     }
 
-    /// Counters, last uses and deletions. What could not be written is kept for the next time.
-    fn write_behind(&mut self) -> Result<(), String> {
-        let memory = &self.memory;
-        let counters = memory.counters.take_unwritten();
-        let sessions = memory.sessions.take_unwritten();
-        let devices = memory.devices.take_forgotten();
-        if counters.is_empty() && sessions.touched.is_empty() && sessions.forgotten.is_empty() && devices.is_empty() {
-            return Ok(());
+    /// Forgets what has expired: in memory all of it, on disk so much at a time that nobody waits long.
+    pub(super) fn collect_rubbish(&mut self) {
+        self.memory.collect_rubbish();
+        let (now, forgotten_after) = (self.memory.latest(), self.memory.profile_forgotten_after());
+        let collected = self.database.in_one_transaction(|database| {
+            profiles::collect_rubbish(database, now, forgotten_after, RUBBISH_MAX)?;
+            correspondents::collect_rubbish(database, now, RUBBISH_MAX)
+        });
+        if let Err(error) = collected {
+            tracing::debug!(%error, "what has expired stays in the store until the next time");
         }
-        let written = self.database.write_behind(&counters, &sessions, &devices);
-        written.map_err(|error| {
-            memory.counters.still_unwritten(counters);
-            memory.sessions.still_unwritten(sessions);
-            memory.devices.still_forgotten(devices);
-            error.to_string()
-        })
+    }
+
+    /// What is written behind, and deletions. What could not be written is kept for the next time.
+    pub(super) fn write_behind(&mut self) -> Result<(), String> {
+        let Some(behind) = Behind::take(&self.memory) else { return Ok(()) };
+        match self.database.in_one_transaction(|database| behind.write(database)) {
+            Ok(()) => {
+                behind.settle(&self.memory);
+                Ok(())
+            }
+            Err(error) => {
+                behind.give_back(&self.memory);
+                Err(error.to_string())
+            }
+        }
     }
 }

@@ -1,0 +1,171 @@
+//! The lines that `simulate` reads and writes.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Signal, Timestamp, Verdict};
+
+/// What one line tells: somebody signed in, or sent.
+#[derive(Debug)]
+pub(super) struct Recorded {
+    pub time: Timestamp,
+    /// Any of a site's hosts; absent: the first site.
+    pub site: Option<String>,
+    pub account: String,
+    pub address: IpAddr,
+    pub user_agent: Option<Arc<str>>,
+    /// A browser that keeps its cookies.
+    pub device: Option<String>,
+    pub what: What,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum What {
+    /// Name and password were right. Whether the person would pass a challenge.
+    SignedIn { passes: bool },
+    /// They were wrong.
+    Failed,
+    /// A message to so many.
+    Sent { recipients: u32 },
+    /// A line of the event log that is about something else.
+    Nothing,
+}
+
+/// Why a line cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadLine {
+    #[error("{0}")]
+    Json(#[from] serde_json::Error),
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    #[error("{what} is {found:?}, expected {expected}")]
+    Unknown { what: &'static str, found: String, expected: &'static str },
+}
+
+/// Both kinds of line at once: the plain one has `kind`, a line of the event log has `event`.
+#[derive(Deserialize)]
+struct Line {
+    time: Option<String>,
+    site: Option<String>,
+    account: Option<String>,
+    address: Option<IpAddr>,
+    user_agent: Option<Arc<str>>,
+    kind: Option<String>,
+    event: Option<String>,
+    outcome: Option<String>,
+    recipients: Option<u32>,
+    device: Option<String>,
+    passes: Option<bool>,
+}
+
+/// Reads a line.
+pub(super) fn read(text: &str) -> Result<Recorded, BadLine> {
+    let line: Line = serde_json::from_str(text)?;
+    let what = match (line.kind.as_deref(), line.event.as_deref()) {
+        (Some("sign_in"), _) => match line.outcome.as_deref() {
+            Some("ok") => What::SignedIn { passes: line.passes.unwrap_or(true) },
+            Some("failed") => What::Failed,
+            Some(found) => return Err(unknown("outcome", found, "\"ok\" or \"failed\"")),
+            None => return Err(BadLine::Missing("\"outcome\"")),
+        },
+        (Some("send"), _) => What::Sent { recipients: line.recipients.ok_or(BadLine::Missing("\"recipients\""))? },
+        (Some(found), _) => return Err(unknown("kind", found, "\"sign_in\" or \"send\"")),
+        (None, Some("sign_in_ok")) => What::SignedIn { passes: true },
+        (None, Some("sign_in_failed")) => What::Failed,
+        (None, Some("sent" | "send_refused")) => What::Sent { recipients: line.recipients.unwrap_or(1) },
+        (None, Some(_)) => What::Nothing,
+        (None, None) => return Err(BadLine::Missing("\"kind\"")),
+    };
+    let time = line.time.ok_or(BadLine::Missing("\"time\""))?;
+    let time = time
+        .parse::<jiff::Timestamp>()
+        .ok()
+        .and_then(|time| u64::try_from(time.as_millisecond()).ok())
+        .map(Timestamp::from_millis)
+        .ok_or_else(|| unknown("time", &time, "a time such as \"2026-03-01T08:12:09Z\""))?;
+    // A line that is about nothing needs neither; one of an unknown session has no account.
+    let nowhere = IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
+    let (account, address, what) = match (what, line.account, line.address) {
+        (What::Nothing, account, address) => (account.unwrap_or_default(), address.unwrap_or(nowhere), What::Nothing),
+        (what, Some(account), Some(address)) => (account, address, what),
+        (_, None, _) if line.event.is_some() => (String::new(), nowhere, What::Nothing),
+        (_, None, _) => return Err(BadLine::Missing("\"account\"")),
+        (_, _, None) => return Err(BadLine::Missing("\"address\"")),
+    };
+    Ok(Recorded { time, site: line.site, account, address, user_agent: line.user_agent, device: line.device, what })
+}
+
+fn unknown(what: &'static str, found: &str, expected: &'static str) -> BadLine {
+    BadLine::Unknown { what, found: found.chars().take(60).collect(), expected }
+}
+
+/// What is written for each line that was read.
+#[derive(Serialize)]
+pub(super) struct Answered<'a> {
+    /// Of the input, from 1.
+    pub line: u64,
+    /// None for a line of the event log that is about something else.
+    pub verdict: Option<Verdict>,
+    pub signals: Vec<AnsweredSignal<'a>>,
+    /// The limit or rule that decided.
+    pub stopped_by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+pub(super) struct AnsweredSignal<'a> {
+    name: &'a str,
+    weight: i32,
+}
+
+impl<'a> From<&'a Signal> for AnsweredSignal<'a> {
+    fn from(signal: &'a Signal) -> Self {
+        Self { name: &signal.name, weight: signal.weight }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_lines_and_lines_of_the_event_log_are_read() {
+        let head = r#""time":"2026-03-01T08:12:09Z","account":"alice","address":"203.0.113.9""#;
+        for (rest, what) in [
+            (r#""kind":"sign_in","outcome":"ok""#, What::SignedIn { passes: true }),
+            (r#""kind":"sign_in","outcome":"ok","passes":false"#, What::SignedIn { passes: false }),
+            (r#""kind":"sign_in","outcome":"failed","device":"b17""#, What::Failed),
+            (r#""kind":"send","recipients":12"#, What::Sent { recipients: 12 }),
+            (r#""event":"sign_in_ok","verdict":"pass""#, What::SignedIn { passes: true }),
+            (r#""event":"sign_in_failed""#, What::Failed),
+            (r#""event":"sent","recipients":3"#, What::Sent { recipients: 3 }),
+            (r#""event":"request_refused","rule":"x""#, What::Nothing),
+        ] {
+            let read = read(&format!("{{{head},{rest}}}")).unwrap_or_else(|error| panic!("{rest}: {error}"));
+            assert_eq!(read.what, what, "{rest}");
+        }
+        let started = read(r#"{"time":"2026-03-01T08:12:09Z","event":"started"}"#).expect("a line of the event log");
+        assert_eq!(started.what, What::Nothing);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_is_said() {
+        for (line, said) in [
+            ("", "EOF"),
+            ("{}", "\"kind\" is missing"),
+            (r#"{"kind":"sign_in"}"#, "\"outcome\" is missing"),
+            (r#"{"kind":"sign_in","outcome":"yes"}"#, "outcome is \"yes\""),
+            (r#"{"kind":"send"}"#, "\"recipients\" is missing"),
+            (r#"{"kind":"look"}"#, "kind is \"look\""),
+            (r#"{"kind":"send","recipients":1}"#, "\"time\" is missing"),
+            (r#"{"kind":"send","recipients":1,"time":"yesterday"}"#, "time is \"yesterday\""),
+            (r#"{"kind":"send","recipients":1,"time":"2026-03-01T08:12:09Z"}"#, "\"account\" is missing"),
+            (r#"{"kind":"send","recipients":1,"time":"2026-03-01T08:12:09Z","account":"a"}"#, "\"address\" is missing"),
+            (r#"{"kind":"send","recipients":-1}"#, "invalid value"),
+        ] {
+            let error = read(line).expect_err(line).to_string();
+            assert!(error.contains(said), "{line}: {error}");
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The tables, and the steps that bring an older file to them.
+
+use rusqlite::Connection;
+
+use super::rows::{to_json, unreadable};
+use crate::domain::{Agent, NetworkClass, Prefix, Spot};
+
+/// "MWst": the file is ours.
+pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
+
+/// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
+/// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
+pub(super) const VERSION: i64 = 2;
+
+/// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
+const SCHEMA: &[&str] = &[
+    SESSIONS_2,
+    "CREATE TABLE locks (
+        site TEXT NOT NULL, account TEXT NOT NULL, since INTEGER NOT NULL, note TEXT NOT NULL,
+        PRIMARY KEY (site, account)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE devices (
+        site TEXT NOT NULL, account TEXT NOT NULL, device TEXT NOT NULL,
+        since INTEGER NOT NULL, last_used INTEGER NOT NULL,
+        PRIMARY KEY (site, account, device)
+    ) STRICT, WITHOUT ROWID;
+    -- entries: a JSON list of [time, units, number, fingerprint or null], oldest first
+    CREATE TABLE counters (
+        key TEXT PRIMARY KEY, keep INTEGER NOT NULL, entries TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), written INTEGER NOT NULL) STRICT;",
+    HABITS_2,
+    FLAGS_2,
+];
+
+/// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
+const SESSIONS_2: &str = "
+    CREATE TABLE sessions (
+        hash TEXT PRIMARY KEY, site TEXT NOT NULL, account TEXT NOT NULL, state TEXT NOT NULL,
+        signed_in INTEGER NOT NULL, last_seen INTEGER NOT NULL, spot TEXT NOT NULL, elsewhere TEXT,
+        device TEXT, device_since INTEGER, user_agent TEXT, flag TEXT, lesson TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX sessions_of_account ON sessions (site, account);
+";
+
+/// due: when something in it is old enough to be forgotten.
+/// recipients: keyed fingerprints, four bytes each, little-endian, written to longest ago first.
+const HABITS_2: &str = "
+    CREATE TABLE profiles (
+        site TEXT NOT NULL, account TEXT NOT NULL, due INTEGER NOT NULL, profile TEXT NOT NULL,
+        PRIMARY KEY (site, account)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX profiles_due ON profiles (due);
+    CREATE TABLE correspondents (
+        site TEXT NOT NULL, account TEXT NOT NULL, last INTEGER NOT NULL, recipients BLOB NOT NULL,
+        PRIMARY KEY (site, account)
+    ) STRICT;
+    CREATE INDEX correspondents_by_last ON correspondents (last);
+";
+
+/// What a list of flags may be narrowed by is a column of its own; all of it, these too, is in the JSON. How many there
+/// are stands in a table, because counting a million rows takes SQLite a walk through them.
+const FLAGS_2: &str = "
+    CREATE TABLE flags (
+        id INTEGER PRIMARY KEY, code TEXT NOT NULL UNIQUE, time INTEGER NOT NULL, status TEXT NOT NULL,
+        site TEXT NOT NULL, account TEXT NOT NULL, country TEXT, flag TEXT NOT NULL
+    ) STRICT;
+    CREATE INDEX flags_by_time ON flags (time);
+    CREATE INDEX flags_by_status ON flags (status, time);
+    CREATE INDEX flags_by_site ON flags (site, time);
+    CREATE INDEX flags_by_account ON flags (account, time);
+    CREATE INDEX flags_by_country ON flags (country, time);
+    CREATE TABLE flags_kept (id INTEGER PRIMARY KEY CHECK (id = 1), count INTEGER NOT NULL) STRICT;
+    INSERT INTO flags_kept (id, count) VALUES (1, 0);
+    CREATE TRIGGER flag_comes AFTER INSERT ON flags BEGIN UPDATE flags_kept SET count = count + 1; END;
+    CREATE TRIGGER flag_goes AFTER DELETE ON flags BEGIN UPDATE flags_kept SET count = count - 1; END;
+";
+
+/// The step from each version to the next, beginning with the one from version 1.
+const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2];
+
+/// Makes the tables of an empty file.
+pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
+    SCHEMA.iter().try_for_each(|part| database.execute_batch(part))?;
+    database.pragma_update(None, "application_id", APPLICATION_ID)?;
+    database.pragma_update(None, "user_version", VERSION)
+}
+
+/// Brings a file of an older version, 1 at least, to this one. Within a transaction: it is done whole or not at all.
+pub(super) fn upgrade(database: &Connection, version: i64) -> rusqlite::Result<()> {
+    let done = usize::try_from(version - 1).unwrap_or(0);
+    STEPS.iter().skip(done).try_for_each(|step| step(database))?;
+    database.pragma_update(None, "user_version", VERSION)
+}
+
+fn from_1_to_2(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch("ALTER TABLE sessions RENAME TO sessions_1; DROP INDEX sessions_of_account;")?;
+    database.execute_batch(SESSIONS_2)?;
+    copy_sessions_1(database)?;
+    database.execute_batch("DROP TABLE sessions_1")?;
+    database.execute_batch(HABITS_2)?;
+    database.execute_batch(FLAGS_2)
+}
+
+/// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.
+fn copy_sessions_1(database: &Connection) -> rusqlite::Result<()> {
+    let mut old = database.prepare("SELECT hash, user_agent, prefix FROM sessions_1")?;
+    let mut put = database.prepare(
+        "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen, spot, device_since, user_agent)
+         SELECT hash, site, account, state, signed_in, last_seen, ?2, device_since, user_agent
+         FROM sessions_1 WHERE hash = ?1",
+    )?;
+    let mut rows = old.query([])?;
+    while let Some(row) = rows.next()? {
+        let hash: String = row.get(0)?;
+        let agent = Agent::of(row.get::<_, Option<String>>(1)?.as_deref());
+        let prefix: Prefix = row.get::<_, String>(2)?.parse().map_err(|_| unreadable(2))?;
+        let spot = Spot { prefix, network: NetworkClass::Outside, country: None, as_number: None, agent };
+        put.execute([hash, to_json(&spot)])?;
+    }
+    Ok(())
+}
