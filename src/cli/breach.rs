@@ -24,7 +24,7 @@ pub(super) enum BreachVerb {
         Then, in the configuration:\n  \
         [passwords]\n  \
         breached = \"/var/lib/mailward/breached\"\n\n\
-        Ten million passwords take 23 MB there, and while it is made 80 MB beside it. A running gateway takes the new\n\
+        Ten million passwords take 25 MB there, and while it is made 80 MB beside it. A running gateway takes the new\n\
         file by itself.")]
     Build(BuildArgs),
 }
