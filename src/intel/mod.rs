@@ -487,10 +487,10 @@ impl Wanted {
     fn told(&self, seen: &Seen, now: Timestamp) -> String {
         match &seen.content {
             Content::Database(database) => {
-                let told: String = database.built().to_string().chars().take(10).collect();
+                let day = database.built().day();
                 match self.freshness(database.built(), now) {
-                    Freshness::TooOld => format!("built {told}, too old: what it says is unknown"),
-                    Freshness::Fresh | Freshness::Old => format!("built {told}"),
+                    Freshness::TooOld => format!("built {day}, too old: what it says is unknown"),
+                    Freshness::Fresh | Freshness::Old => format!("built {day}"),
                 }
             }
             Content::List(list) => format!("{} networks", list.entries),
