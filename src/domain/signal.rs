@@ -111,7 +111,7 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
     SignalKind {
         name: "open_flag",
         weight: 35,
-        speaks: "With a new browser, while a flag that restricted a session of the account is open.",
+        speaks: "With a new browser, within three days after a session of the account was restricted for what it sent, while that flag is open.",
         because: "A thief who was held signs in again. The owner's own browsers are left alone.",
     },
     SignalKind {

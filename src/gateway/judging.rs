@@ -325,7 +325,7 @@ impl Judging<'_> {
         networks.campus_country.or_else(|| self.whereabouts(networks.campus.first()?.addr()).country)
     }
 
-    /// Whether a session of the account was restricted and nobody has decided about it yet.
+    /// Whether a session of the account was restricted lately by what it sent, and nobody has decided about it yet.
     async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
         let filter = FlagFilter {
             site: Some(site.name.clone()),
@@ -333,7 +333,10 @@ impl Judging<'_> {
             status: Some(FlagStatus::Open),
             ..FlagFilter::default()
         };
-        let restricting = |flag: &Flag| flag.enforced && flag.verdict == Verdict::Restrict;
+        let restricting = |flag: &Flag| {
+            let is_fresh = self.now.since(flag.time) < risk::OPEN_FLAG_WINDOW;
+            is_fresh && flag.enforced && flag.verdict == Verdict::Restrict && flag.stopped_by.is_some()
+        };
         match self.fact(self.store.flags(&filter, OPEN_FLAGS_LOOKED_AT).await) {
             Fact::Known(flags) => Fact::Known(flags.iter().any(restricting)),
             Fact::StoreAway => Fact::StoreAway,

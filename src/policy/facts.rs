@@ -46,7 +46,8 @@ pub struct Facts<'a> {
     pub thefts_from_prefix: Fact<u32>,
     /// Where people of this site are expected who have not been seen yet: the country of the campus, when it is known.
     pub home_country: Option<Country>,
-    /// Whether a flag that restricted a session of the account is still open.
+    /// Whether a flag that restricted a session of the account for what it sent is open still, within
+    /// [`super::risk::OPEN_FLAG_WINDOW`].
     pub has_open_flag: Fact<bool>,
     /// Of the password that was typed; nothing is known where none was.
     pub password: PasswordQuality,
