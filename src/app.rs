@@ -119,7 +119,7 @@ fn current_thread() -> io::Result<Runtime> {
 fn settings(config: &Config) -> Settings {
     Settings {
         session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default(),
-        profile_forgotten_after: Settings::PROFILE_FORGOTTEN_AFTER,
+        profile_forgotten_after: config.risk.forget_after,
     }
 }
 

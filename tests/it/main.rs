@@ -5,6 +5,7 @@ mod browser;
 mod browser_roundcube;
 mod cli;
 mod config;
+mod control;
 mod deploy;
 mod deploy_try;
 mod php_differential;
