@@ -38,7 +38,7 @@ use crate::edge::serve::{self, Bounds, Door};
 use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
-use crate::intel::Intel;
+use crate::intel::{Intel, Reloaded};
 use crate::store::Store;
 use crate::store::embedded::{Embedded, Settings};
 use crate::telemetry::events::EventsFile;
@@ -48,6 +48,9 @@ use crate::upstream::spool::Spool;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
+
+/// Databases of addresses and lists of networks and passwords are looked at this often.
+const INTEL_EVERY: Duration = Duration::from_secs(10);
 
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -259,6 +262,7 @@ impl Running {
         let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
         let mut store = tokio::time::interval(STORE_EVERY);
+        let mut intel = tokio::time::interval(INTEL_EVERY);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -270,6 +274,7 @@ impl Running {
                     self.shared.own.forget_quiet();
                 }
                 _ = store.tick() => self.try_store().await,
+                _ = intel.tick() => self.reload_intel(),
             }
         }
         self.stops.store(true, Ordering::Relaxed);
@@ -352,6 +357,9 @@ impl Running {
         if let Err(error) = certificates {
             return refused(format!("{error:#}"));
         }
+        if let Err(error) = self.shared.intel.configure(&config) {
+            return refused(error.to_string());
+        }
         for warning in &config.warnings {
             tracing::warn!("{}", warning.explain(false));
         }
@@ -383,6 +391,21 @@ impl Running {
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("{key} is changed by a restart only; everything else is in force now");
         }
+    }
+
+    /// Reads changed databases and lists. Apart, as they may be large, and nobody waits for them.
+    fn reload_intel(&self) {
+        let (intel, now) = (Arc::clone(&self.shared.intel), self.shared.clock.now());
+        tokio::task::spawn_blocking(move || {
+            for reloaded in intel.reload_changed(now) {
+                match reloaded {
+                    Reloaded::Taken { path, what } => tracing::info!("{} was read again: {what}", path.display()),
+                    Reloaded::Refused(error) => {
+                        tracing::error!("a changed file is not used; what was read before stays in use: {error}");
+                    }
+                }
+            }
+        });
     }
 
     fn reload_certificates(&self) {

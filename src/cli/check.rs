@@ -7,22 +7,38 @@ use std::process::ExitCode;
 
 use ipnet::IpNet;
 
-use super::{explain, read};
+use super::{FAILED, explain, read, sources};
 use crate::clock::Clock;
-use crate::config::{Config, Mistakes, Mode};
+use crate::config::{Config, Mistake, Mistakes, Mode, Severity};
 use crate::domain::{Limit, Timestamp};
+use crate::intel::{Intel, Source};
 
 pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
     let config = match read(path) {
         Ok(config) => config,
         Err(failed) => return failed,
     };
-    if !config.warnings.is_empty() {
-        explain(&Mistakes { mistakes: Vec::new(), warnings: config.warnings.clone() });
+    let now = clock.now();
+    let sources = match Intel::open(&config, now) {
+        Ok(intel) => intel.sources(now),
+        Err(error) => {
+            eprintln!("{:#}\n\n1 mistake in a file that the configuration names", anyhow::Error::new(error));
+            return ExitCode::from(FAILED);
+        }
+    };
+    let mut warnings = config.warnings.clone();
+    warnings.extend(sources.iter().filter_map(|source| {
+        let told = sources::told(source, now);
+        let file = path.display().to_string().into();
+        Some(Mistake { severity: Severity::Warning, file, place: None, found: told.what, allowed: told.todo? })
+    }));
+    let count = warnings.len();
+    if count > 0 {
+        explain(&Mistakes { mistakes: Vec::new(), warnings });
         eprintln!();
     }
-    print!("{}", summary(&config, clock.now()));
-    match config.warnings.len() {
+    print!("{}", summary(&config, &sources, now));
+    match count {
         0 => println!("\nno mistake in {}", path.display()),
         1 => println!("\nno mistake in {}, but 1 warning above", path.display()),
         warnings => println!("\nno mistake in {}, but {warnings} warnings above", path.display()),
@@ -31,7 +47,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
 }
 
 /// What is in force.
-fn summary(config: &Config, now: Timestamp) -> String {
+fn summary(config: &Config, sources: &[Source], now: Timestamp) -> String {
     let mut said = String::new();
     let mut line = |name: &str, what: String| writeln!(said, "{name:<16}{what}").expect("a String takes everything");
     for site in &config.sites {
@@ -72,6 +88,12 @@ fn summary(config: &Config, now: Timestamp) -> String {
     line("campus", networks(&config.networks.campus));
     if !config.networks.trusted.is_empty() {
         line("trusted", networks(&config.networks.trusted));
+    }
+    if let Some(country) = config.networks.campus_country {
+        line("", format!("campus is in {country}"));
+    }
+    for (place, source) in sources.iter().enumerate() {
+        line(if place == 0 { "knows" } else { "" }, sources::told(source, now).what);
     }
     line(
         "guessing",

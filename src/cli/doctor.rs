@@ -17,11 +17,12 @@ use hyper_util::rt::TokioExecutor;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::{FAILED, operate, read};
+use super::{FAILED, operate, read, sources};
 use crate::admin::control::{Command, Reply};
 use crate::clock::{Clock, Dice};
 use crate::config::{CertificateFiles, Config, Site, keys};
 use crate::domain::Timestamp;
+use crate::intel::{Freshness, Intel};
 use crate::telemetry::plain;
 
 /// How long the webmail may take to show its sign-in page.
@@ -82,6 +83,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
         count => warn(format!("{} has no mistake, but {count} warnings", path.display()), "see: mailward check"),
     }];
     findings.extend(look_at_files(&config));
+    findings.extend(look_at_sources(&config, now));
     findings.extend(look_at_gateway(&config, now));
     for site in &config.sites {
         findings.extend(look_at_certificate(site, config.tls.as_ref(), now));
@@ -154,6 +156,25 @@ fn look_at_files(config: &Config) -> Vec<Finding> {
         });
     }
     findings
+}
+
+fn look_at_sources(config: &Config, now: Timestamp) -> Vec<Finding> {
+    let sources = match Intel::open(config, now) {
+        Ok(intel) => intel.sources(now),
+        Err(error) => {
+            let what = format!("{:#}", anyhow::Error::new(error));
+            return vec![fail(what, "the gateway does not start with it, and if it runs keeps what it read before")];
+        }
+    };
+    let judged = sources.iter().map(|source| {
+        let told = sources::told(source, now);
+        match (told.freshness, told.todo) {
+            (_, None) => ok(told.what),
+            (Freshness::TooOld, Some(todo)) => fail(told.what, todo),
+            (Freshness::Fresh | Freshness::Old, Some(todo)) => warn(told.what, todo),
+        }
+    });
+    judged.collect()
 }
 
 fn try_to_write(folder: &Path) -> std::io::Result<()> {

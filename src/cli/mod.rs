@@ -1,10 +1,13 @@
 //! The command line: thin. Each subcommand is one file; what it prints for people goes to standard output, what went
 //! wrong to standard error. Text that a client may have written passes [`plain`](crate::telemetry::plain) first.
 
+mod breach;
 mod check;
 mod doctor;
+mod learn;
 mod operate;
 mod simulate;
+mod sources;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -55,6 +58,16 @@ enum Verb {
     #[command(after_help = "Run it as the gateway's user, so that it sees what the gateway sees:\n  \
         sudo -u mailward mailward doctor")]
     Doctor,
+    /// Make a file of leaked passwords for [passwords] in the configuration
+    #[command(subcommand, arg_required_else_help = true)]
+    Breach(breach::BreachVerb),
+    /// Propose limits from what people really use: access logs, Postfix logs, Mailward's events
+    #[command(arg_required_else_help = true)]
+    #[command(after_help = "Examples:\n  \
+        mailward learn /var/log/mail.log /var/log/nginx/access.log\n  \
+        zcat /var/log/mail.log.*.gz | mailward learn --default-domain example.edu -\n  \
+        mailward learn --json /var/lib/mailward/events.jsonl | jq .toml")]
+    Learn(learn::LearnArgs),
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
@@ -94,6 +107,8 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve(line.config, args),
         Verb::Check => check::run(&line.config, &Clock::system()),
         Verb::Doctor => doctor::run(&line.config, &Clock::system()),
+        Verb::Breach(verb) => breach::run(&verb, &Clock::system()),
+        Verb::Learn(args) => learn::run(args, &Clock::system()),
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
         Verb::Flag(verb) => operate::flag(verb, &line.config),

@@ -25,7 +25,9 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use crate::domain::{Account, AccountFolding, Country, Limit, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
+use crate::domain::{
+    Account, AccountFolding, Country, Limit, NetworkClass, NetworkKind, SIGNALS, SiteName, Timestamp, Verdict,
+};
 use crate::webmail::Webmail;
 
 /// Everything the operator said, checked.
@@ -47,6 +49,10 @@ pub struct Config {
     pub sites: Vec<Arc<Site>>,
     /// Campus and trusted networks.
     pub networks: Networks,
+    /// Where addresses are: files, and how old they may be.
+    pub geoip: GeoIp,
+    /// Lists of leaked passwords.
+    pub passwords: Passwords,
     /// Sign-in limits.
     pub sign_in: SignInLimits,
     /// Send limits.
@@ -207,12 +213,62 @@ impl std::fmt::Debug for Site {
 }
 
 /// `[networks]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Networks {
     /// The operator's own.
     pub campus: Vec<IpNet>,
     /// Treated like campus by limits.
     pub trusted: Vec<IpNet>,
+    /// Where the campus is; none: its addresses are looked up like others.
+    pub campus_country: Option<Country>,
+    /// Whether the compiled list of Tor exits, rented servers and VPNs counts.
+    pub bundled_lists: bool,
+    /// The operator's lists, beside it.
+    pub lists: Vec<NetworkList>,
+}
+
+impl Default for Networks {
+    fn default() -> Self {
+        Self { campus: Vec::new(), trusted: Vec::new(), campus_country: None, bundled_lists: true, lists: Vec::new() }
+    }
+}
+
+/// `[[networks.list]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkList {
+    /// What its networks are.
+    pub kind: NetworkKind,
+    /// One address or network a line.
+    pub file: PathBuf,
+}
+
+/// `[geoip]`; an empty list of files: what is compiled in.
+#[derive(Clone, Debug)]
+pub struct GeoIp {
+    /// In which country an address is. Absent where `city` is given: that one says it too.
+    pub country: Vec<PathBuf>,
+    /// In whose network.
+    pub asn: Vec<PathBuf>,
+    /// Where exactly. None is compiled in: distances are then judged between countries only.
+    pub city: Vec<PathBuf>,
+    /// Older databases are warned of.
+    pub warn_age: Duration,
+    /// Older databases know nothing; at least `warn_age`.
+    pub max_age: Duration,
+}
+
+impl Default for GeoIp {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self { country: Vec::new(), asn: Vec::new(), city: Vec::new(), warn_age: day * 90, max_age: day * 540 }
+    }
+}
+
+/// `[passwords]`
+#[derive(Clone, Debug, Default)]
+pub struct Passwords {
+    /// Filters made by `mailward breach build`, beside the compiled one.
+    pub breached: Vec<PathBuf>,
 }
 
 /// `[sign_in.limits]`

@@ -16,7 +16,8 @@ use super::risk;
 use super::schema;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
-    CertificateFiles, Config, Events, Exception, Listen, Mode, Networks, SendLimits, SignInLimits, Site, Upgrades,
+    CertificateFiles, Config, Events, Exception, GeoIp, Listen, Mode, NetworkList, Networks, Passwords, SendLimits,
+    SignInLimits, Site, Upgrades,
 };
 use crate::domain::{Account, AccountFolding, Limit, Timestamp};
 use crate::webmail;
@@ -29,6 +30,12 @@ const ALIASES_BYTES_MAX: u64 = 128 * 1024 * 1024;
 
 /// Mistakes reported from one alias file; the others are of the same kind.
 const ALIAS_MISTAKES_MAX: usize = 20;
+
+/// Lists of networks: each costs every look-up a search.
+const NETWORK_LISTS_MAX: usize = 32;
+
+/// Files for one purpose; more than two (IPv4 and IPv6 apart) are rare.
+const FILES_MAX: usize = 8;
 
 /// The longest path of a Unix socket (`sun_path` less the closing NUL).
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -106,7 +113,9 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let events = read_events(&top.section("events", &schema::EVENTS), base_dir, &data_dir);
     let listen = read_listen(&top.section("listen", &schema::LISTEN));
     let tls = read_certificate(&top.section("tls", &schema::TLS), base_dir);
-    let networks = read_networks(&top.section("networks", &schema::NETWORK));
+    let networks = read_networks(&top.section("networks", &schema::NETWORK), base_dir);
+    let geoip = read_geoip(&top.section("geoip", &schema::GEOIP), base_dir);
+    let passwords = read_passwords(&top.section("passwords", &schema::PASSWORDS), base_dir);
     let sites = read_sites(top, base_dir, mode, tls.as_ref(), &listen);
     let sign_in = read_sign_in(&top.section("sign_in", &schema::SIGN_IN).section("limits", &schema::SIGN_IN_LIMITS));
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
@@ -122,6 +131,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         tls,
         sites,
         networks,
+        geoip,
+        passwords,
         sign_in,
         send,
         exceptions,
@@ -233,7 +244,7 @@ fn read_network_list(section: &Section<'_, '_>, name: &str, absent: &[&str]) -> 
         .unwrap_or_else(|| absent.iter().filter_map(|network| network.parse().ok()).collect())
 }
 
-fn read_networks(section: &Section<'_, '_>) -> Networks {
+fn read_networks(section: &Section<'_, '_>, base_dir: &Path) -> Networks {
     let named = |name: &str| {
         let networks = read_network_list(section, name, &[]);
         if value::cover_everything(&networks) {
@@ -245,7 +256,88 @@ fn read_networks(section: &Section<'_, '_>) -> Networks {
         }
         networks
     };
-    Networks { campus: named("campus"), trusted: named("trusted") }
+    let lists = section.sections("list", &schema::NETWORK_LIST);
+    if let Some(section) = lists.get(NETWORK_LISTS_MAX) {
+        section.report.mistake(
+            &section.span,
+            format_args!("more than {NETWORK_LISTS_MAX} lists of networks"),
+            "join those of the same kind",
+        );
+    }
+    Networks {
+        campus: named("campus"),
+        trusted: named("trusted"),
+        campus_country: section.get("campus_country", parsed(str::parse)),
+        bundled_lists: section.get("bundled_lists", value::truth).unwrap_or(true),
+        lists: lists.iter().filter_map(|section| read_network_file(section, base_dir)).collect(),
+    }
+}
+
+fn read_network_file(section: &Section<'_, '_>, base_dir: &Path) -> Option<NetworkList> {
+    let kind = section.required("kind", parsed(value::network_kind));
+    let file = section.required("file", value::path(base_dir));
+    if let Some(path) = &file {
+        check_file(section, &section.place("file"), path, "expected a text file, one address or network a line");
+    }
+    Some(NetworkList { kind: kind?, file: file? })
+}
+
+fn read_geoip(section: &Section<'_, '_>, base_dir: &Path) -> GeoIp {
+    let usual = GeoIp::default();
+    let databases = |name: &str| read_files(section, name, base_dir, "expected a MaxMind database (.mmdb)");
+    let age = |name: &str, absent: Duration| {
+        section.get(name, value::duration(DAY..=DAY * 3_660, "from one day to ten years")).unwrap_or(absent)
+    };
+    let (warn_age, max_age) = (age("warn_age", usual.warn_age), age("max_age", usual.max_age));
+    if warn_age > max_age {
+        let written = if section.value("max_age").is_some() { "max_age" } else { "warn_age" };
+        section.report.mistake(
+            &section.place(written),
+            format_args!(
+                "warn_age is {} days and max_age {}: nobody would be warned before everything is unknown",
+                warn_age.as_secs() / 86_400,
+                max_age.as_secs() / 86_400
+            ),
+            "max_age is at least warn_age",
+        );
+    }
+    GeoIp { country: databases("country"), asn: databases("asn"), city: databases("city"), warn_age, max_age }
+}
+
+fn read_passwords(section: &Section<'_, '_>, base_dir: &Path) -> Passwords {
+    Passwords { breached: read_files(section, "breached", base_dir, "make it with: mailward breach build") }
+}
+
+/// One file or a list of them, each of which is there.
+fn read_files(section: &Section<'_, '_>, name: &str, base_dir: &Path, allowed: &str) -> Vec<PathBuf> {
+    let files = section.get(name, value::one_or_more(value::path(base_dir))).unwrap_or_default();
+    if files.len() > FILES_MAX {
+        section.report.mistake(
+            &section.place(name),
+            format_args!("{} files in {name:?}", files.len()),
+            format_args!("at most {FILES_MAX}"),
+        );
+    }
+    for (path, span) in &files {
+        check_file(section, span, path, allowed);
+    }
+    files.into_iter().map(|(path, _)| path).collect()
+}
+
+/// Only that it is there: what is in it is found when it is read.
+fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, allowed: &str) {
+    match fs::File::open(path).and_then(|file| file.metadata()) {
+        Ok(metadata) if metadata.is_file() => {}
+        Ok(_) => section.report.mistake(span, format_args!("{} is not a file", path.display()), allowed),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            section.report.mistake(span, format_args!("{} does not exist", path.display()), allowed);
+        }
+        Err(error) => section.report.warning(
+            span,
+            format_args!("{} cannot be read by you: {error}", path.display()),
+            "run this as the gateway's user to be sure",
+        ),
+    }
 }
 
 /// `certificate` and `key` of a table: both or none.

@@ -33,6 +33,7 @@ const fn key(name: &'static str, form: &'static str, absent: &'static str, text:
 
 const LIMITS: &str = "limit or list of limits";
 const NETWORKS: &str = "list of networks";
+const FILES: &str = "file or list of files";
 
 /// The top of the file.
 pub static TOP: Table = Table {
@@ -68,6 +69,8 @@ pub static TOP: Table = Table {
         key("tls", "table", "a self-signed certificate is made in `data_dir`", "`[tls]`"),
         key("site", "tables", "required", "`[[site]]`, one for each webmail"),
         key("networks", "table", "none", "`[networks]`"),
+        key("geoip", "table", "what is compiled in", "`[geoip]`"),
+        key("passwords", "table", "what is compiled in", "`[passwords]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
@@ -254,7 +257,80 @@ pub static NETWORK: Table = Table {
     keys: &[
         key("campus", NETWORKS, "`[]`", "The operator's own networks."),
         key("trusted", NETWORKS, "`[]`", "Networks that limits treat like campus, though they are not."),
+        key(
+            "campus_country",
+            "country, two letters",
+            "looked up by address",
+            "Where the campus is. Set it if campus addresses are private, or databases place them elsewhere.",
+        ),
+        key(
+            "bundled_lists",
+            "`true` or `false`",
+            "`true`",
+            "Whether the list of Tor exits, rented servers and VPNs that is part of the program counts. `false`: only your own lists do.",
+        ),
+        key("list", "tables", "none", "`[[networks.list]]`, as many as needed, at most 32"),
     ],
+};
+
+/// `[[networks.list]]`
+pub static NETWORK_LIST: Table = Table {
+    header: "[[networks.list]]",
+    text: "A list of networks of your own, beside the one that is part of the program. Read again when the file \
+           changes: replace it by renaming. A list with a wrong line is refused, and the old one stays in use.",
+    keys: &[
+        key("kind", "`tor`, `hosting` or `vpn`", "required", "What the networks are."),
+        key(
+            "file",
+            "file",
+            "required",
+            "One address or network a line; `#` begins a comment. Tor's bulk exit list and `exit-addresses` are read as they are. At most 64 MiB and two million networks.",
+        ),
+    ],
+};
+
+/// `[geoip]`
+pub static GEOIP: Table = Table {
+    header: "[geoip]",
+    text: "Databases that say where an address is and in whose network, in MaxMind's format (`.mmdb`): MaxMind's own, \
+           DB-IP's, and flat ones. Read again when a file changes: replace it by renaming. A broken file is refused, and \
+           the old one stays in use. Country and AS are part of the program, as old as the program is; newer ones are \
+           better.",
+    keys: &[
+        key("country", FILES, "`city`, or what is part of the program", "A country database."),
+        key("asn", FILES, "what is part of the program", "An ASN (or ISP) database: who announces an address."),
+        key(
+            "city",
+            FILES,
+            "none",
+            "A city database. With it impossible travel is judged by distance; without, only between countries that are far apart beyond doubt.",
+        ),
+        key(
+            "warn_age",
+            "duration, at least `1d`",
+            "`90d`",
+            "`check`, `doctor` and the dashboard warn of a database that was built longer ago.",
+        ),
+        key(
+            "max_age",
+            "duration, at least `warn_age`",
+            "`540d`",
+            "A database that was built longer ago says nothing any more: country, network and place are unknown, and no signal speaks of them.",
+        ),
+    ],
+};
+
+/// `[passwords]`
+pub static PASSWORDS: Table = Table {
+    header: "[passwords]",
+    text: "Passwords are judged at the sign-in, here on this machine, and never written anywhere. The 49 000 most common \
+           ones are part of the program.",
+    keys: &[key(
+        "breached",
+        FILES,
+        "none",
+        "Leaked passwords, as `mailward breach build` makes them from a list of SHA-1 hashes. Asked beside the list that is part of the program; read again when it changes.",
+    )],
 };
 
 /// `[sign_in]`
@@ -428,7 +504,7 @@ pub static RISK: Table = Table {
     ],
 };
 
-/// `weights` of `[risk]`: the names are those of the signals.
+/// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
 static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
@@ -491,6 +567,9 @@ pub static TABLES: &[&Table] = &[
     &TLS,
     &SITE,
     &NETWORK,
+    &NETWORK_LIST,
+    &GEOIP,
+    &PASSWORDS,
     &SIGN_IN,
     &SIGN_IN_LIMITS,
     &SEND,
@@ -503,8 +582,7 @@ pub static TABLES: &[&Table] = &[
 ];
 
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
-static LATER: &[(&str, &[&str])] =
-    &[("", &["geoip", "store"]), ("[events]", &["pseudonyms_after"]), ("[networks]", &["campus_country"])];
+static LATER: &[(&str, &[&str])] = &[("", &["store"]), ("[events]", &["pseudonyms_after"])];
 
 impl Table {
     /// Whether this version reads the key.
@@ -530,7 +608,8 @@ impl Table {
     /// The known name that was probably meant, and where: here, or in another table.
     pub(super) fn meant(&self, name: &str) -> Option<(&'static str, &'static Table)> {
         if let Some(known) = nearest(name, self.keys.iter().map(|key| key.name)) {
-            let here = TABLES.iter().find(|table| table.header == self.header)?;
+            let all = TABLES.iter().copied().chain([&RISK_WEIGHTS]);
+            let here = all.into_iter().find(|table| table.header == self.header)?;
             return Some((known, here));
         }
         let elsewhere = TABLES.iter().find(|table| table.knows(name))?;
@@ -591,6 +670,7 @@ pub fn reference() -> String {
          - **size**: a whole number and `B`, `KiB`, `MiB` or `GiB`, in quotes: `\"100MiB\"`.\n\
          - **limit**: at most so many in any window of that length: `\"200/h\"`, `\"5/10m\"`, `\"600/d\"`. Several in a list\n\
          \x20 hold all at once. Windows reach from one second to 31 days.\n\
+         - **country**: ISO 3166-1, two letters: `\"DE\"`.\n\
          - **network**: `\"192.0.2.0/24\"`, `\"2001:db8::/32\"`, or one address.\n",
     );
     for table in TABLES.iter().filter(|table| !matches!(table.header, "[sign_in]" | "[send]")) {

@@ -14,7 +14,7 @@ use toml::de::{DeTable, DeValue};
 use super::Mode;
 use super::mistake::{Mistake, Place, Severity};
 use super::schema::{self, Table};
-use crate::domain::{Limit, Timestamp, limit::parse_duration};
+use crate::domain::{Limit, NetworkKind, Timestamp, limit::parse_duration};
 
 /// A value and where it stands.
 pub(super) type Value<'t> = Spanned<DeValue<'t>>;
@@ -252,6 +252,34 @@ where
     }
 }
 
+/// One value or a list of them.
+pub(super) fn one_or_more<'t, 'r, T>(
+    each: impl Fn(&Report<'t>, &'r Value<'t>) -> Option<T>,
+) -> impl Fn(&Report<'t>, &'r Value<'t>) -> Option<Vec<(T, Span)>>
+where
+    't: 'r,
+{
+    move |report, value| match value.get_ref() {
+        DeValue::Array(_) => list(&each)(report, value),
+        _ => Some(vec![(each(report, value)?, value.span())]),
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn truth(report: &Report<'_>, value: &Value<'_>) -> Option<bool> {
+    match value.get_ref() {
+        DeValue::Boolean(truth) => Some(*truth),
+        other => {
+            report.mistake(
+                &value.span(),
+                format_args!("found {}", kind(other)),
+                "expected true or false, without quotes",
+            );
+            None
+        }
+    }
+}
+
 /// One limit or a list of them.
 pub(super) fn limits(report: &Report<'_>, value: &Value<'_>) -> Option<Vec<(Limit, Span)>> {
     let read = match value.get_ref() {
@@ -396,6 +424,11 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
 /// Whether the networks together hold every IPv4 or every IPv6 address.
 pub(super) fn cover_everything(networks: &[IpNet]) -> bool {
     IpNet::aggregate(&networks.to_vec()).iter().any(|net| net.prefix_len() == 0)
+}
+
+/// `tor`, `hosting` or `vpn`.
+pub(super) fn network_kind(text: &str) -> Result<NetworkKind, &'static str> {
+    NetworkKind::from_name(text).ok_or("expected \"tor\", \"hosting\" or \"vpn\"")
 }
 
 /// A host name or address as it stands in `Host`, without port, in lower case.

@@ -57,8 +57,6 @@ pub struct Attempt<'a> {
     pub device: Option<[u8; 16]>,
     /// Keyed, of site, account and password.
     pub password_fingerprint: u32,
-    /// Of the password that was typed.
-    pub quality: PasswordQuality,
 }
 
 /// What was charged for a sign-in, and whether it goes upstream.
@@ -244,8 +242,8 @@ impl Judging<'_> {
         self.note(&[risk::failure(&in_key(attempt, reserved))]).await;
     }
 
-    /// Judges a sign-in that the webmail let through.
-    pub async fn judge_sign_in(&self, attempt: &Attempt<'_>, reserved: &Reserved) -> Judged {
+    /// Judges a sign-in that the webmail let through with a password of this quality.
+    pub async fn judge_sign_in(&self, attempt: &Attempt<'_>, reserved: &Reserved, password: PasswordQuality) -> Judged {
         let Attempt { site, client, account, .. } = attempt;
         let spot = self.spot(client);
         let in_key = in_key(attempt, reserved);
@@ -255,7 +253,7 @@ impl Judging<'_> {
         };
         let profile = self.fact(self.store.profile(&site.name, account, self.now).await);
         let mut facts = self.facts(site, account, client, device, profile.as_ref());
-        facts.password = attempt.quality;
+        facts.password = password;
         if facts.is_newcomer() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);

@@ -11,7 +11,7 @@ use super::refusal::Stop;
 use super::script::{Script, add_cookie};
 use crate::challenge::device;
 use crate::config::Mode;
-use crate::domain::{Action, EventKind, Outcome, Purpose, Reference, SessionHash, Verdict};
+use crate::domain::{Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, SessionHash, Verdict};
 use crate::policy::limits::Settlement;
 use crate::policy::{Decision, Permit};
 use crate::upstream::Failed;
@@ -30,7 +30,6 @@ impl Gateway {
             client: &client,
             device: script.device,
             password_fingerprint: self.shared.keys.fingerprint(Purpose::Password, &of),
-            quality: self.shared.intel.password(password, &[account.as_str(), &site.name]),
             account: account.clone(),
         };
         let on_away = self.on_away(&visit);
@@ -97,7 +96,8 @@ impl Gateway {
                 let found = script.site().webmail.new_session_cookie(&answer.seen(), &script.site().session_cookie);
                 match found.map(|found| self.hash_session(script.site(), &found)) {
                     Some(hash) => {
-                        let judged = judging.judge_sign_in(attempt, &reserved).await;
+                        let quality = self.password_quality(script, attempt);
+                        let judged = judging.judge_sign_in(attempt, &reserved, quality).await;
                         let new_device = self.shared.dice.bytes();
                         let admitted = judging.admit(attempt, &reserved, &judged, hash, reference, new_device).await;
                         self.record_judged(script, attempt, &judged, &admitted, hash, reference);
@@ -127,6 +127,17 @@ impl Gateway {
             add_cookie(&mut response, &cookie);
         }
         response
+    }
+
+    /// Looked at once it is known to be right: estimating costs more than all the rest of a decision, and guesses come by
+    /// the thousand.
+    fn password_quality(&self, script: &Script, attempt: &Attempt<'_>) -> PasswordQuality {
+        match &script.asked.action {
+            Action::SignIn { password, .. } => {
+                self.shared.intel.password(password, &[attempt.account.as_str(), &attempt.site.name])
+            }
+            _ => PasswordQuality::default(),
+        }
     }
 
     fn record_judged(

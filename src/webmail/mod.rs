@@ -74,9 +74,28 @@ pub trait Webmail: Send + Sync {
     /// [`Outcome::Sent`] whatever was asked. Unreadable or cut answers are [`Outcome::Unclear`].
     fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome;
 
+    /// What a line of the web server's access log says of a sign-in; none where the request is no sign-in. `target` is
+    /// path and query as the client wrote them, below whatever base. Only for `mailward learn`: such a log shows no
+    /// field of a form, so nothing is decided by it. The default recognises nothing.
+    fn logged_sign_in(&self, method: &str, target: &str, status: u16) -> Option<LoggedSignIn> {
+        let _ = (method, target, status);
+        None
+    }
+
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
     /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
+}
+
+/// What came of a sign-in, as far as an access log shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoggedSignIn {
+    /// The webmail let the person in.
+    Succeeded,
+    /// It did not; why is not said there.
+    Failed,
+    /// The answer is neither's.
+    Unclear,
 }
 
 /// Where the sign-in form of a product is.

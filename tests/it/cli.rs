@@ -70,6 +70,9 @@ fn check_says_what_is_in_force_or_every_mistake() {
     for line in [
         "site            webmail.example.edu, mail.example.edu",
         "counts as 203.0.113.7",
+        "campus is in DE",
+        "files/city.mmdb, of 2026-11-24",
+        "files/tor-exits.txt, 2 networks",
         "no mistake in",
         "5000/h per prefix",
     ] {
@@ -85,6 +88,53 @@ fn check_says_what_is_in_force_or_every_mistake() {
         let refused = mailward(&[verb, "--config", "tests/config/bad/unknown_key_of_a_site.toml"]);
         assert_eq!(refused.status.code(), Some(1), "{verb} does not go on with a mistake");
     }
+}
+
+#[test]
+fn check_and_doctor_say_which_file_of_addresses_is_broken_or_old() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("mailward.toml");
+    let smallest = std::fs::read_to_string("tests/config/good/smallest.toml").expect("readable");
+    let smallest = smallest
+        .replace("../files", &Path::new("tests/config/files").canonicalize().expect("there").display().to_string());
+    std::fs::write(folder.path().join("broken.mmdb"), "<html>").expect("writable");
+    std::fs::write(&path, format!("{smallest}[geoip]\ncountry = \"broken.mmdb\"\n")).expect("writable");
+    let file = path.display().to_string();
+    let output = mailward(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("broken.mmdb is not a MaxMind database"), "{}", err(&output));
+    let output = mailward(&["doctor", "--config", &file]);
+    assert!(out(&output).contains("broken.mmdb is not a MaxMind database"), "{}", out(&output));
+    std::fs::write(&path, format!("{smallest}[geoip]\nwarn_age = \"d\"\nmax_age = \"d\"\n")).expect("writable");
+    let output = mailward(&["check", "--config", &file]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(err(&output).contains("everything it would say is unknown"), "{}", err(&output));
+    let output = mailward(&["doctor", "--config", &file]);
+    assert!(out(&output).contains("FAIL  country of an address: part of this program"), "{}", out(&output));
+}
+
+#[test]
+fn leaked_passwords_are_made_into_a_file_that_check_counts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (list, filter) = (folder.path().join("list"), folder.path().join("breached"));
+    let words = |list: &Path| {
+        Command::new(env!("CARGO_BIN_EXE_mailward"))
+            .args(["breach", "build", "--min-count", "2", "--out"])
+            .arg(&filter)
+            .stdin(std::fs::File::open(list).expect("readable"))
+            .output()
+            .expect("the binary was built with the tests")
+    };
+    std::fs::write(&list, "5BAA61E4C9B93F3F0682250B6CF8331B7EE68FD8:9\nF3BBBD66A63D4BF1747940578EC3D0103530E21D:1\n")
+        .expect("writable");
+    let output = words(&list);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    assert!(out(&output).contains("1 passwords of 2 lines (1 too rare)"), "{}", out(&output));
+    std::fs::write(&list, "hunter2\n").expect("writable");
+    let output = words(&list);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(err(&output).contains("line 1 is not a SHA-1") && !err(&output).contains("hunter2"), "{}", err(&output));
+    assert!(filter.is_file(), "the old one stays");
 }
 
 #[test]

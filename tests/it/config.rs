@@ -4,10 +4,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use mailward::config::{self, Config, Mistakes, Mode, Upgrades};
-use mailward::domain::{Limit, Timestamp};
+use mailward::domain::{Limit, Secret, Timestamp};
+use mailward::intel::Intel;
+use mailward::intel::breached::Builder;
+use mmdb_writer::{IpVersion, Value, Writer};
 
 /// 1 December 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
@@ -32,11 +35,12 @@ fn name(path: &Path) -> String {
 }
 
 /// Compares with a file of the repository; with `UPDATE_DOCS` set, writes it.
-fn is_current(path: &str, made: &str) {
+fn is_current(path: &str, made: impl AsRef<[u8]>) {
+    let made = made.as_ref();
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(path, made).expect("the repository is writable when it is updated");
     }
-    let kept = fs::read_to_string(path).unwrap_or_default();
+    let kept = fs::read(path).unwrap_or_default();
     assert!(kept == made, "{path} is not current; run: UPDATE_DOCS=1 cargo test --test it reference");
 }
 
@@ -60,7 +64,7 @@ fn each_bad_file_is_refused_for_its_one_mistake_in_the_words_of_the_reference() 
             writeln!(said, "{}: {}", name(&path), line.trim_start_matches("mailward.toml:")).expect("a String");
         }
     }
-    is_current("tests/config/bad.txt", &said);
+    is_current("tests/config/bad.txt", said);
 }
 
 #[test]
@@ -94,6 +98,11 @@ fn what_is_absent_has_the_documented_value() {
     assert_eq!(config.listen.public_https_port, 443);
     assert_eq!(config.listen.admin, None);
     assert!(config.listen.forwarded_from.is_empty() && config.listen.proxy_protocol_from.is_empty());
+    assert!(config.networks.bundled_lists && config.networks.lists.is_empty());
+    assert_eq!(config.networks.campus_country, None);
+    assert!(config.geoip.country.is_empty() && config.geoip.asn.is_empty() && config.geoip.city.is_empty());
+    assert_eq!((config.geoip.warn_age.as_secs(), config.geoip.max_age.as_secs()), (90 * 86_400, 540 * 86_400));
+    assert!(config.passwords.breached.is_empty());
     assert_eq!(limits(&config.sign_in.failures_per_account), ["2/m"]);
     assert_eq!(limits(&config.send.recipients_per_session), ["60/10m", "200/h"]);
     assert_eq!(config.send.recipients_per_message, 50);
@@ -121,6 +130,14 @@ fn what_is_written_is_what_holds() {
     assert!(config.sign_in.failures_per_account.is_empty(), "an empty list sets no limit");
     assert_eq!(config.sign_in.failing_accounts_per_prefix.len(), 1, "one limit needs no list");
     assert_eq!(config.listen.hsts_max_age, Duration::ZERO);
+    let networks = &config.networks;
+    assert_eq!(networks.campus_country.map(|country| country.to_string()).as_deref(), Some("DE"));
+    assert!(!networks.bundled_lists);
+    let lists: Vec<_> = networks.lists.iter().map(|list| (list.kind.name(), list.file.file_name())).collect();
+    assert_eq!(lists, [("tor", Some("tor-exits.txt".as_ref())), ("vpn", Some("vpn.txt".as_ref()))]);
+    assert_eq!((config.geoip.country.len(), config.geoip.asn.len(), config.geoip.city.len()), (2, 1, 1));
+    assert_eq!((config.geoip.warn_age.as_secs(), config.geoip.max_age.as_secs()), (30 * 86_400, 365 * 86_400));
+    assert_eq!(config.passwords.breached, [Path::new("tests/config/good/../files/breached")]);
     let exception = &config.exceptions[0];
     assert!(exception.accounts.iter().any(|account| account.as_str() == "news"), "{:?}", exception.accounts);
     assert_eq!(exception.until.to_string(), "2027-07-01T00:00:00.000Z", "the end of that day");
@@ -242,10 +259,42 @@ fn whatever_stands_in_the_file_reading_it_never_panics() {
     });
 }
 
+/// A database of one record, built a week before [`NOW`].
+fn database(network: &str, record: Value) -> Vec<u8> {
+    let version = if network.contains(':') { IpVersion::V6 } else { IpVersion::V4 };
+    let built = UNIX_EPOCH + Duration::from_millis(NOW.as_millis()) - Duration::from_secs(7 * 86_400);
+    let mut writer = Writer::builder("Test").ip_version(version).build_epoch(built).build();
+    writer.insert_value(network.parse::<ipnet::IpNet>().expect("a network"), record).expect("insertable");
+    writer.to_bytes().expect("small enough")
+}
+
+#[test]
+fn the_databases_that_a_good_file_names_are_current_like_the_reference() {
+    let country = || ("country", Value::map([("iso_code", Value::from("DE"))]));
+    let location = Value::map([("latitude", Value::from(49.87)), ("longitude", Value::from(8.65))]);
+    for (name, network, record) in [
+        ("country-4.mmdb", "198.51.100.0/24", Value::map([country()])),
+        ("country-6.mmdb", "2001:db8::/32", Value::map([country()])),
+        ("asn.mmdb", "198.51.100.0/24", Value::map([("autonomous_system_number", Value::from(64_496_u32))])),
+        ("city.mmdb", "198.51.100.0/24", Value::map([country(), ("location", location)])),
+    ] {
+        is_current(&format!("tests/config/files/{name}"), database(network, record));
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut builder = Builder::new(&folder.path().join("breached"), 0).expect("writable");
+    builder.add_password(&Secret::new("hunter2".to_owned())).expect("writable");
+    builder.finish(NOW).expect("made");
+    is_current("tests/config/files/breached", fs::read(folder.path().join("breached")).expect("made"));
+    for path in files_in("good") {
+        let config = config::read(&path, NOW).unwrap_or_else(|mistakes| panic!("{}:\n{mistakes}", path.display()));
+        Intel::open(&config, NOW).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
 #[test]
 fn the_generated_reference_is_current() {
-    is_current("docs/configuration.md", &config::schema::reference());
-    is_current("docs/signals.md", &config::schema::signals_reference());
-    is_current("docs/events.md", &mailward::telemetry::line::reference());
-    is_current("docs/metrics.md", &mailward::telemetry::metrics::reference());
+    is_current("docs/configuration.md", config::schema::reference());
+    is_current("docs/signals.md", config::schema::signals_reference());
+    is_current("docs/events.md", mailward::telemetry::line::reference());
+    is_current("docs/metrics.md", mailward::telemetry::metrics::reference());
 }

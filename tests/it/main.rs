@@ -4,6 +4,7 @@
 mod browser;
 mod browser_roundcube;
 mod cli;
+mod cli_learn;
 mod config;
 mod control;
 mod deploy;

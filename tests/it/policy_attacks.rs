@@ -223,6 +223,9 @@ fn a_spam_run_stops_at_the_limit_and_is_told_when_and_how_many_would_fit() {
         messages_per_site: vec![],
         familiar_factor: 2.5,
         alert_messages_per_account: read(&["100/5m"]),
+        networks_per_account: None,
+        countries_per_account: None,
+        first_written_on_new_device: vec![],
     };
     let account = Account::from_canonical("alice");
     let (mut sent, mut alerts, mut waits) = (0, 0, Vec::new());
@@ -241,6 +244,10 @@ fn a_spam_run_stops_at_the_limit_and_is_told_when_and_how_many_would_fit() {
                 prefix: Prefix::of(ATTACKER.into()),
                 device_since: None,
                 recipients: 7,
+                network: NetworkClass::Outside,
+                place: None,
+                first_written: 0,
+                rule: None,
             };
             let attempt = send::attempt(&site.name, &account, &limits).expect("an alert line is set");
             let _counted = site.store.charge(&[attempt], now).await.expect("the store answers");

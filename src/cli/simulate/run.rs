@@ -138,7 +138,6 @@ impl Simulation {
             account: site.accounts.fold(&recorded.account),
             device: recorded.device.as_ref().and_then(|label| self.devices.get(label)).copied(),
             password_fingerprint: self.keys.fingerprint(Purpose::Password, &of),
-            quality: PasswordQuality::default(),
         }
     }
 
@@ -164,7 +163,7 @@ impl Simulation {
             return Decided::of(&reserved.decision);
         }
         judging.give_back(&reserved.receipt).await;
-        let judged = judging.judge_sign_in(&attempt, &reserved).await;
+        let judged = judging.judge_sign_in(&attempt, &reserved, PasswordQuality::default()).await;
         let admitted = judging.admit(&attempt, &reserved, &judged, hash, code, new_device).await;
         let verdict = judged.judgement.verdict;
         let proves = verdict == Verdict::Challenge && passes;

@@ -130,6 +130,18 @@ impl Webmail for Roundcube {
         answer::outcome(asked, answer)
     }
 
+    fn logged_sign_in(&self, method: &str, target: &str, status: u16) -> Option<LoggedSignIn> {
+        let (_, query) = target.split_once('?')?;
+        if method != "POST" || !query.split('&').any(|pair| pair == "_task=login") {
+            return None;
+        }
+        Some(match status {
+            302 => LoggedSignIn::Succeeded,
+            401 => LoggedSignIn::Failed,
+            _ => LoggedSignIn::Unclear,
+        })
+    }
+
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, _form: Option<&php::Form>) -> Option<Dressed> {
         dress::dress(asked, refusal)
     }

@@ -629,3 +629,18 @@ fn a_refused_frame_tells_the_window_around_it() {
     let page = Request::get("/?_task=mail").asked_of(WEBMAIL).expect("natural");
     assert_eq!(WEBMAIL.dress(&page, &refusal(Then::Stay), None), None);
 }
+
+#[test]
+fn a_sign_in_is_recognised_in_an_access_log() {
+    for (method, target, status, meant) in [
+        ("POST", "/?_task=login", 302, Some(LoggedSignIn::Succeeded)),
+        ("POST", "/webmail/?_task=login", 401, Some(LoggedSignIn::Failed)),
+        ("POST", "/index.php?a=b&_task=login", 503, Some(LoggedSignIn::Unclear)),
+        ("GET", "/?_task=login", 200, None),
+        ("POST", "/?_task=login2", 302, None),
+        ("POST", "/?_task=mail&_action=send", 200, None),
+        ("POST", "/", 302, None),
+    ] {
+        assert_eq!(WEBMAIL.logged_sign_in(method, target, status), meant, "{method} {target} {status}");
+    }
+}

@@ -183,6 +183,19 @@ impl Webmail for SquirrelMail {
         answer::outcome(asked, answer)
     }
 
+    fn logged_sign_in(&self, method: &str, target: &str, status: u16) -> Option<LoggedSignIn> {
+        let path = target.split('?').next().unwrap_or_default();
+        if method != "POST" || !path.ends_with("/src/redirect.php") {
+            return None;
+        }
+        Some(match status {
+            302 => LoggedSignIn::Succeeded,
+            // The page that says that name or password are wrong.
+            200 => LoggedSignIn::Failed,
+            _ => LoggedSignIn::Unclear,
+        })
+    }
+
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
         dress::dress(asked, refusal, form)
     }

@@ -382,3 +382,17 @@ fn other_requests_get_a_page_of_mailwards_own() {
     let asked = Asked::new(Action::Send(Sending::one(SendingKind::Message)), Shape::Frame);
     assert_eq!(WEBMAIL.dress(&asked, &refusal(Then::Stay), None), None, "too large to be read whole");
 }
+
+#[test]
+fn a_sign_in_is_recognised_in_an_access_log() {
+    for (method, target, status, meant) in [
+        ("POST", "/src/redirect.php", 302, Some(LoggedSignIn::Succeeded)),
+        ("POST", "/webmail/src/redirect.php?x=1", 200, Some(LoggedSignIn::Failed)),
+        ("POST", "/src/redirect.php", 500, Some(LoggedSignIn::Unclear)),
+        ("GET", "/src/redirect.php", 302, None),
+        ("POST", "/src/compose.php", 302, None),
+        ("POST", "/?x=/src/redirect.php", 302, None),
+    ] {
+        assert_eq!(WEBMAIL.logged_sign_in(method, target, status), meant, "{method} {target} {status}");
+    }
+}
