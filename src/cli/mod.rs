@@ -58,7 +58,7 @@ enum Verb {
     #[command(after_help = "Run it as the gateway's user, so that it sees what the gateway sees:\n  \
         sudo -u mailward mailward doctor")]
     Doctor,
-    /// Make a file of leaked passwords for [passwords] in the configuration
+    /// Make a file of leaked passwords, for "breached" in the configuration
     #[command(subcommand, arg_required_else_help = true)]
     Breach(breach::BreachVerb),
     /// Propose limits from what people really use: access logs, Postfix logs, Mailward's events

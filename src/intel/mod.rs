@@ -6,7 +6,7 @@
 //!
 //! Databases and lists are compiled in (`geoip/`) or the operator's own files. Those may be replaced while they are in
 //! use, best by renaming: [`Intel::reload_changed`] takes a good new file and refuses a broken one, and then the old one
-//! stays. To add a kind of file: a type beside [`database`] that reads it whole and bounded, a variant of `Content`, and
+//! stays. To add a kind of file: a type beside `Database` that reads it whole and bounded, a variant of `Content`, and
 //! its key in `config`.
 
 pub mod breached;
