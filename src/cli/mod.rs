@@ -71,9 +71,18 @@ enum Verb {
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
-    /// List or end sessions of the running gateway
+    /// List, end or clear sessions of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Session(operate::SessionVerb),
+    /// List, show, clear or confirm what the running gateway noticed
+    #[command(subcommand, arg_required_else_help = true)]
+    Flag(operate::FlagVerb),
+    /// List or forget the browsers that an account knows
+    #[command(subcommand, arg_required_else_help = true)]
+    Device(operate::DeviceVerb),
+    /// All that the running gateway knows of an account: what is usual for it, its sessions, its flags and why
+    #[command(arg_required_else_help = true)]
+    Explain(operate::Explain),
     /// Judge recorded events by a configuration, in a fresh state, and write each verdict as a JSON line
     #[command(after_help = "Examples:\n  \
         mailward simulate --config mailward.toml events.jsonl > verdicts.jsonl\n  \
@@ -102,6 +111,9 @@ pub fn main() -> ExitCode {
         Verb::Learn(args) => learn::run(args, &Clock::system()),
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
+        Verb::Flag(verb) => operate::flag(verb, &line.config),
+        Verb::Device(verb) => operate::device(verb, &line.config),
+        Verb::Explain(args) => operate::explain(args, &line.config),
         Verb::Simulate(args) => simulate::simulate(&args, &line.config),
     }
 }

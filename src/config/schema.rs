@@ -432,7 +432,7 @@ pub static SEND_LIMITS: Table = Table {
             "first_written_on_new_device",
             LIMITS,
             "`[\"25/d\"]`",
-            "Recipients that an account never wrote to before, from outside and with a browser that it has known for less than a day. At the limit the session reads only, and is flagged. Does not count while nothing is known of the account.",
+            "Recipients that an account never wrote to before, from outside and with a browser that it has known for less than a day. At the limit the session reads only, and is flagged; of an account that nothing is known of yet, the message only has to wait.",
         ),
     ],
 };

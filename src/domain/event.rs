@@ -91,6 +91,17 @@ pub enum EventKind {
     SessionEnded,
     /// A session was flagged for the operator.
     FlagRaised,
+    /// An operator cleared a flag: it was the account's owner.
+    FlagCleared,
+    /// An operator confirmed a flag: it was a theft.
+    FlagConfirmed,
+    /// An operator opened a session that had no flag of its own.
+    SessionCleared,
+    /// Browsers that an account knew were forgotten.
+    DeviceForgotten {
+        /// How many.
+        devices: u32,
+    },
     /// The client that uses a session is not the one that signed in, and was judged again.
     SessionMoved,
     /// A barred action of a restricted session was refused.
@@ -145,6 +156,10 @@ impl EventKind {
             Self::AccountUnlocked => "account_unlocked",
             Self::SessionEnded => "session_ended",
             Self::FlagRaised => "flag_raised",
+            Self::FlagCleared => "flag_cleared",
+            Self::FlagConfirmed => "flag_confirmed",
+            Self::SessionCleared => "session_cleared",
+            Self::DeviceForgotten { .. } => "device_forgotten",
             Self::SessionMoved => "session_moved",
             Self::ActionRefused { .. } => "action_refused",
             Self::RequestRefused { .. } => "request_refused",

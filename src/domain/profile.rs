@@ -166,6 +166,16 @@ impl Profile {
         }
     }
 
+    /// Whether a sign-in taught it already. May be so where another one did, from the same network with the same program
+    /// before and after: then there is nothing new to learn.
+    pub fn may_have_learned(&self, lesson: &Lesson) -> bool {
+        let seen_then = |first: Timestamp, last: Timestamp| first <= lesson.time && lesson.time <= last;
+        let network = self.networks.get(Network::of(lesson.address));
+        let agent = self.agents.get(lesson.agent);
+        network.is_some_and(|seen| seen_then(seen.first, seen.last))
+            && agent.is_some_and(|seen| seen_then(seen.first, seen.last))
+    }
+
     /// Unlearns what a sign-in taught that turned out to be a theft. What other sign-ins taught as well stays, and of a
     /// sign-in that never taught anything, because it was stopped, nothing is unlearned.
     pub fn unlearn(&mut self, lesson: &Lesson) {

@@ -14,7 +14,7 @@ pub struct SignalKind {
 }
 
 /// How many there are.
-pub const SIGNALS_COUNT: usize = 19;
+pub const SIGNALS_COUNT: usize = 21;
 
 /// All of them. What is unknown makes none of them speak.
 pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
@@ -53,6 +53,12 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
         weight: 15,
         speaks: "From a country where nobody at this site has signed in within a month.",
         because: "Rarer than a country new to one account.",
+    },
+    SignalKind {
+        name: "first_seen_abroad",
+        weight: 40,
+        speaks: "The first that is seen of the account, from another country than the campus; not while fewer than fifty accounts have signed in at the site.",
+        because: "Accounts that are never used here are stolen as well, and have nothing that could be new. Somebody who really begins abroad proves it once.",
     },
     SignalKind {
         name: "impossible_travel",
@@ -101,6 +107,12 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
         weight: 60,
         speaks: "From an address where an operator confirmed a theft within a month.",
         because: "With one more thing odd it asks for proof; a shared address of honest people stays usable on known devices.",
+    },
+    SignalKind {
+        name: "open_flag",
+        weight: 35,
+        speaks: "With a new browser, within three days after a session of the account was restricted for what it sent, while that flag is open.",
+        because: "A thief who was held signs in again. The owner's own browsers are left alone.",
     },
     SignalKind {
         name: "dormant",

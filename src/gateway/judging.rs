@@ -7,11 +7,11 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::{Config, Site};
-use crate::domain::flag::{Activity, Change, FlagStatus};
+use crate::domain::flag::{Activity, Change, FlagFilter, FlagStatus};
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, Client, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Purpose, Reference, Session,
-    SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts, action::Recipients,
+    Account, Agent, Client, Country, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Purpose, Reference,
+    Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts, action::Recipients,
 };
 use crate::intel::Intel;
 use crate::policy::facts::{DeviceFact, Facts};
@@ -23,6 +23,9 @@ use crate::store::{Away, Raise, Store};
 
 /// Sessions of one account that are restricted together.
 const SESSIONS_OF_ACCOUNT_MAX: usize = 1000;
+
+/// Of an account's open flags, only so many of the newest are looked at.
+const OPEN_FLAGS_LOOKED_AT: usize = 8;
 
 /// Fewer sign-ins than this, and nothing can be said about to whom an account usually writes.
 const SIGN_INS_KNOWN: u32 = 3;
@@ -263,6 +266,9 @@ impl Judging<'_> {
                 self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW).await;
             facts.networks_for_account = self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW).await;
         }
+        if facts.is_newcomer() {
+            facts.has_open_flag = self.has_open_flag(site, account).await;
+        }
         facts.failures_before = self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW).await;
         facts.thefts_from_prefix = self.count(theft::key(&site.name, client.prefix), theft::WINDOW).await;
         facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
@@ -307,7 +313,33 @@ impl Judging<'_> {
             newcomers_from_prefix: Fact::Known(0),
             networks_for_account: Fact::Known(0),
             thefts_from_prefix: Fact::Known(0),
+            home_country: self.home_country(),
+            has_open_flag: Fact::Known(false),
             password: PasswordQuality::default(),
+        }
+    }
+
+    /// Where the campus is: as the operator says, or where its first network is.
+    fn home_country(&self) -> Option<Country> {
+        let networks = &self.config.networks;
+        networks.campus_country.or_else(|| self.whereabouts(networks.campus.first()?.addr()).country)
+    }
+
+    /// Whether a session of the account was restricted lately by what it sent, and nobody has decided about it yet.
+    async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
+        let filter = FlagFilter {
+            site: Some(site.name.clone()),
+            account: Some(account.clone()),
+            status: Some(FlagStatus::Open),
+            ..FlagFilter::default()
+        };
+        let restricting = |flag: &Flag| {
+            let is_fresh = self.now.since(flag.time) < risk::OPEN_FLAG_WINDOW;
+            is_fresh && flag.enforced && flag.verdict == Verdict::Restrict && flag.stopped_by.is_some()
+        };
+        match self.fact(self.store.flags(&filter, OPEN_FLAGS_LOOKED_AT).await) {
+            Fact::Known(flags) => Fact::Known(flags.iter().any(restricting)),
+            Fact::StoreAway => Fact::StoreAway,
         }
     }
 
@@ -513,8 +545,9 @@ impl Judging<'_> {
             fingerprints: to.addresses().iter().map(|address| self.recipient(site, address)).collect(),
         };
         let newcomer = sending.known().filter(|_| !familiar);
+        let mut is_account_known = true;
         if newcomer.is_some() || sending.known().is_some_and(|session| session.flag.is_some()) {
-            reserved.first_written = self.first_written(sending, &reserved.fingerprints).await;
+            (reserved.first_written, is_account_known) = self.first_written(sending, &reserved.fingerprints).await;
         }
         let facts = send::Facts {
             now: self.now,
@@ -529,6 +562,7 @@ impl Judging<'_> {
             network: client.network,
             place: newcomer.map(|session| self.place(session, client)),
             first_written: reserved.first_written,
+            is_account_known,
             rule: self.rule_against(site, account, client, "send"),
         };
         (reserved.decision, reserved.receipt) = match send::charges(&facts, &self.config.send, &self.config.exceptions)
@@ -566,20 +600,20 @@ impl Judging<'_> {
         self.keys.fingerprint(Purpose::Recipient, &[site.name.as_bytes(), address.as_bytes()])
     }
 
-    /// To how many of a message's recipients the account never wrote. What is named without an address counts as new.
-    async fn first_written(&self, sending: &Sending<'_>, fingerprints: &[u32]) -> u32 {
+    /// To how many of a message's recipients the account never wrote, and whether it is known well enough to say. What is
+    /// named without an address counts as new.
+    async fn first_written(&self, sending: &Sending<'_>, fingerprints: &[u32]) -> (u32, bool) {
         let (site, account) = (&sending.site.name, &sending.account);
-        match self.fact(self.store.profile(site, account, self.now).await) {
-            Fact::Known(profile) if profile.sign_ins >= SIGN_INS_KNOWN => {}
-            Fact::Known(_) | Fact::StoreAway => return 0,
-        }
-        match self.fact(self.store.first_written(site, account, fingerprints).await) {
+        let profile = self.fact(self.store.profile(site, account, self.now).await);
+        let is_known = matches!(profile, Fact::Known(profile) if profile.sign_ins >= SIGN_INS_KNOWN);
+        let new = match self.fact(self.store.first_written(site, account, fingerprints).await) {
             Fact::Known(found) => {
                 let named = u32::try_from(fingerprints.len()).unwrap_or(u32::MAX);
                 found.new.saturating_add(sending.recipients.saturating_sub(named)).min(sending.recipients)
             }
-            Fact::StoreAway => 0,
-        }
+            Fact::StoreAway => sending.recipients,
+        };
+        (new, is_known)
     }
 
     fn place(&self, session: &Session, client: &Client) -> send::SendingPlace {
@@ -611,6 +645,11 @@ impl Judging<'_> {
                 stopped_by: decision.stopped_by.clone(),
             };
             self.flag_session(sending.site, session, sending.client, raise, SessionState::Restricted, code).await;
+            // It vouches for nobody any more, until the flag is cleared.
+            if let Some(device) = session.device.filter(|_| self.enforces) {
+                let forgotten = self.store.forget_devices(&sending.site.name, &session.account, Some(device)).await;
+                let _: Fact<usize> = self.fact(forgotten);
+            }
             self.restrict_newcomers(sending.site, session, code).await;
         }
         let stopped = Activity { stopped: 1, ..Activity::default() };

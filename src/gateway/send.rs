@@ -131,6 +131,7 @@ impl Gateway {
             network: script.client.network,
             place: None,
             first_written: 0,
+            is_account_known: true,
             rule: None,
         };
         if let Ok(mut charges) = policy::charges(&facts, &config.send, &config.exceptions) {

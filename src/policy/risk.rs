@@ -25,6 +25,9 @@ pub struct Judgement {
 /// How far back wrong passwords count as "before".
 pub const FAILURES_WINDOW: Duration = Duration::from_secs(3_600);
 
+/// How long a flag that nobody decides about is held against new browsers: a weekend.
+pub const OPEN_FLAG_WINDOW: Duration = Duration::from_secs(3 * 86_400);
+
 /// Within which many newcomers are many.
 pub const NEWCOMERS_WINDOW: Duration = Duration::from_secs(3_600);
 

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::limits::{Charge, Charged, Cost, CounterKey};
+use super::limits::{Charge, Charged, Cost, CounterKey, WhenMet};
 use super::{Decision, Fact, Why, session};
 use crate::config::{Exception, SendLimits};
 use crate::domain::{
@@ -38,8 +38,10 @@ pub struct Facts<'a> {
     pub network: NetworkClass,
     /// Which place it counts as when the places of an account are counted; none where a familiar browser sends.
     pub place: Option<SendingPlace>,
-    /// Of the recipients, to how many the account never wrote. Zero where too little is known of it to say.
+    /// Of the recipients, to how many the account never wrote.
     pub first_written: u32,
+    /// Whether enough is known of the account to call that unlike its owner.
+    pub is_account_known: bool,
     /// The operator's rule that stops it, by label.
     pub rule: Option<String>,
 }
@@ -186,7 +188,10 @@ impl<'a> InForce<'a> {
         let strangers = facts.first_written;
         if newcomer && !writes_to_many && strangers > 0 && !general.first_written_on_new_device.is_empty() {
             let limits = general.first_written_on_new_device.clone();
-            charges.push(charge("first_written_on_new_device", Cost::Units(strangers), limits));
+            let charge = charge("first_written_on_new_device", Cost::Units(strangers), limits);
+            // Of somebody who is seen for the first time it is only too much for now.
+            let when_met = if facts.is_account_known { WhenMet::Restrict } else { WhenMet::Throttle };
+            charges.push(Charge { when_met, ..charge });
         }
         charges
     }

@@ -31,6 +31,7 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
+    ("devices", "How many browsers were forgotten."),
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
     ("what", "What failed, in words."),
@@ -93,6 +94,8 @@ struct Particulars<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    devices: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
@@ -109,6 +112,7 @@ impl<'a> Particulars<'a> {
             EventKind::ManyMessages { messages, line } => {
                 Self { messages: Some(*messages), line: Some(line), ..Self::default() }
             }
+            EventKind::DeviceForgotten { devices } => Self { devices: Some(*devices), ..Self::default() },
             EventKind::ActionRefused { action } => Self { action: Some(action), ..Self::default() },
             EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
             EventKind::UpstreamFailed { what }
@@ -125,6 +129,9 @@ impl<'a> Particulars<'a> {
             | EventKind::AccountUnlocked
             | EventKind::SessionEnded
             | EventKind::FlagRaised
+            | EventKind::FlagCleared
+            | EventKind::FlagConfirmed
+            | EventKind::SessionCleared
             | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
@@ -187,7 +194,9 @@ pub fn sentence(event: &Event) -> String {
         add("country", Cow::Owned(country.to_string()));
     }
     let particulars = Particulars::of(&event.kind);
-    for (name, number) in [("recipients", particulars.recipients), ("messages", particulars.messages)] {
+    for (name, number) in
+        [("recipients", particulars.recipients), ("messages", particulars.messages), ("devices", particulars.devices)]
+    {
         if let Some(number) = number {
             add(name, Cow::Owned(number.to_string()));
         }
@@ -283,6 +292,26 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "session flagged",
             "A session does not fit its account; `verdict`, `signals` and `stopped_by` say how it was found and what became of it. Look at it with `mailward flag show REFERENCE`, then clear or confirm it.",
         ),
+        EventKind::FlagCleared => (
+            Level::INFO,
+            "flag cleared",
+            "An operator said that it was the account's owner (`mailward flag clear`): the session is open, and where it signed in from is usual from now on. Address and country are those of the flag.",
+        ),
+        EventKind::FlagConfirmed => (
+            Level::WARN,
+            "theft confirmed",
+            "An operator said that it was a theft (`mailward flag confirm`): the account is locked, its sessions have ended, and what the thief's sign-ins taught is forgotten. Give the account a new password before you unlock it.",
+        ),
+        EventKind::SessionCleared => (
+            Level::INFO,
+            "session cleared",
+            "An operator opened a restricted session that had no flag of its own (`mailward session clear`).",
+        ),
+        EventKind::DeviceForgotten { .. } => (
+            Level::INFO,
+            "device forgotten",
+            "An operator had browsers forgotten that the account knew (`mailward device forget`, or a theft that was confirmed): they are new at their next sign-in.",
+        ),
         EventKind::SessionMoved => (
             Level::WARN,
             "session moved",
@@ -338,6 +367,10 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::AccountUnlocked,
         EventKind::SessionEnded,
         EventKind::FlagRaised,
+        EventKind::FlagCleared,
+        EventKind::FlagConfirmed,
+        EventKind::SessionCleared,
+        EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
         EventKind::ActionRefused { action: "change identity" },
         EventKind::RequestRefused { rule: "session id in query" },

@@ -401,6 +401,10 @@ impl Metrics {
             | EventKind::AccountUnlocked
             | EventKind::SessionEnded
             | EventKind::FlagRaised
+            | EventKind::FlagCleared
+            | EventKind::FlagConfirmed
+            | EventKind::SessionCleared
+            | EventKind::DeviceForgotten { .. }
             | EventKind::SessionMoved
             | EventKind::Started
             | EventKind::Stopping => {}

@@ -15,7 +15,7 @@ use mailward::store::embedded::Embedded;
 use mailward::telemetry::events::EventsReceived;
 use mailward::telemetry::{Events, Metrics};
 
-use crate::store::{SETTINGS, get, run};
+use crate::store::{SETTINGS, flag, get, run};
 
 const NOW: Timestamp = Timestamp::from_millis(1_796_083_200_000);
 
@@ -46,6 +46,13 @@ fn help_and_version_are_there_and_a_wrong_word_is_answered_with_the_right_one() 
         (&["account", "lok", "alice"], 2, "'lock'"),
         (&["account", "lock"], 2, "<NAME>"),
         (&["session", "end"], 2, "SESSION"),
+        (&["flag", "clear", "--help"], 0, "mailward flag clear 7K3M-9QWX"),
+        (&["flag", "list", "--status", "opened"], 2, "[possible values: open, cleared, confirmed]"),
+        (&["flag", "list", "--country", "DEU"], 2, "a country is two letters"),
+        (&["flag", "list", "--before", "yesterday"], 2, "expected a day such as 2026-03-01"),
+        (&["flag", "note", "7K3M-9QWX"], 2, "<TEXT>"),
+        (&["device", "forget"], 2, "<NAME>"),
+        (&["explain"], 2, "ACCOUNT|SESSION|CODE"),
         (&[], 2, "Usage"),
     ] {
         let output = mailward(words);
@@ -297,6 +304,64 @@ fn sessions_are_listed_newest_first_and_end_one_by_one_or_together() {
     );
     assert_eq!(served.events(), ["session_ended one.example/alice", "session_ended one.example/alice"]);
     assert_eq!(out(&served.command(&["session", "list", "--account", "alice"])), "no session\n");
+}
+
+#[test]
+fn flags_devices_and_accounts_are_read_and_settled_from_the_command_line() {
+    let served = Served::start();
+    let mut raised = flag("one.example", "alice", 7);
+    raised.session = SessionHash([1; 16]);
+    raised.time = NOW;
+    raised.user_agent = Some("Browser\x1b[2J".into());
+    let code = raised.code.to_string();
+    run(async {
+        served.store.put_flag(raised.clone()).await.expect("the store answers");
+        let known = served.store.know_device(&raised.site, &raised.account, [7; 16], NOW).await;
+        known.expect("the store answers");
+    });
+    let said = |words: &[&str]| {
+        let output = served.command(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", err(&output));
+        let said = out(&output);
+        assert!(!said.contains('\x1b'), "what a client wrote moves no terminal: {said:?}");
+        said
+    };
+    let listed = said(&["flag", "list", "--status", "open", "--country", "br", "--account", "ALICE"]);
+    let row = format!(
+        "{code}  2026-12-01 00:00Z  alice    one.example  203.0.113.9 BR  restrict  open    0        new_country"
+    );
+    assert!(listed.contains(&row), "{listed}");
+    assert_eq!(said(&["flag", "list", "--before", "2026-12-01"]), "no flag\n");
+    let json: Reply = serde_json::from_str(&said(&["flag", "list", "--json"])).expect("JSON for programs");
+    assert!(matches!(&json, Reply::Flags { flags, more: false } if flags[0].code == code), "{json:?}");
+    assert!(said(&["flag", "note", &code.to_lowercase(), "asked her"]).contains("command line: asked her\n"));
+    let shown = said(&["flag", "show", &code]);
+    for line in
+        ["  open, restrict, from 203.0.113.9 BR, AS64500 (outside)\n", "   +40  new_country  ", &"01".repeat(16)]
+    {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    assert_eq!(said(&["flag", "clear", &code]), format!("{code} cleared: alice at one.example, its session is open\n"));
+    assert_eq!(served.events(), ["flag_cleared one.example/alice"]);
+    assert!(said(&["device", "list", "alice"]).contains(&"07".repeat(16)));
+    assert_eq!(
+        said(&["device", "forget", "alice", "--site", "one.example"]),
+        "alice at one.example: 1 device forgotten\n"
+    );
+    let explained = said(&["explain", &code]);
+    for line in ["alice at one.example\n", "  countries  BR (once, last on 2026-12-01)\n", "no device\n", "   +40  "] {
+        assert!(explained.contains(line), "{line}: {explained}");
+    }
+    assert!(said(&["explain", "bob"]).contains("nothing is known of what is usual for it\n"));
+    assert_eq!(
+        said(&["flag", "confirm", &code]),
+        format!(
+            "{code} confirmed: alice at one.example is locked, 2 sessions ended; of the thief's, 0 devices and 1 \
+             sign-in are forgotten\n"
+        )
+    );
+    let refused = served.command(&["flag", "show", "7K3M-9QWX"]);
+    assert_eq!((refused.status.code(), err(&refused).as_str()), (Some(1), "mailward: there is no flag 7K3M-9QWX\n"));
 }
 
 #[test]

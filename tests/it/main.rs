@@ -6,6 +6,7 @@ mod browser_roundcube;
 mod cli;
 mod cli_learn;
 mod config;
+mod control;
 mod deploy;
 mod deploy_try;
 mod php_differential;

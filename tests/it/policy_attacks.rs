@@ -247,6 +247,7 @@ fn a_spam_run_stops_at_the_limit_and_is_told_when_and_how_many_would_fit() {
                 network: NetworkClass::Outside,
                 place: None,
                 first_written: 0,
+                is_account_known: true,
                 rule: None,
             };
             let attempt = send::attempt(&site.name, &account, &limits).expect("an alert line is set");

@@ -21,7 +21,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 pub const SETTINGS: Settings =
-    Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Settings::PROFILE_FORGOTTEN_AFTER };
+    Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
 
 pub fn at(second: u64) -> Timestamp {
     Timestamp::from_millis(1_700_000_000_000 + second * 1000)

@@ -38,6 +38,7 @@ pub struct Report {
     signals: BTreeMap<String, u64>,
     combinations: HashMap<String, u64>,
     sends_stopped_by: BTreeMap<String, u64>,
+    thefts_stopped_by: BTreeMap<String, u64>,
     guesses: u64,
     guesses_stopped: u64,
 }
@@ -91,6 +92,10 @@ impl Theft {
     fn was_stopped_at_sign_in(&self) -> bool {
         self.sign_ins == self.sign_ins_stopped
     }
+}
+
+fn stopped_by(judged: &Judged) -> String {
+    judged.stopped_by.clone().unwrap_or_else(|| "the sign-in before it, or a signal".to_owned())
 }
 
 fn is_troubled(verdict: Verdict) -> bool {
@@ -150,8 +155,7 @@ impl Report {
                 }
                 self.accounts.entry(event.account.clone()).or_default().send(judged);
                 if is_troubled(judged.verdict) {
-                    let by = judged.stopped_by.as_deref().unwrap_or("the sign-in before it, or a signal");
-                    *self.sends_stopped_by.entry(by.to_owned()).or_default() += 1;
+                    *self.sends_stopped_by.entry(stopped_by(judged)).or_default() += 1;
                 }
             }
             (Who::Thief { kind, incident }, Kind::SignIn { outcome: Outcome::Ok, passes }) => {
@@ -162,7 +166,10 @@ impl Report {
             (Who::Thief { kind, incident }, Kind::Send { recipients }) => {
                 let theft = self.theft(incident, kind);
                 if is_troubled(judged.verdict) {
-                    theft.a_message_was_stopped = true;
+                    let is_first = !std::mem::replace(&mut theft.a_message_was_stopped, true);
+                    if is_first && !theft.was_stopped_at_sign_in() {
+                        *self.thefts_stopped_by.entry(stopped_by(judged)).or_default() += 1;
+                    }
                 } else {
                     theft.in_all += u64::from(recipients);
                     theft.until_stopped += if theft.a_message_was_stopped { 0 } else { u64::from(recipients) };
@@ -212,9 +219,13 @@ impl Report {
         share(foreign.iter().filter(|theft| theft.was_stopped_at_sign_in()).count() as u64, foreign.len() as u64)
     }
 
-    fn most_until_stopped(&self) -> u64 {
+    /// Of the thieves who passed the sign-in: what the most successful one sent, how many sent more than they should,
+    /// and how many passed.
+    fn until_stopped(&self) -> (u64, usize, usize) {
         let passed = self.thefts.values().filter(|theft| !theft.was_stopped_at_sign_in());
-        passed.map(|theft| theft.until_stopped).max().unwrap_or(0)
+        let sent: Vec<u64> = passed.map(|theft| theft.until_stopped).collect();
+        let too_many = sent.iter().filter(|sent| **sent > RECIPIENTS_MAX).count();
+        (sent.iter().copied().max().unwrap_or(0), too_many, sent.len())
     }
 
     /// Whether all three aims are met.
@@ -225,7 +236,7 @@ impl Report {
     /// What is aimed at, what came of it, and whether that is enough.
     fn aims(&self) -> [(&'static str, String, bool); 3] {
         let (foreign, troubled) = (self.foreign_stopped(), share(self.all.later_troubled, self.all.later));
-        let most = self.most_until_stopped();
+        let (most, too_many, passed) = self.until_stopped();
         [
             (
                 "of 100 thieves in another country, at least 99 are stopped at the sign-in",
@@ -239,7 +250,7 @@ impl Report {
             ),
             (
                 "a thief who passes the sign-in is stopped by what he sends within 30 recipients",
-                format!("at most {most}"),
+                format!("at most {most}; {too_many} of {passed} sent more than 30"),
                 most <= RECIPIENTS_MAX,
             ),
         ]
@@ -272,7 +283,9 @@ impl Report {
         for kind in ThiefKind::ALL {
             line(of_thieves(kind, &self.of_kind(kind)));
         }
-        line("\n## Owners\n".to_owned());
+        line("\n### What first stopped a message of those who passed\n".to_owned());
+        line(list("by", self.thefts_stopped_by.iter()));
+        line("## Owners\n".to_owned());
         line("Troubled: challenged, restricted, throttled or refused. Shut out: all of these, but a challenge that the\nowner passes.\n".to_owned());
         line("| where | sign-ins | troubled per 1000 | after the first ten | shut out per 1000 | messages | stopped per 1000 |".to_owned());
         line("|---|---|---|---|---|---|---|".to_owned());
@@ -426,7 +439,9 @@ mod tests {
             "| server or VPN in the country | 0 | 0 (0.00 %) | 0 | 0 | 0 | 0 | 0 | 0 |",
             "| in the victim's town | 1 | 0 (0.00 %) | 1 | 0 | 20 | 20 | 40 | 40 |",
             "Judged in 2.0 s: 5 lines a second.",
-            "within 30 recipients | at most 20 | met |",
+            "| recipients_per_account 200/h | 1 |",
+            "| the sign-in before it, or a signal | 1 |",
+            "within 30 recipients | at most 20; 0 of 2 sent more than 30 | met |",
             "at the sign-in | 50.00 | **missed** |",
         ] {
             assert!(page.contains(row), "{row}\n{page}");

@@ -59,6 +59,7 @@ impl Case {
             network: NetworkClass::Outside,
             place: None,
             first_written: 0,
+            is_account_known: true,
             rule: None,
         }
     }
@@ -260,6 +261,9 @@ fn a_new_browser_is_counted_by_place_and_by_strangers_it_writes_to_and_a_familia
     assert!(unlike(&familiar).is_empty());
     let campus = Facts { network: NetworkClass::Campus, ..newcomer.clone() };
     assert_eq!(unlike(&campus).len(), 2, "on campus everybody writes to whom they like");
+    let unknown = Facts { is_account_known: false, ..newcomer.clone() };
+    assert_eq!(unlike(&unknown).len(), 2, "of an account that nothing is known of it is too much for now, no more");
+    assert!(shown(&charges(&unknown, &limits(), &[]).expect("worth charging")).join(" ").contains("first_written"));
     let nowhere = Facts { place: Some(SendingPlace { network: 7, country: None }), first_written: 0, ..newcomer };
     assert_eq!(unlike(&nowhere).len(), 1, "what is unknown is not counted");
 }

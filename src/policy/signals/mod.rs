@@ -12,6 +12,7 @@ mod breached_password;
 mod country_new_to_site;
 mod dormant;
 mod failures_before;
+mod first_seen_abroad;
 mod hosting;
 mod impossible_travel;
 mod known_device;
@@ -19,6 +20,7 @@ mod new_country;
 mod new_device;
 mod new_network;
 mod off_campus;
+mod open_flag;
 mod prefixes_for_account;
 mod scripted;
 mod theft_from_prefix;
@@ -37,6 +39,7 @@ pub static ALL: &[(&str, Observe)] = &[
     ("new_device", new_device::observe),
     ("known_device", known_device::observe),
     ("country_new_to_site", country_new_to_site::observe),
+    ("first_seen_abroad", first_seen_abroad::observe),
     ("impossible_travel", impossible_travel::observe),
     ("tor", tor::observe),
     ("hosting", hosting::observe),
@@ -45,6 +48,7 @@ pub static ALL: &[(&str, Observe)] = &[
     ("accounts_from_prefix", accounts_from_prefix::observe),
     ("prefixes_for_account", prefixes_for_account::observe),
     ("theft_from_prefix", theft_from_prefix::observe),
+    ("open_flag", open_flag::observe),
     ("dormant", dormant::observe),
     ("unusual_hour", unusual_hour::observe),
     ("scripted", scripted::observe),

@@ -74,6 +74,8 @@ impl Case {
             newcomers_from_prefix: Fact::Known(1),
             networks_for_account: Fact::Known(1),
             thefts_from_prefix: Fact::Known(0),
+            home_country: "DE".parse().ok(),
+            has_open_flag: Fact::Known(false),
             password: PasswordQuality::default(),
         }
     }
@@ -166,6 +168,43 @@ fn a_browser_speaks_for_or_against() {
     let known = with(DeviceFact::Known(at(0).before(Duration::from_secs(3 * DAY))));
     check("new_device", &with(DeviceFact::New), &[("it is known", known.clone()), ("it is not asked", case.facts())]);
     check("known_device", &known, &[("it is new", with(DeviceFact::New)), ("it is not asked", case.facts())]);
+}
+
+#[test]
+fn an_account_that_was_never_seen_is_expected_at_home() {
+    let case = Case::of(Profile::default());
+    let abroad = || Facts { whereabouts: whereabouts("BR", 64_600), ..case.facts() };
+    let vpn = NetworkKinds { vpn: true, ..NetworkKinds::default() };
+    let known = Case::of(habit(1));
+    check(
+        "first_seen_abroad",
+        &abroad(),
+        &[
+            ("it is at home", case.facts()),
+            ("nobody knows where home is", Facts { home_country: None, ..abroad() }),
+            ("the site is young", Facts { country_at_site: Fact::Known(None), ..abroad() }),
+            (
+                "it came through a VPN",
+                Facts { whereabouts: Whereabouts { kinds: vpn, ..whereabouts("BR", 1) }, ..abroad() },
+            ),
+            ("it was seen before", Facts { whereabouts: whereabouts("BR", 64_600), ..known.facts() }),
+        ],
+    );
+}
+
+#[test]
+fn while_a_flag_is_open_new_browsers_are_looked_at_and_the_owners_are_not() {
+    let case = Case::of(habit(5));
+    let flagged = || Facts { has_open_flag: Fact::Known(true), ..case.facts() };
+    check(
+        "open_flag",
+        &Facts { device: DeviceFact::New, ..flagged() },
+        &[
+            ("the browser is known", Facts { device: DeviceFact::Known(at(0)), ..flagged() }),
+            ("it is campus", Facts { device: DeviceFact::New, network: NetworkClass::Campus, ..flagged() }),
+            ("there is none", Facts { device: DeviceFact::New, ..case.facts() }),
+        ],
+    );
 }
 
 #[test]

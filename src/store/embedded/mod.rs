@@ -63,11 +63,6 @@ pub struct Settings {
     pub profile_forgotten_after: Duration,
 }
 
-impl Settings {
-    /// Half a year: whoever comes back from a term abroad is at home where they were before.
-    pub const PROFILE_FORGOTTEN_AFTER: Duration = Duration::from_secs(180 * 86_400);
-}
-
 /// All that one node keeps.
 pub struct Embedded {
     memory: Arc<Memory>,

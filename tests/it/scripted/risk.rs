@@ -17,7 +17,15 @@ const BRITISH: &str = "81.128.0.9";
 const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
 const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";
 
+/// Nobody travels within the seconds that a test takes, and the scripted webmail's one password is a bad one: what that
+/// says is tested by itself.
+const SILENT: &str = "[risk]\nweights = { impossible_travel = 0, weak_password = 0, breached_password = 0 }\n";
+
 fn settings(sections: &str) -> Settings {
+    let sections = match sections.split_once("[risk]\n") {
+        Some((before, after)) => format!("{before}{SILENT}{after}"),
+        None => format!("{SILENT}{sections}"),
+    };
     Settings {
         listen: "forwarded_from = [\"127.0.0.0/8\"]".to_owned(),
         sections: format!("[networks]\ncampus = [\"192.0.2.0/24\"]\ncampus_country = \"DE\"\n{sections}"),
@@ -247,6 +255,21 @@ async fn a_rule_lowers_and_raises_and_what_observes_only_tells() {
     let mut at_work = at(&gateway, "192.0.2.9", FIREFOX);
     sign_in(&mut at_work, "dave", "right").await;
     assert!(!restricted(&at_work.get(export).await));
+}
+
+#[tokio::test]
+async fn who_was_at_home_a_moment_ago_is_not_across_the_ocean_now() {
+    let upstream = Upstream::start(roundcube).await;
+    let travelling = Settings { sections: settings("").sections.replace(SILENT, ""), ..settings("") };
+    let gateway = Gateway::start(upstream.address(), &travelling).await;
+    with_habit(&gateway, "alice").await;
+    let mut thief = at(&gateway, AMERICAN, CHROME);
+    assert_eq!(sign_in(&mut thief, "alice", "right").await.status, 403);
+    let refused = event(&gateway, "sign_in_refused", "alice").await;
+    let names = refused["signals"].to_string();
+    for name in ["impossible_travel", "new_country", "breached_password"] {
+        assert!(names.contains(name), "{refused}");
+    }
 }
 
 #[tokio::test]

@@ -1,9 +1,16 @@
-//! `account` and `session`: commands to the running gateway through its control socket.
+//! Commands to the running gateway through its control socket: `account` and `session` here, the others beside.
 
+mod explain;
+mod flags;
+
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+
+pub(super) use explain::{DeviceVerb, Explain, device, explain};
+pub(super) use flags::{FlagVerb, flag};
 
 use super::{FAILED, read, table};
 use crate::admin::control::{self, Command, Done, LockRow, ROWS_MAX, Reply, SessionRow};
@@ -62,6 +69,13 @@ pub(super) enum SessionVerb {
         #[command(flatten)]
         common: Common,
     },
+    /// Let a restricted session do everything again; the same as clearing its flag, where it has one
+    Clear {
+        /// The session, as `session list` shows it
+        session: String,
+        #[command(flatten)]
+        common: Common,
+    },
 }
 
 #[derive(Args)]
@@ -106,6 +120,7 @@ pub(super) fn session(verb: SessionVerb, config: &Path) -> ExitCode {
             };
             operate(&command, &common, config)
         }
+        SessionVerb::Clear { session, common } => operate(&Command::ClearSession { hash: session }, &common, config),
     }
 }
 
@@ -164,24 +179,54 @@ fn spoken(reply: &Reply) -> String {
         Reply::Sessions { sessions, .. } if sessions.is_empty() => "no session\n".to_owned(),
         Reply::Sessions { sessions, more } => {
             let rows: Vec<_> = sessions.iter().map(session_row).collect();
-            let head = ["SESSION", "ACCOUNT", "SITE", "STATE", "FROM", "SIGNED IN", "LAST SEEN", "DEVICE", "BROWSER"];
-            table(&head, &rows) + &rest(*more)
+            table(&SESSION_HEAD, &rows) + &rest(*more)
         }
+        Reply::Flags { flags, more } => flags::listed(flags, *more),
+        Reply::Flag { flag, session } => flags::whole(flag, session.as_deref()),
+        Reply::Cleared { code, site, account, state } => cleared(code.as_deref(), site, account, state.as_deref()),
+        Reply::Confirmed { code, site, account, sessions_ended, devices_forgotten, sign_ins_forgotten } => format!(
+            "{} confirmed: {} at {} is locked, {}; of the thief's, {} and {} are forgotten\n",
+            plain(code),
+            plain(account),
+            plain(site),
+            counted(*sessions_ended, "session ended", "sessions ended"),
+            counted(*devices_forgotten, "device", "devices"),
+            counted(*sign_ins_forgotten, "sign-in", "sign-ins"),
+        ),
+        Reply::Devices { devices } => explain::devices(devices),
+        Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),
     }
 }
 
-fn sentence(done: &Done) -> String {
-    let Done { site, account, what, sessions_ended } = done;
-    let sessions = match (sessions_ended, what.as_str()) {
-        (0, "unlocked" | "was not locked") => String::new(),
-        (1, _) => ", 1 session ended".to_owned(),
-        (count, _) => format!(", {count} sessions ended"),
+fn cleared(code: Option<&str>, site: &str, account: &str, state: Option<&str>) -> String {
+    let what = code.map_or_else(|| "cleared".to_owned(), |code| format!("{} cleared", plain(code)));
+    let session = match state {
+        Some("open") => "its session is open".to_owned(),
+        Some(state) => format!("its session stays {}, a new sign-in is taken as usual", plain(state)),
+        None => "its session is not known any more".to_owned(),
     };
-    let what = if what == "sessions ended" { String::new() } else { format!(" {what}") };
-    let comma = if what.is_empty() { sessions.replacen(", ", " ", 1) } else { sessions };
-    format!("{} at {}:{what}{comma}\n", plain(account), plain(site))
+    format!("{what}: {} at {}, {session}\n", plain(account), plain(site))
 }
+
+fn sentence(done: &Done) -> String {
+    let Done { site, account, what, sessions_ended, devices_forgotten } = done;
+    let sessions = counted(*sessions_ended, "session ended", "sessions ended");
+    let what = match what.as_str() {
+        "sessions ended" => sessions,
+        "devices forgotten" => counted(*devices_forgotten, "device forgotten", "devices forgotten"),
+        "locked" => format!("locked, {sessions}"),
+        what => plain(what).into_owned(),
+    };
+    format!("{} at {}: {what}\n", plain(account), plain(site))
+}
+
+fn counted<N: fmt::Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+    if count == N::from(1) { format!("1 {one}") } else { format!("{count} {many}") }
+}
+
+const SESSION_HEAD: [&str; 10] =
+    ["SESSION", "ACCOUNT", "SITE", "STATE", "FLAG", "FROM", "SIGNED IN", "LAST SEEN", "DEVICE", "BROWSER"];
 
 fn session_row(session: &SessionRow) -> Vec<String> {
     vec![
@@ -189,7 +234,8 @@ fn session_row(session: &SessionRow) -> Vec<String> {
         session.account.clone(),
         session.site.clone(),
         session.state.clone(),
-        session.prefix.clone(),
+        session.flag.clone().unwrap_or_else(|| "-".to_owned()),
+        session.country.map_or_else(|| session.prefix.clone(), |country| format!("{} {country}", session.prefix)),
         minute(&session.signed_in),
         minute(&session.last_seen),
         session.device_since.as_deref().map_or_else(|| "new".to_owned(), |since| format!("since {}", day(since))),
@@ -221,6 +267,7 @@ mod tests {
             account: "alice".into(),
             what: what.into(),
             sessions_ended,
+            devices_forgotten: 2,
         };
         for (done, said) in [
             (done("locked", 2), "alice at webmail.example.edu: locked, 2 sessions ended\n"),
@@ -228,6 +275,7 @@ mod tests {
             (done("unlocked", 0), "alice at webmail.example.edu: unlocked\n"),
             (done("was not locked", 0), "alice at webmail.example.edu: was not locked\n"),
             (done("sessions ended", 1), "alice at webmail.example.edu: 1 session ended\n"),
+            (done("devices forgotten", 0), "alice at webmail.example.edu: 2 devices forgotten\n"),
         ] {
             assert_eq!(sentence(&done), said);
         }
@@ -241,9 +289,14 @@ mod tests {
             account: "al\u{9b}ice".into(),
             state: "open".into(),
             prefix: "203.0.113.9/32".into(),
+            network: "outside".into(),
+            country: "BR".parse().ok(),
+            as_number: None,
             signed_in: "2026-03-01T08:12:09.000Z".into(),
             last_seen: "2026-03-01T08:13:00.000Z".into(),
+            device: None,
             device_since: None,
+            flag: None,
             user_agent: Some("evil\x1b]0;x\x07".into()),
         }];
         let reply = Reply::Sessions { sessions, more: false };

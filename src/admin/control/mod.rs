@@ -1,0 +1,285 @@
+//! The control socket: how operators' commands reach the running gateway.
+//!
+//! A Unix socket with mode 0600: whoever can open it is the gateway's user or root, and that is all the permission
+//! there is. One command is one JSON line ([`Command`]), its answer one JSON line ([`Reply`]); then the connection
+//! ends. To add a command: a variant of both in `words.rs`, an arm in [`Control::answer`], and a subcommand in
+//! `cli/operate`.
+//!
+//! What makes things stricter is done first and all of it, even if the store does not write: it holds in memory then. So
+//! a command that breaks off leaves things strict, and doing it again is harmless.
+
+mod explain;
+mod flags;
+mod socket;
+mod words;
+
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::config::Site;
+use crate::domain::flag::FlagFilter;
+use crate::domain::reference::NotAReference;
+use crate::domain::{
+    Account, Event, EventKind, Reference, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+};
+use crate::store::{Away, Lock, Store};
+use crate::telemetry::Events;
+
+pub use socket::{NoReply, ask, bind, serve};
+pub use words::{
+    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, LockRow, NoteRow, Reply, SessionRow, SignalRow, Usual,
+    UsualRow, WholeFlag,
+};
+
+/// Rows in one answer; beyond them it says that there are more.
+pub const ROWS_MAX: usize = 10_000;
+
+/// Flags in one answer, each with all its signals; the next page begins before the last of them.
+pub const FLAGS_MAX: usize = 1_000;
+
+/// Flags of one account that are explained.
+pub const EXPLAINED_FLAGS_MAX: usize = 20;
+
+/// Why a command was not carried out; its words are for the operator.
+#[derive(Debug, thiserror::Error)]
+enum NotDone {
+    #[error("there is no site {0:?}; sites are: {1}")]
+    NoSuchSite(String, String),
+    #[error("the name of an account is missing")]
+    NoName,
+    #[error("{0:?} is not a session; a session is 32 hexadecimal digits, as `mailward session list` shows them")]
+    NotASession(String),
+    #[error("there is no session {0}; it may have expired")]
+    NoSuchSession(SessionHash),
+    #[error("{0:?} is not a device; a device is 32 hexadecimal digits, as `mailward device list` shows them")]
+    NotADevice(String),
+    #[error("{0:?} is not a flag: {1}")]
+    NotAFlag(String, NotAReference),
+    #[error("there is no flag {0}")]
+    NoSuchFlag(Reference),
+    #[error("a note has at most {0} characters")]
+    LongNote(usize),
+    #[error("{what} {}. Do it again; what is done already is not done twice", .missing.join("; "))]
+    Halfway { what: String, missing: Vec<String> },
+    #[error(transparent)]
+    Away(#[from] Away),
+}
+
+/// The gateway's side.
+pub struct Control {
+    /// Where locks and sessions are kept.
+    pub store: Arc<dyn Store>,
+    /// Who is told.
+    pub events: Events,
+    /// When it happens.
+    pub clock: Clock,
+    /// The sites of the configuration in force.
+    pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
+}
+
+impl Control {
+    /// Carries a command out.
+    pub async fn answer(&self, command: Command) -> Reply {
+        let now = self.clock.now();
+        let reply = match command {
+            Command::Status => Ok(self.status(now).await),
+            Command::LockAccount { name, site, note } => self.lock(&name, site.as_deref(), &note, now).await,
+            Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), now).await,
+            Command::ListLocks { site } => self.locks(site.as_deref()).await,
+            Command::ListSessions { account, site } => self.sessions(account.as_deref(), site.as_deref(), now).await,
+            Command::EndSession { hash } => self.end_session(&hash, now).await,
+            Command::EndSessions { account, site } => self.end_sessions(&account, site.as_deref(), now).await,
+            Command::ClearSession { hash } => self.clear_session(&hash, now).await,
+            Command::ListFlags { status, account, country, before, site } => {
+                let filter = FlagFilter { status, country, before, ..FlagFilter::default() };
+                self.flags(filter, account.as_deref(), site.as_deref()).await
+            }
+            Command::ShowFlag { code } => self.show_flag(&code, now).await,
+            Command::ClearFlag { code, note } => self.clear_flag(&code, note, now).await,
+            Command::ConfirmFlag { code, note } => self.confirm_flag(&code, note, now).await,
+            Command::NoteFlag { code, note } => self.note_flag(&code, note, now).await,
+            Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
+            Command::ForgetDevices { name, device, site } => {
+                self.forget_devices(&name, device.as_deref(), site.as_deref(), now).await
+            }
+            Command::Explain { what, site } => self.explain(&what, site.as_deref(), now).await,
+        };
+        reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() })
+    }
+
+    async fn status(&self, now: Timestamp) -> Reply {
+        Reply::Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            time: now.to_string(),
+            store_away: self.store.probe(now).await.err().map(|away| away.what),
+        }
+    }
+
+    async fn lock(&self, name: &str, site: Option<&str>, note: &str, now: Timestamp) -> Result<Reply, NotDone> {
+        let (mut done, mut missing) = (Vec::new(), Vec::new());
+        for (site, account) in self.accounts(name, site)? {
+            let ended = self.shut_out(&site, &account, note, now, &mut missing).await;
+            done.push(Done::of(&site, &account, "locked", ended));
+        }
+        if missing.is_empty() {
+            return Ok(Reply::Done { done });
+        }
+        Err(NotDone::Halfway { what: "locked, but not for longer than the gateway runs:".to_owned(), missing })
+    }
+
+    /// Locks an account and ends its sessions; returns how many. What could not be written holds in memory, and is said
+    /// in `missing`.
+    async fn shut_out(
+        &self,
+        site: &SiteName,
+        account: &Account,
+        note: &str,
+        now: Timestamp,
+        missing: &mut Vec<String>,
+    ) -> usize {
+        let lock = Lock { site: Arc::clone(site), account: account.clone(), since: now, note: note.to_owned() };
+        // The lock first: a sign-in between the two would otherwise leave a session behind.
+        match self.store.lock(lock).await {
+            Ok(()) => self.record(EventKind::AccountLocked, site, account, None, now),
+            Err(away) => missing.push(format!("the lock on {account} is not written ({})", away.what)),
+        }
+        match self.end_all(site, account, now).await {
+            Ok(ended) => ended,
+            Err(away) => {
+                missing.push(format!("the end of the sessions of {account} is not written ({})", away.what));
+                0
+            }
+        }
+    }
+
+    async fn unlock(&self, name: &str, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+        let mut done = Vec::new();
+        for (site, account) in self.accounts(name, site)? {
+            let was_locked = self.store.unlock(&site, &account).await?;
+            if was_locked {
+                self.record(EventKind::AccountUnlocked, &site, &account, None, now);
+            }
+            done.push(Done::of(&site, &account, if was_locked { "unlocked" } else { "was not locked" }, 0));
+        }
+        Ok(Reply::Done { done })
+    }
+
+    async fn locks(&self, site: Option<&str>) -> Result<Reply, NotDone> {
+        let mut locks = Vec::new();
+        for site in self.chosen(site)? {
+            // One more than is shown: so it is known whether there are more.
+            for lock in self.store.locks(&site.name, ROWS_MAX + 1).await? {
+                locks.push(LockRow::of(lock));
+            }
+        }
+        let more = locks.len() > ROWS_MAX;
+        locks.truncate(ROWS_MAX);
+        Ok(Reply::Locks { locks, more })
+    }
+
+    async fn sessions(&self, account: Option<&str>, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+        let mut found = Vec::new();
+        for site in self.chosen(site)? {
+            let account = account.map(|name| folded(&site, name)).transpose()?;
+            found.extend(self.store.sessions(&site.name, account.as_ref(), ROWS_MAX + 1, now).await?);
+        }
+        found.sort_by_key(|session| std::cmp::Reverse(session.signed_in));
+        let more = found.len() > ROWS_MAX;
+        let sessions = found.iter().take(ROWS_MAX).map(|session| SessionRow::of(session)).collect();
+        Ok(Reply::Sessions { sessions, more })
+    }
+
+    async fn end_session(&self, hash: &str, now: Timestamp) -> Result<Reply, NotDone> {
+        let hash = session_hash(hash)?;
+        let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
+        let mut ended = 0;
+        if session.state != SessionState::Ended {
+            self.store.change_session(&hash, SessionChange::State(SessionState::Ended), now).await?;
+            self.record(EventKind::SessionEnded, &session.site, &session.account, Some(hash), now);
+            ended = 1;
+        }
+        Ok(Reply::Done { done: vec![Done::of(&session.site, &session.account, "sessions ended", ended)] })
+    }
+
+    async fn end_sessions(&self, account: &str, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+        let mut done = Vec::new();
+        for (site, account) in self.accounts(account, site)? {
+            let ended = self.end_all(&site, &account, now).await?;
+            done.push(Done::of(&site, &account, "sessions ended", ended));
+        }
+        Ok(Reply::Done { done })
+    }
+
+    async fn end_all(&self, site: &SiteName, account: &Account, now: Timestamp) -> Result<usize, Away> {
+        let ended = self.store.set_account_sessions(site, account, SessionState::Ended, None, now).await?;
+        for hash in &ended {
+            self.record(EventKind::SessionEnded, site, account, Some(*hash), now);
+        }
+        Ok(ended.len())
+    }
+
+    fn record(
+        &self,
+        kind: EventKind,
+        site: &SiteName,
+        account: &Account,
+        session: Option<SessionHash>,
+        now: Timestamp,
+    ) {
+        self.events.record(self.event(kind, site, account, session, now));
+    }
+
+    fn event(
+        &self,
+        kind: EventKind,
+        site: &SiteName,
+        account: &Account,
+        session: Option<SessionHash>,
+        now: Timestamp,
+    ) -> Event {
+        Event { site: Some(Arc::clone(site)), account: Some(account.clone()), session, ..Event::new(now, kind) }
+    }
+
+    /// The site with that host name, or all.
+    fn chosen(&self, named: Option<&str>) -> Result<Vec<Arc<Site>>, NotDone> {
+        let sites = (self.sites)();
+        let Some(named) = named else { return Ok(sites) };
+        let lower = named.to_ascii_lowercase();
+        match sites.iter().find(|site| site.hosts.contains(&lower)) {
+            Some(site) => Ok(vec![Arc::clone(site)]),
+            None => {
+                let names: Vec<&str> = sites.iter().map(|site| &*site.name).collect();
+                Err(NotDone::NoSuchSite(named.to_owned(), names.join(", ")))
+            }
+        }
+    }
+
+    fn accounts(&self, name: &str, site: Option<&str>) -> Result<Vec<(SiteName, Account)>, NotDone> {
+        self.chosen(site)?.iter().map(|site| Ok((Arc::clone(&site.name), folded(site, name)?))).collect()
+    }
+}
+
+impl Done {
+    fn of(site: &SiteName, account: &Account, what: &str, sessions_ended: usize) -> Self {
+        Self {
+            site: site.to_string(),
+            account: account.to_string(),
+            what: what.to_owned(),
+            sessions_ended,
+            devices_forgotten: 0,
+        }
+    }
+}
+
+fn folded(site: &Site, name: &str) -> Result<Account, NotDone> {
+    let account = site.accounts.fold(name);
+    if account.as_str().is_empty() { Err(NotDone::NoName) } else { Ok(account) }
+}
+
+fn session_hash(text: &str) -> Result<SessionHash, NotDone> {
+    text.trim().parse().map_err(|()| NotDone::NotASession(text.to_owned()))
+}
+
+fn reference(text: &str) -> Result<Reference, NotDone> {
+    text.trim().parse().map_err(|wrong| NotDone::NotAFlag(text.to_owned(), wrong))
+}
