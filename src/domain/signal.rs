@@ -21,7 +21,7 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
     SignalKind {
         name: "new_country",
         weight: 40,
-        speaks: "From a country where this account has not signed in before.",
+        speaks: "From a country where this account has not signed in before, or less than ten times and not within two months.",
         because: "Most thefts are used from abroad. Alone it flags; with a new device it asks for proof.",
     },
     SignalKind {
@@ -80,7 +80,7 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
     },
     SignalKind {
         name: "vpn",
-        weight: 10,
+        weight: 15,
         speaks: "Through a VPN or privacy relay.",
         because: "Common among the careful, and among thieves.",
     },

@@ -69,13 +69,23 @@ fn check(text: &str) -> Output {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
+    for (known, named) in [
+        ("country-4.mmdb", "GeoLite2-Country.mmdb"),
+        ("asn.mmdb", "GeoLite2-ASN.mmdb"),
+        ("city.mmdb", "GeoLite2-City.mmdb"),
+        ("vpn.txt", "vpn.txt"),
+        ("breached", "breached"),
+    ] {
+        let known = Path::new("tests/config/files").join(known);
+        fs::copy(known, folder.path().join(named)).expect("a folder of our own");
+    }
     let at = folder.path().display().to_string();
     let keys = folder.path().join("keys");
     fs::write(&keys, "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n").expect("a folder of our own");
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("it is ours");
     fs::create_dir_all(folder.path().join("mailward/data")).expect("a folder of our own");
     let mut text = text.to_owned();
-    for there in ["/etc/mailward", "/var/lib/mailward", "/run/mailward", "/var/log/mailward"] {
+    for there in ["/etc/mailward", "/var/lib/GeoIP", "/var/lib/mailward", "/run/mailward", "/var/log/mailward"] {
         text = text.replace(there, &at);
     }
     let file = folder.path().join("mailward.toml");
@@ -133,7 +143,8 @@ fn the_example_configuration_has_every_key() {
                 line.strip_prefix(key.name).is_some_and(|rest| rest.starts_with([' ', ']', '.']))
             });
             // Sub-tables without keys of their own, and limits that an exception's own line may name.
-            let elsewhere = ["limits", "sign_in", "send"].contains(&key.name) || table.header == "[exception.limits]";
+            let elsewhere =
+                ["limits", "sign_in", "send", "list"].contains(&key.name) || table.header == "[exception.limits]";
             assert!(is_there || elsewhere, "{} {}", table.header, key.name);
         }
     }

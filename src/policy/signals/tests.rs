@@ -107,7 +107,12 @@ fn an_ordinary_sign_in_and_the_very_first_one_say_nothing() {
     let usual = Case::of(habit(40));
     assert_eq!(speaking(&usual.facts(), &Risk::default()), []);
     let first = Case::of(Profile::default());
-    let facts = Facts { device: DeviceFact::New, whereabouts: whereabouts("BR", 64_600), ..first.facts() };
+    let facts = Facts {
+        device: DeviceFact::New,
+        whereabouts: whereabouts("BR", 64_600),
+        country_at_site: Fact::Known(None),
+        ..first.facts()
+    };
     assert_eq!(speaking(&facts, &Risk::default()), [], "nothing is new to an account that nothing is known of");
     let away = Facts { profile: Fact::StoreAway, device: DeviceFact::New, ..usual.facts() };
     assert_eq!(speaking(&away, &Risk::default()), []);
@@ -118,6 +123,15 @@ fn a_new_country_speaks_and_an_unknown_one_does_not() {
     let case = Case::of(habit(5));
     let from = |whereabouts| Facts { whereabouts, ..case.facts() };
     let vpn = NetworkKinds { vpn: true, ..NetworkKinds::default() };
+    let (journey, home) = (Case::of(habit(3)), Case::of(habit(10)));
+    check(
+        "new_country",
+        &Facts { now: at(70 * DAY), ..journey.facts() },
+        &[
+            ("it was there lately", Facts { now: at(50 * DAY), ..journey.facts() }),
+            ("it was there often", Facts { now: at(70 * DAY), ..home.facts() }),
+        ],
+    );
     check(
         "new_country",
         &from(whereabouts("BR", 64_600)),

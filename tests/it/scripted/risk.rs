@@ -69,7 +69,7 @@ async fn event(gateway: &Gateway, kind: &str, account: &str) -> serde_json::Valu
 
 #[tokio::test]
 async fn a_thief_from_abroad_reads_and_does_not_send_until_an_operator_clears_the_flag() {
-    let (upstream, gateway) = start("").await;
+    let (upstream, gateway) = start("[send.limits]\ncountries_per_account = \"none\"").await;
     let mut alice = with_habit(&gateway, "alice").await;
     let mut thief = at(&gateway, AMERICAN, CHROME);
     assert_eq!(sign_in(&mut thief, "alice", "right").await.status, 302, "nothing tells the thief");
