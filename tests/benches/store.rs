@@ -402,7 +402,7 @@ fn flag(number: u32) -> Flag {
         time: NOW.before(Duration::from_secs(u64::from(number))),
         address: prefix(number).address(),
         network: NetworkClass::Outside,
-        country: if number % 1000 == 0 { "BR".parse().ok() } else { "DE".parse().ok() },
+        country: if number.is_multiple_of(1000) { "BR".parse().ok() } else { "DE".parse().ok() },
         as_number: Some(64_500),
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0".into()),
         verdict: Verdict::Restrict,

@@ -66,6 +66,8 @@ impl Server {
             .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It tells of every server that was killed.
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .expect("bash is there");
