@@ -23,6 +23,8 @@ use mailward::store::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::stack::redis as servers;
+
 pub const SETTINGS: Settings =
     Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
 
@@ -32,6 +34,11 @@ pub fn at(second: u64) -> Timestamp {
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+}
+
+/// The same for what waits.
+pub fn run_with_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }
 
 pub fn limit(text: &str) -> Limit {
@@ -1280,9 +1287,10 @@ async fn what_is_taken_in_from_another_store_loosens_nothing(store: &dyn Store) 
             factors: Sealed { version: 9, bytes: b"there".to_vec() },
         },
         Record::Kept(kept(KeptKind::Code, 0x3e, 5, b"over")),
+        Record::Session(Box::new(session("m3", "carol", 4, at(6).before(Duration::from_secs(3700))))),
     ];
     let changed = store.import(records, at(6)).await.expect("the store answers");
-    assert_eq!(changed, 3, "both sessions, and one entry of the counter");
+    assert_eq!(changed, 3, "two sessions, and one entry of the counter; what has expired is left out");
     let state = async |session: &Session| get(store, &session.hash, at(7)).await.map(|session| session.state);
     assert_eq!((state(&ended).await, state(&open).await), (Some(SessionState::Ended), Some(SessionState::Restricted)));
     let used = store.count(&charge.key, Duration::from_secs(3600), at(7)).await.expect("the store answers");
@@ -1394,3 +1402,21 @@ fn scratch() -> ((), Arc<dyn Store>) {
 }
 
 backend!(scratch_store, super::scratch());
+
+fn at_one_server() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&[servers::shared().url()])))
+}
+
+backend!(redis_store, super::at_one_server());
+
+fn in_a_cluster() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&servers::Cluster::shared().urls())))
+}
+
+backend!(cluster_store, super::in_a_cluster());
+
+fn behind_a_sentinel() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&[servers::Watched::shared().url()])))
+}
+
+backend!(sentinel_store, super::behind_a_sentinel());
