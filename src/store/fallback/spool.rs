@@ -1,0 +1,331 @@
+//! What the shared store is still to be told: a queue in the order of time, bounded, and what did not fit is counted.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use crate::domain::flag::Activity;
+use crate::domain::{
+    Account, Flag, Lesson, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+};
+use crate::policy::limits::Receipt;
+use crate::store::{Answer, Away, Lock, Raise, Store};
+
+/// One thing that the store is still to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Untold {
+    Lock(Lock),
+    Sessions {
+        site: SiteName,
+        account: Account,
+        state: SessionState,
+        except: Option<SessionHash>,
+        now: Timestamp,
+    },
+    Change {
+        hash: SessionHash,
+        change: SessionChange,
+        now: Timestamp,
+    },
+    Forget {
+        site: SiteName,
+        account: Account,
+        device: Option<[u8; 16]>,
+    },
+    Unteach {
+        site: SiteName,
+        account: Account,
+        lesson: Lesson,
+        now: Timestamp,
+    },
+    Session {
+        session: Box<Session>,
+        now: Timestamp,
+    },
+    Flag(Box<Flag>),
+    /// What else was found about a flag; where the store has no such flag, the flag that was raised in its place.
+    Raise {
+        code: Reference,
+        raise: Raise,
+        otherwise: Option<Box<Flag>>,
+    },
+    Activity {
+        code: Reference,
+        activity: Activity,
+    },
+    Know {
+        site: SiteName,
+        account: Account,
+        device: [u8; 16],
+        now: Timestamp,
+    },
+    Teach {
+        site: SiteName,
+        account: Account,
+        lesson: Lesson,
+        now: Timestamp,
+    },
+    Written {
+        site: SiteName,
+        account: Account,
+        recipients: Vec<u32>,
+        now: Timestamp,
+    },
+    Refund {
+        receipt: Receipt,
+        now: Timestamp,
+    },
+}
+
+/// What is bounded together, so that much of one never displaces another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Class {
+    /// Makes things stricter.
+    Strict,
+    /// Sign-ins.
+    Session,
+    /// What an operator is to see.
+    Flag,
+    /// What makes later judgements better, and what gives charges back.
+    Learned,
+}
+
+impl Class {
+    const COUNT: usize = 4;
+
+    /// Some 500 bytes each.
+    const fn most(self) -> usize {
+        match self {
+            Self::Strict | Self::Session | Self::Learned => 20_000,
+            Self::Flag => 10_000,
+        }
+    }
+}
+
+impl Untold {
+    const fn class(&self) -> Class {
+        match self {
+            Self::Lock(_)
+            | Self::Sessions { .. }
+            | Self::Change { .. }
+            | Self::Forget { .. }
+            | Self::Unteach { .. } => Class::Strict,
+            Self::Session { .. } => Class::Session,
+            Self::Flag(_) | Self::Raise { .. } | Self::Activity { .. } => Class::Flag,
+            Self::Know { .. } | Self::Teach { .. } | Self::Written { .. } | Self::Refund { .. } => Class::Learned,
+        }
+    }
+
+    /// Tells the store.
+    pub(super) fn tell<'a>(&'a self, store: &'a dyn Store) -> Answer<'a, ()> {
+        Box::pin(async move {
+            match self {
+                Self::Lock(lock) => store.lock(lock.clone()).await?,
+                Self::Sessions { site, account, state, except, now } => {
+                    store.set_account_sessions(site, account, *state, *except, *now).await?;
+                }
+                Self::Change { hash, change, now } => {
+                    store.change_session(hash, change.clone(), *now).await?;
+                }
+                Self::Forget { site, account, device } => {
+                    store.forget_devices(site, account, *device).await?;
+                }
+                Self::Unteach { site, account, lesson, now } => {
+                    store.unteach(site, account, lesson.clone(), *now).await?;
+                }
+                Self::Session { session, now } => store.put_session((**session).clone(), *now).await?,
+                Self::Flag(flag) => store.put_flag((**flag).clone()).await?,
+                Self::Raise { code, raise, otherwise } => {
+                    let known = store.raise_flag(code, raise.clone()).await?;
+                    if let Some(flag) = otherwise.as_ref().filter(|_| !known) {
+                        store.put_flag((**flag).clone()).await?;
+                    }
+                }
+                Self::Activity { code, activity } => store.add_to_flag(code, activity.clone()).await?,
+                Self::Know { site, account, device, now } => {
+                    store.know_device(site, account, *device, *now).await?;
+                }
+                Self::Teach { site, account, lesson, now } => {
+                    store.teach(site, account, lesson.clone(), *now).await?;
+                }
+                Self::Written { site, account, recipients, now } => {
+                    store.note_written(site, account, recipients.clone(), *now).await?;
+                }
+                Self::Refund { receipt, now } => store.refund(receipt, *now).await?,
+            }
+            Ok(())
+        })
+    }
+}
+
+/// All that waits.
+#[derive(Default)]
+pub(super) struct Spool(Mutex<Waiting>);
+
+#[derive(Default)]
+struct Waiting {
+    untold: VecDeque<Untold>,
+    counts: [usize; Class::COUNT],
+    lost: u64,
+}
+
+impl Spool {
+    /// Queues it, or counts it as lost where too much of its kind waits already.
+    pub(super) fn push(&self, untold: Untold) {
+        let mut waiting = self.0.lock();
+        let class = untold.class();
+        if waiting.counts[class as usize] >= class.most() {
+            waiting.lost += 1;
+            return;
+        }
+        waiting.counts[class as usize] += 1;
+        waiting.untold.push_back(untold);
+    }
+
+    /// The same for something that the caller is told could not be kept.
+    pub(super) fn push_or_refuse(&self, untold: Untold) -> Result<(), Away> {
+        let mut waiting = self.0.lock();
+        let class = untold.class();
+        if waiting.counts[class as usize] >= class.most() {
+            return Err(Away { what: "too much waits already to be told to the store".into() });
+        }
+        waiting.counts[class as usize] += 1;
+        waiting.untold.push_back(untold);
+        Ok(())
+    }
+
+    /// Takes out what was queued first.
+    pub(super) fn pop(&self) -> Option<Untold> {
+        let mut waiting = self.0.lock();
+        let first = waiting.untold.pop_front()?;
+        waiting.counts[first.class() as usize] -= 1;
+        Some(first)
+    }
+
+    /// It could not be told; it is the first again.
+    pub(super) fn put_back(&self, untold: Untold) {
+        let mut waiting = self.0.lock();
+        waiting.counts[untold.class() as usize] += 1;
+        waiting.untold.push_front(untold);
+    }
+
+    /// Counts what could not be kept elsewhere.
+    pub(super) fn lost(&self, more: u64) {
+        self.0.lock().lost += more;
+    }
+
+    /// How much waits.
+    pub(super) fn len(&self) -> usize {
+        self.0.lock().untold.len()
+    }
+
+    /// How much was lost since this was last asked.
+    pub(super) fn take_lost(&self) -> u64 {
+        std::mem::take(&mut self.0.lock().lost)
+    }
+
+    /// The flag that waits under this code, as it will be told.
+    pub(super) fn flag(&self, code: &Reference) -> Option<Flag> {
+        self.0.lock().untold.iter_mut().rev().find_map(|untold| flag_in(untold, code)).cloned()
+    }
+
+    /// Raises a flag that waits; says whether one does.
+    pub(super) fn raise(&self, code: &Reference, raise: &Raise) -> bool {
+        let mut waiting = self.0.lock();
+        let Some(flag) = waiting.untold.iter_mut().rev().find_map(|untold| flag_in(untold, code)) else { return false };
+        flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
+        true
+    }
+
+    /// Queues a flag: as what is told where the store does not know the one that is to be raised under this code, if there
+    /// is such a one.
+    pub(super) fn push_flag(&self, flag: Flag) {
+        let mut waiting = self.0.lock();
+        for untold in waiting.untold.iter_mut().rev() {
+            match untold {
+                Untold::Raise { code, otherwise, .. } if *code == flag.code => {
+                    *otherwise = Some(Box::new(flag));
+                    return;
+                }
+                Untold::Flag(waits) if waits.code == flag.code => {
+                    **waits = flag;
+                    return;
+                }
+                _ => {}
+            }
+        }
+        drop(waiting);
+        self.push(Untold::Flag(Box::new(flag)));
+    }
+}
+
+fn flag_in<'u>(untold: &'u mut Untold, wanted: &Reference) -> Option<&'u mut Flag> {
+    match untold {
+        Untold::Flag(flag) if flag.code == *wanted => Some(flag),
+        Untold::Raise { code, otherwise: Some(flag), .. } if code == wanted => Some(flag),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Verdict;
+
+    fn lock(account: &str) -> Untold {
+        Untold::Lock(Lock {
+            site: "site".into(),
+            account: Account::from_canonical(account),
+            since: Timestamp::from_millis(0),
+            note: String::new(),
+        })
+    }
+
+    fn activity() -> Untold {
+        Untold::Activity { code: Reference::from_random(1), activity: Activity::default() }
+    }
+
+    #[test]
+    fn much_of_one_kind_displaces_no_other_and_what_is_lost_is_counted() {
+        let spool = Spool::default();
+        for _ in 0..Class::Flag.most() + 7 {
+            spool.push(activity());
+        }
+        assert_eq!((spool.len(), spool.take_lost(), spool.take_lost()), (Class::Flag.most(), 7, 0));
+        assert!(spool.push_or_refuse(lock("alice")).is_ok(), "a lock has room of its own");
+        for _ in 1..Class::Strict.most() {
+            spool.push(lock("alice"));
+        }
+        assert!(spool.push_or_refuse(lock("bob")).is_err());
+        assert_eq!(spool.take_lost(), 0, "whoever asked was told");
+        assert_eq!(spool.pop(), Some(activity()));
+        spool.push(activity());
+        assert_eq!(spool.take_lost(), 0, "there is room again");
+    }
+
+    #[test]
+    fn what_was_queued_first_is_told_first() {
+        let spool = Spool::default();
+        spool.push(lock("alice"));
+        spool.push(activity());
+        let first = spool.pop().expect("two wait");
+        assert_eq!(first, lock("alice"));
+        spool.put_back(first);
+        assert_eq!(spool.pop(), Some(lock("alice")), "until it is told");
+        assert_eq!((spool.pop(), spool.pop()), (Some(activity()), None));
+    }
+
+    #[test]
+    fn a_flag_that_waits_is_raised_where_it_waits_and_another_under_its_code_takes_its_place() {
+        let spool = Spool::default();
+        let flag = crate::domain::flag::tests::flag();
+        let raise = Raise { verdict: Verdict::Restrict, signals: Vec::new(), stopped_by: Some("rule".into()) };
+        assert!(!spool.raise(&flag.code, &raise));
+        spool.push(Untold::Raise { code: flag.code, raise: raise.clone(), otherwise: None });
+        assert!(!spool.raise(&flag.code, &raise), "it is not known whether the store has it");
+        spool.push_flag(flag.clone());
+        assert_eq!(spool.len(), 1, "in place of the one that the store may not have");
+        assert!(spool.raise(&flag.code, &raise));
+        assert_eq!(spool.flag(&flag.code).map(|flag| flag.verdict), Some(Verdict::Restrict));
+    }
+}
