@@ -21,6 +21,7 @@ pub mod signal;
 pub mod time;
 pub mod verdict;
 pub mod whereabouts;
+pub mod written;
 
 pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};

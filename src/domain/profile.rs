@@ -124,6 +124,25 @@ impl<T: Copy + PartialEq> Seen<T> {
         true
     }
 
+    /// Every sighting of both, each with its first and last time in either. Counts are not added up: the same sign-ins
+    /// may have been learned by both.
+    fn merge(&mut self, other: &Self, most: usize) {
+        for seen in &other.0 {
+            match self.0.iter_mut().find(|sighting| sighting.what == seen.what) {
+                Some(known) => {
+                    known.first = known.first.min(seen.first);
+                    known.last = known.last.max(seen.last);
+                    known.count = known.count.max(seen.count);
+                }
+                None => self.0.push(*seen),
+            }
+        }
+        if self.0.len() > most {
+            self.0.sort_by_key(|sighting| std::cmp::Reverse(sighting.last));
+            self.0.truncate(most);
+        }
+    }
+
     fn forget_before(&mut self, horizon: Timestamp) {
         self.0.retain(|sighting| sighting.last >= horizon);
     }
@@ -195,6 +214,22 @@ impl Profile {
         // Where the account was before is not known any more: unknown is no place to travel from.
         if self.latest.as_ref().is_some_and(|latest| latest.time == time && latest.address == address) {
             self.latest = None;
+        }
+    }
+
+    /// Takes in what another store learned of the same account. Taking in the same twice changes nothing.
+    pub fn merge(&mut self, other: &Self) {
+        self.countries.merge(&other.countries, Self::COUNTRIES_MAX);
+        self.as_numbers.merge(&other.as_numbers, Self::AS_NUMBERS_MAX);
+        self.networks.merge(&other.networks, Self::NETWORKS_MAX);
+        self.agents.merge(&other.agents, Self::AGENTS_MAX);
+        for (hour, others) in self.hours.iter_mut().zip(other.hours) {
+            *hour = others.max(*hour);
+        }
+        self.sign_ins = self.sign_ins.max(other.sign_ins);
+        let time = |profile: &Self| profile.latest.as_ref().map(|latest| latest.time);
+        if time(other) > time(self) {
+            self.latest.clone_from(&other.latest);
         }
     }
 

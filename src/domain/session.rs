@@ -97,7 +97,7 @@ pub struct Spot {
 }
 
 /// A session as it is stored, from the sign-in that succeeded to its end.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     /// Which one.
     pub hash: SessionHash,
@@ -116,6 +116,7 @@ pub struct Session {
     /// Somewhere else that it was used from since, and when last: two places at once are judged again.
     pub elsewhere: Option<(Spot, Timestamp)>,
     /// The device that signed in: the one it showed, or the one that was made for it.
+    #[serde(with = "super::written::optional_hex")]
     pub device: Option<[u8; 16]>,
     /// Since when the account knows that device; none while it does not.
     pub device_since: Option<Timestamp>,
@@ -143,6 +144,21 @@ pub enum SessionChange {
 }
 
 impl Session {
+    /// Takes in what another store says of the same session: what the later sign-in says, and of both states the
+    /// stricter. Says whether anything changed.
+    pub fn merge(&mut self, other: &Self) -> bool {
+        let before = self.clone();
+        let (state, last_seen) = (self.state.stricter(other.state), self.last_seen.max(other.last_seen));
+        let flag = self.flag.or(other.flag);
+        if other.signed_in > self.signed_in {
+            self.clone_from(other);
+        }
+        self.state = state;
+        self.last_seen = last_seen;
+        self.flag = self.flag.or(flag);
+        *self != before
+    }
+
     /// Takes a step. `now` is when.
     pub fn change(&mut self, change: &SessionChange, now: Timestamp) {
         match change {

@@ -6,11 +6,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::window::Met;
 use crate::domain::{Limit, Outcome};
 
 /// One counter: what it counts and whose. Readable, so that a store can be looked into.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct CounterKey(pub String);
 
 impl CounterKey {

@@ -6,11 +6,13 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::limits::Cost;
 use crate::domain::{Limit, Timestamp};
 
 /// One thing that was charged. It counts until `now >= time + window`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
     /// When.
     pub time: Timestamp,
@@ -154,6 +156,33 @@ impl Window {
             self.put_together(limits, now);
         }
         true
+    }
+
+    /// Adds what was charged elsewhere, without asking whether it fits. Entries keep their numbers.
+    pub fn add(&mut self, entries: &[Entry], keep: Duration) {
+        self.keep = self.keep.max(keep);
+        self.entries.extend(entries.iter().filter(|entry| entry.units > 0));
+        self.entries.sort_by_key(|entry| entry.time);
+        while self.entries.len() > Self::ENTRIES_MAX {
+            self.put_pairs_together();
+        }
+    }
+
+    /// Which of another store's entries are not among its own, each as often as it is missing. They can no longer be
+    /// given back: the other store's numbers may be used here for something else.
+    pub fn missing(&self, others: &[Entry]) -> Vec<Entry> {
+        let mut own = self.entries.clone();
+        let mut missing = Vec::new();
+        for other in others {
+            let alike = |entry: &Entry| {
+                (entry.time, entry.units, entry.fingerprint) == (other.time, other.units, other.fingerprint)
+            };
+            match own.iter().position(alike) {
+                Some(place) => drop(own.swap_remove(place)),
+                None => missing.push(Entry { number: Entry::SETTLED, ..*other }),
+            }
+        }
+        missing
     }
 
     /// Takes one charge out again. Says whether it was still there.

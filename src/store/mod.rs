@@ -5,6 +5,8 @@
 //! `tests/it/store.rs`, whose suite is the contract.
 
 pub mod embedded;
+mod kept;
+mod record;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -14,9 +16,13 @@ use std::time::Duration;
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
     Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, Signal, SiteName,
-    Timestamp, Verdict,
+    Timestamp, Verdict, written,
 };
-use crate::policy::limits::{Charge, Charged, Receipt};
+use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use crate::policy::window::Entry;
+pub use kept::{FACTORS_BYTES_MAX, Kept, KeptKind, Sealed};
+pub use record::{Cursor, Page, Record};
+use serde::{Deserialize, Serialize};
 
 /// What every operation returns.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Away>> + Send + 'a>>;
@@ -56,7 +62,7 @@ pub struct Raise {
 }
 
 /// A lock on an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lock {
     /// Where.
     pub site: SiteName,
@@ -69,9 +75,10 @@ pub struct Lock {
 }
 
 /// A device that an account knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KnownDevice {
     /// Its number; the cookie that names it is signed.
+    #[serde(with = "written::hex")]
     pub device: [u8; 16],
     /// When it first passed a sign-in.
     pub since: Timestamp,
@@ -88,12 +95,13 @@ pub trait Store: Send + Sync {
     fn refund<'a>(&'a self, receipt: &'a Receipt, now: Timestamp) -> Answer<'a, ()>;
 
     /// How many units (or distinct fingerprints) a counter holds in the last `window`.
-    fn count<'a>(
-        &'a self,
-        key: &'a crate::policy::limits::CounterKey,
-        window: Duration,
-        now: Timestamp,
-    ) -> Answer<'a, u32>;
+    fn count<'a>(&'a self, key: &'a CounterKey, window: Duration, now: Timestamp) -> Answer<'a, u32>;
+
+    /// Adds what was counted elsewhere meanwhile, without asking limits: each counter, how long its entries must be
+    /// countable, and the entries. An entry that may still be given back has a number that nobody else uses, others have
+    /// [`Entry::SETTLED`]. What is delivered twice counts twice.
+    fn merge_charges<'a>(&'a self, charges: &'a [(CounterKey, Duration, Vec<Entry>)], now: Timestamp)
+    -> Answer<'a, ()>;
 
     /// A session, unless it expired.
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>>;
@@ -236,6 +244,41 @@ pub trait Store: Send + Sync {
 
     /// Adds what a flagged session did since. Without such a flag nothing happens. Durable within a second.
     fn add_to_flag<'a>(&'a self, code: &'a Reference, activity: Activity) -> Answer<'a, ()>;
+
+    /// Keeps something sealed until it is taken, or its time is over; durable when it returns. The same kind and id
+    /// replaces. More than [`KeptKind::bytes_max`], or than there is room for ([`KeptKind::all_bytes_max`]), is not kept:
+    /// an [`Away`].
+    fn keep(&self, kept: Kept, now: Timestamp) -> Answer<'_, ()>;
+
+    /// What is kept under this id; none once it was taken, or after its `until`.
+    fn kept(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>>;
+
+    /// The same, to exactly one of all who ask; durable when it returns.
+    fn take(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>>;
+
+    /// An account's factors, none where there never were any.
+    fn factors<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Sealed>>;
+
+    /// Writes an account's factors if they are still those of version `expected`, 0 where there were none; says whether
+    /// they were. Durable when it returns. More than [`FACTORS_BYTES_MAX`] are not written: an [`Away`].
+    fn put_factors<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        bytes: Vec<u8>,
+        expected: u64,
+    ) -> Answer<'a, bool>;
+
+    /// Everything the store holds, page by page: about `most` records, fewer where they are large, and no more only where
+    /// `next` is none. What changes meanwhile may be missing or come twice.
+    fn export(&self, after: Option<Cursor>, most: usize) -> Answer<'_, Page>;
+
+    /// Takes in what another store holds; says how many of the records changed something. Durable when it returns.
+    ///
+    /// What is here is never loosened: a lock stays, of two states of a session the stricter holds, what a counter has
+    /// spent is spent, a flag that is here stays as it is, and so do factors. So it does no harm to take in the same
+    /// twice, except that something kept which was taken meanwhile is there again. What has expired is left out.
+    fn import(&self, records: Vec<Record>, now: Timestamp) -> Answer<'_, usize>;
 
     /// Whether the store can be written now: a real write, read back.
     fn probe(&self, now: Timestamp) -> Answer<'_, ()>;

@@ -15,8 +15,11 @@ use mailward::domain::{
     SessionState, Signal, SiteName, Spot, Timestamp, Verdict,
 };
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt};
+use mailward::policy::window::Entry;
 use mailward::store::embedded::{Embedded, Settings};
-use mailward::store::{CORRESPONDENTS_MAX, KnownDevice, Lock, Raise, Store};
+use mailward::store::{
+    CORRESPONDENTS_MAX, FACTORS_BYTES_MAX, Kept, KeptKind, KnownDevice, Lock, Raise, Record, Sealed, Store,
+};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
@@ -208,6 +211,35 @@ fn fifty_at_once_never_pass_a_limit_by_even_one(store: &dyn Store) {
         run(store.count(&key, Duration::from_secs(3600), at(0))).expect("the store answers")
     };
     assert_eq!((0..7).map(own).sum::<u32>(), 37, "the refused ones spent nothing elsewhere");
+}
+
+async fn what_was_counted_elsewhere_is_added_and_asked_for_no_limit(store: &dyn Store) {
+    let ask = |n| [units("k", n, &["10/m"])];
+    let _kept = fits(store, &ask(6), at(10)).await;
+    let entry = |second, units, number| Entry { time: at(second), units, number, fingerprint: None };
+    let number = 0x7000_0000_0000_0001;
+    let elsewhere =
+        (ask(0)[0].key.clone(), Duration::from_secs(60), vec![entry(5, 7, Entry::SETTLED), entry(8, 2, number)]);
+    store.merge_charges(&[elsewhere], at(11)).await.expect("the store answers");
+    let used = async |second| {
+        let key = &ask(0)[0].key;
+        store.count(key, Duration::from_secs(60), at(second)).await.expect("the store answers")
+    };
+    assert_eq!((used(11).await, used(65).await, used(68).await, used(70).await), (15, 8, 6, 0));
+    let met = over(store, &ask(1), at(12)).await;
+    assert_eq!((met.fits_now, met.wait), (0, Some(Duration::from_secs(53))));
+    let receipt = Receipt { entries: vec![(ask(0)[0].key.clone(), number)] };
+    store.refund(&receipt, at(13)).await.expect("the store answers");
+    assert_eq!(used(13).await, 13);
+    let guess = |fingerprint| distinct("k guesses", fingerprint, &["2/m"]);
+    let entry = Entry { fingerprint: Some(7), ..entry(9, 1, Entry::SETTLED) };
+    store
+        .merge_charges(&[(guess(7).key, Duration::from_secs(60), vec![entry])], at(11))
+        .await
+        .expect("the store answers");
+    let _kept = fits(store, &[guess(7)], at(11)).await;
+    let _kept = fits(store, &[guess(8)], at(11)).await;
+    let _met = over(store, &[guess(9)], at(11)).await;
 }
 
 // ---- limits, against a reference too simple to be wrong ----
@@ -1009,6 +1041,269 @@ fn what_several_operators_and_sessions_do_to_a_flag_at_once_is_all_kept(store: &
     assert_eq!((after.notes.len(), after.since.messages), (8, 16));
 }
 
+// ---- what is kept sealed ----
+
+fn kept(kind: KeptKind, number: u8, until: u64, sealed: &[u8]) -> Kept {
+    Kept { kind, id: [number; 16], until: at(until), sealed: sealed.to_vec() }
+}
+
+async fn what_is_kept_is_there_until_its_time_and_taken_once(store: &dyn Store) {
+    for kind in KeptKind::ALL {
+        let found = async |number, second| store.kept(kind, [number; 16], at(second)).await.expect("the store answers");
+        let take = async |number, second| store.take(kind, [number; 16], at(second)).await.expect("the store answers");
+        assert_eq!((found(1, 0).await, take(1, 0).await), (None, None));
+        let first = kept(kind, 1, 10, b"first");
+        store.keep(first.clone(), at(0)).await.expect("the store answers");
+        assert_eq!((found(1, 10).await, found(1, 11).await), (Some(first), None));
+        assert_eq!(take(1, 11).await, None, "too late");
+        let second = kept(kind, 1, 20, &[0, 255, b'\n']);
+        store.keep(second.clone(), at(1)).await.expect("the same id replaces");
+        store.keep(kept(kind, 2, 20, b""), at(1)).await.expect("the store answers");
+        assert_eq!(found(1, 11).await, Some(second.clone()));
+        assert_eq!((take(1, 20).await, take(1, 2).await, found(1, 2).await), (Some(second), None, None), "once");
+        assert_eq!(take(2, 2).await, Some(kept(kind, 2, 20, b"")), "another id is another thing");
+        let too_large = kept(kind, 3, 20, &vec![0; kind.bytes_max() + 1]);
+        assert!(store.keep(too_large, at(1)).await.is_err_and(|away| away.what.contains("bytes are more than")));
+        assert_eq!(found(3, 1).await, None);
+    }
+    store.keep(kept(KeptKind::Code, 4, 20, b"code"), at(1)).await.expect("the store answers");
+    assert_eq!(store.take(KeptKind::Held, [4; 16], at(1)).await.expect("the store answers"), None, "kinds are apart");
+}
+
+async fn a_held_message_may_be_large(store: &dyn Store) {
+    let large: Vec<u8> = (0..9_000_000_u32).map(|byte| (byte % 251) as u8).collect();
+    let held = kept(KeptKind::Held, 5, 20, &large);
+    store.keep(held.clone(), at(1)).await.expect("the store answers");
+    assert!(store.take(KeptKind::Held, [5; 16], at(2)).await.expect("the store answers") == Some(held));
+}
+
+fn of_many_who_take_at_once_exactly_one_gets_it(store: &dyn Store) {
+    for number in 100..110 {
+        run(store.keep(kept(KeptKind::Held, number, 20, b"one"), at(0))).expect("the store answers");
+        let got: usize = std::thread::scope(|scope| {
+            let take = || run(store.take(KeptKind::Held, [number; 16], at(1))).expect("the store answers").is_some();
+            let threads: Vec<_> = (0..12).map(|_| scope.spawn(move || usize::from(take()))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("no thread panics")).sum()
+        });
+        assert_eq!(got, 1);
+    }
+}
+
+async fn factors_are_changed_only_by_whoever_saw_the_version_before(store: &dyn Store) {
+    let (site, other): (SiteName, SiteName) = ("a1".into(), "a1 other".into());
+    let alice = Account::from_canonical("alice");
+    let found = async |site| {
+        let sealed = store.factors(site, &alice).await.expect("the store answers");
+        sealed.map(|sealed| (sealed.version, sealed.bytes))
+    };
+    let put = async |bytes: &[u8], expected| {
+        store.put_factors(&site, &alice, bytes.to_vec(), expected).await.expect("the store answers")
+    };
+    assert_eq!((found(&site).await, put(b"none", 1).await), (None, false));
+    assert!(put(b"first", 0).await);
+    assert_eq!(
+        (put(b"late", 0).await, put(b"early", 2).await, found(&site).await),
+        (false, false, Some((1, b"first".to_vec())))
+    );
+    assert!(put(b"", 1).await, "no factor is left");
+    assert_eq!((found(&site).await, found(&other).await), (Some((2, vec![])), None));
+    assert!(!put(b"again", 0).await, "there were some");
+    assert!(put(&[0, 255, 10], 2).await);
+    assert_eq!(found(&site).await, Some((3, vec![0, 255, 10])));
+    let too_large = store.put_factors(&site, &alice, vec![0; FACTORS_BYTES_MAX + 1], 3).await;
+    assert!(too_large.is_err_and(|away| away.what.contains("bytes are more than")));
+}
+
+fn of_many_who_change_factors_at_once_none_overwrites_another(store: &dyn Store) {
+    let site: SiteName = "a2".into();
+    let alice = Account::from_canonical("alice");
+    std::thread::scope(|scope| {
+        for thread in 0..8_u8 {
+            let (site, alice) = (&site, &alice);
+            scope.spawn(move || {
+                run(async {
+                    loop {
+                        let known = store.factors(site, alice).await.expect("the store answers");
+                        let (version, mut bytes) = known.map_or((0, vec![]), |known| (known.version, known.bytes));
+                        bytes.push(thread);
+                        if store.put_factors(site, alice, bytes, version).await.expect("the store answers") {
+                            break;
+                        }
+                    }
+                });
+            });
+        }
+    });
+    let mut factors = run(store.factors(&site, &alice)).expect("the store answers").expect("there are some");
+    factors.bytes.sort_unstable();
+    assert_eq!((factors.version, factors.bytes), (8, (0..8).collect()));
+}
+
+// ---- from one store to another ----
+
+/// What a store holds of these sites, as lines, in some order of their own.
+async fn lines(store: &dyn Store, names: &str) -> Vec<String> {
+    let (mut lines, mut next) = (Vec::new(), None);
+    loop {
+        let page = store.export(next, 3).await.expect("the store answers");
+        lines.extend(page.records.iter().map(|record| serde_json::to_string(record).expect("it is written")));
+        next = page.next;
+        if next.is_none() {
+            break;
+        }
+    }
+    lines.retain(|line| line.contains(names));
+    lines.sort_unstable();
+    lines.dedup();
+    lines
+}
+
+async fn take_in(store: &dyn Store, lines: &[String], second: u64) -> usize {
+    let records = lines.iter().map(|line| serde_json::from_str::<Record>(line).expect("it is read")).collect();
+    store.import(records, at(second)).await.expect("the store answers")
+}
+
+/// Refunds do not reach what came from another store, so numbers are not the same there.
+fn unnumbered(lines: &[String]) -> Vec<String> {
+    let mut lines: Vec<String> = lines
+        .iter()
+        .map(|line| match serde_json::from_str(line).expect("it is read") {
+            Record::Counter { key, keep, mut entries } => {
+                entries.iter_mut().for_each(|entry| entry.number = Entry::SETTLED);
+                serde_json::to_string(&Record::Counter { key, keep, entries }).expect("it is written")
+            }
+            _ => line.clone(),
+        })
+        .collect();
+    lines.sort_unstable();
+    lines
+}
+
+async fn everything_moves_to_another_store_and_is_the_same_there(store: &dyn Store) {
+    // Names that stand for themselves in every line: what is kept is named by its id, a name in hexadecimal.
+    let names = "6d6f76696e6720";
+    let alice = Account::from_canonical(&format!("{names} alice"));
+    let site: SiteName = "m1".into();
+    let watched = Session {
+        account: alice.clone(),
+        device: Some([7; 16]),
+        elsewhere: Some((spot("198.51.100.1"), at(0))),
+        flag: Some(code(801)),
+        lesson: Some(lesson(0, "2001:db8:1:2::9", "DE")),
+        ..session("m1", "alice", 1, at(0))
+    };
+    store.put_session(watched.clone(), at(0)).await.expect("the store answers");
+    let of_mallory = lock("m1", &format!("{names} mallory"), 0, "a “note”");
+    store.lock(of_mallory.clone()).await.expect("the store answers");
+    for device in [1, 2] {
+        store.know_device(&site, &alice, [device; 16], at(9)).await.expect("the store answers");
+    }
+    store.teach(&site, &alice, lesson(1, "192.0.2.7", "DE"), at(1)).await.expect("the store answers");
+    store.note_written(&site, &alice, vec![3, 1, u32::MAX], at(2)).await.expect("the store answers");
+    let one_flag = flag("m1", alice.as_str(), 801);
+    store.put_flag(one_flag.clone()).await.expect("the store answers");
+    let sends = units(&format!("m1/{names}"), 4, &["10/h"]);
+    let guesses = distinct(&format!("m1/{names} guesses"), u32::MAX, &["10/h"]);
+    let _kept = fits(store, &[sends.clone(), guesses.clone()], at(3)).await;
+    let mut held = kept(KeptKind::Held, 0, 99, b"held");
+    held.id[..7].copy_from_slice(b"moving ");
+    store.keep(held.clone(), at(3)).await.expect("the store answers");
+    assert!(store.put_factors(&site, &alice, b"factors".to_vec(), 0).await.expect("the store answers"));
+
+    let exported = lines(store, names).await;
+    assert_eq!(exported.len(), 11, "{exported:#?}");
+    let other = Embedded::open_scratch(at(4), SETTINGS).expect("it opens");
+    assert_eq!(take_in(&other, &exported, 4).await, exported.len());
+    assert_eq!(unnumbered(&lines(&other, names).await), unnumbered(&exported));
+    assert_eq!(take_in(&other, &exported, 4).await, 0, "a second time there is nothing new");
+    assert_eq!(take_in(store, &lines(&other, names).await, 4).await, 0, "nor on the way back");
+
+    let new_code = code(802);
+    let rename = |line: &String| {
+        let line = line.replace("6d6f766", "6d6f776").replace("m1", "m2");
+        let line = line.replace(&one_flag.code.to_string(), &new_code.to_string());
+        line.replace(&watched.hash.to_string(), &"e7".repeat(16))
+    };
+    let renamed: Vec<String> = exported.iter().map(rename).collect();
+    assert_eq!(take_in(store, &renamed, 4).await, renamed.len(), "{renamed:#?}");
+    let (site, names) = (SiteName::from("m2"), names.replace("6d6f766", "6d6f776"));
+    let alice = Account::from_canonical(&format!("{names} alice"));
+    let found = get(store, &SessionHash([0xe7; 16]), at(5)).await.expect("it is there");
+    let hash = found.hash;
+    assert_eq!(found, Session { hash, site: site.clone(), account: alice.clone(), flag: Some(new_code), ..watched });
+    let mallory = Account::from_canonical(&format!("{names} mallory"));
+    let locked = store.locked(&site, &mallory).await.expect("the store answers").expect("it is locked");
+    assert_eq!((locked.note, locked.since), (of_mallory.note, of_mallory.since));
+    assert_eq!(store.devices(&site, &alice, at(9)).await.expect("the store answers").len(), 2);
+    let profile = store.profile(&site, &alice, at(9)).await.expect("the store answers");
+    assert_eq!(profile.sign_ins, 1);
+    let written = store.first_written(&site, &alice, &[1, 2, u32::MAX]).await.expect("the store answers");
+    assert_eq!((written.new, written.known), (1, 3));
+    let of_alice = FlagFilter { account: Some(alice.clone()), ..FlagFilter::default() };
+    assert_eq!(store.flags(&of_alice, 9).await.expect("the store answers").len(), 1);
+    let _met = over(store, &[units(&format!("m2/{names}"), 7, &["10/h"])], at(5)).await;
+    let of_alice = store.factors(&site, &alice).await.expect("the store answers");
+    assert!(of_alice.is_some_and(|sealed| sealed.version == 1));
+    held.id[2] = b'w';
+    assert!(store.take(KeptKind::Held, held.id, at(5)).await.expect("the store answers").is_some());
+}
+
+async fn what_is_taken_in_from_another_store_loosens_nothing(store: &dyn Store) {
+    let site: SiteName = "m3".into();
+    let (alice, bob) = (Account::from_canonical("alice"), Account::from_canonical("bob"));
+    let ended = Session { state: SessionState::Ended, ..session("m3", "alice", 1, at(0)) };
+    let open = session("m3", "bob", 2, at(0));
+    for session in [&ended, &open] {
+        store.put_session(session.clone(), at(0)).await.expect("the store answers");
+    }
+    let charge = units("m3", 4, &["10/h"]);
+    let _kept = fits(store, &[charge.clone(), distinct("m3 guesses", 1, &["10/h"])], at(1)).await;
+    store
+        .put_flag(Flag { status: FlagStatus::Confirmed, ..flag("m3", "alice", 901) })
+        .await
+        .expect("the store answers");
+    store.put_factors(&site, &alice, b"here".to_vec(), 0).await.expect("the store answers");
+
+    let later = Session { signed_in: at(5), ..session("m3", "alice", 1, at(5)) };
+    let restricted = Session { state: SessionState::Restricted, ..open.clone() };
+    let entry = |second, units| Entry { time: at(second), units, number: 77, fingerprint: None };
+    let counter = |entries| Record::Counter { key: charge.key.clone(), keep: 3_600_000, entries };
+    let records = vec![
+        Record::Session(Box::new(later)),
+        Record::Session(Box::new(restricted)),
+        counter(vec![entry(1, 4)]),
+        counter(vec![entry(1, 4), entry(2, 1)]),
+        Record::Flag(Box::new(flag("m3", "alice", 901))),
+        Record::Factors {
+            site: site.clone(),
+            account: alice.clone(),
+            factors: Sealed { version: 9, bytes: b"there".to_vec() },
+        },
+        Record::Kept(kept(KeptKind::Code, 0x3e, 5, b"over")),
+    ];
+    let changed = store.import(records, at(6)).await.expect("the store answers");
+    assert_eq!(changed, 3, "both sessions, and one entry of the counter");
+    let state = async |session: &Session| get(store, &session.hash, at(7)).await.map(|session| session.state);
+    assert_eq!((state(&ended).await, state(&open).await), (Some(SessionState::Ended), Some(SessionState::Restricted)));
+    let used = store.count(&charge.key, Duration::from_secs(3600), at(7)).await.expect("the store answers");
+    assert_eq!(used, 5);
+    let found = store.flag(&code(901)).await.expect("the store answers").expect("it is there");
+    assert_eq!(found.status, FlagStatus::Confirmed);
+    let factors = store.factors(&site, &alice).await.expect("the store answers").expect("there are some");
+    assert_eq!((factors.version, &*factors.bytes), (1, &b"here"[..]));
+    assert_eq!(store.kept(KeptKind::Code, [0x3e; 16], at(5)).await.expect("the store answers"), None);
+
+    let own = lock("m3", "bob", 3, "own");
+    let locks = vec![Record::Lock(own.clone()), Record::Lock(lock("m3", "bob", 1, "other"))];
+    assert_eq!(store.import(locks, at(8)).await.expect("the store answers"), 1);
+    assert_eq!(store.locked(&site, &bob).await.expect("the store answers"), Some(own));
+    assert_eq!(state(&open).await, Some(SessionState::Ended), "a lock that comes ends what was open");
+    let again = Record::Session(Box::new(session("m3", "bob", 3, at(9))));
+    assert_eq!(store.import(vec![again], at(9)).await.expect("the store answers"), 1);
+    let hash = session("m3", "bob", 3, at(9)).hash;
+    assert_eq!(get(store, &hash, at(9)).await.map(|session| session.state), Some(SessionState::Ended));
+}
+
 async fn a_store_that_works_says_so(store: &dyn Store) {
     store.probe(at(0)).await.expect("it can be written");
     store.probe(at(0)).await.expect("twice in the same moment");
@@ -1045,6 +1340,7 @@ macro_rules! backend {
             a_guess_sent_twice_at_once_is_not_had_for_nothing
             what_has_no_limit_is_counted_and_never_refused
             a_clock_that_steps_back_opens_nothing
+            what_was_counted_elsewhere_is_added_and_asked_for_no_limit
             a_session_is_found_until_it_was_idle_too_long
             use_keeps_a_session
             a_session_is_listed_newest_first_and_only_at_its_site
@@ -1066,8 +1362,15 @@ macro_rules! backend {
             a_flag_is_found_by_its_code_and_changed_under_it
             a_flag_is_raised_settled_and_added_to
             flags_are_found_by_every_condition_and_page_by_page
+            what_is_kept_is_there_until_its_time_and_taken_once
+            a_held_message_may_be_large
+            factors_are_changed_only_by_whoever_saw_the_version_before
+            everything_moves_to_another_store_and_is_the_same_there
+            what_is_taken_in_from_another_store_loosens_nothing
             a_store_that_works_says_so;
             fifty_at_once_never_pass_a_limit_by_even_one
+            of_many_who_take_at_once_exactly_one_gets_it
+            of_many_who_change_factors_at_once_none_overwrites_another
             of_steps_taken_at_once_none_is_lost
             lessons_taught_at_once_are_all_learned
             what_several_operators_and_sessions_do_to_a_flag_at_once_is_all_kept

@@ -9,7 +9,8 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::rows::millis;
 use crate::domain::{Account, SiteName, Timestamp};
-use crate::store::{Away, CORRESPONDENTS_MAX, FirstWritten};
+use crate::store::record::written_to;
+use crate::store::{Away, FirstWritten};
 
 type Key = (SiteName, Account);
 
@@ -120,16 +121,49 @@ pub(super) fn first_written(
 
 /// Puts what waited on disk.
 pub(super) fn write(database: &Connection, noted: &Noted) -> rusqlite::Result<()> {
-    let mut put = database.prepare_cached(
-        "INSERT INTO correspondents (site, account, last, recipients) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT (site, account) DO UPDATE SET last = excluded.last, recipients = excluded.recipients",
-    )?;
-    for ((site, account), fresh) in noted.iter() {
+    noted.iter().try_for_each(|((site, account), fresh)| {
         let known = written_to(read(database, site, account)?, &fresh.recipients);
-        let bytes: Vec<u8> = known.iter().flat_map(|recipient| recipient.to_le_bytes()).collect();
-        put.execute(params![&**site, account.as_str(), millis(fresh.last), bytes])?;
+        put(database, site, account, fresh.last, &known)
+    })
+}
+
+fn put(
+    database: &Connection,
+    site: &SiteName,
+    account: &Account,
+    last: Timestamp,
+    known: &[u32],
+) -> rusqlite::Result<()> {
+    let bytes: Vec<u8> = known.iter().flat_map(|recipient| recipient.to_le_bytes()).collect();
+    database
+        .prepare_cached(
+            "INSERT INTO correspondents (site, account, last, recipients) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (site, account) DO UPDATE SET last = excluded.last, recipients = excluded.recipients",
+        )?
+        .execute(params![&**site, account.as_str(), millis(last), bytes])
+        .map(|_| ())
+}
+
+/// Takes in to whom an account wrote in another store: before what is known here. Says whether any were unknown.
+pub(super) fn merge(
+    database: &Connection,
+    site: &SiteName,
+    account: &Account,
+    last: Timestamp,
+    recipients: &[u32],
+) -> rusqlite::Result<bool> {
+    let known = read(database, site, account)?;
+    let merged = written_to(recipients.to_vec(), &known);
+    if merged == known {
+        return Ok(false);
     }
-    Ok(())
+    put(database, site, account, last, &merged)?;
+    Ok(true)
+}
+
+/// As they are written in a column.
+pub(super) fn from_bytes(bytes: &[u8]) -> Vec<u32> {
+    bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect()
 }
 
 /// Forgets at most `most` accounts that have written to nobody for long.
@@ -145,22 +179,7 @@ fn read(database: &Connection, site: &SiteName, account: &Account) -> rusqlite::
     let mut statement = database.prepare_cached(sql)?;
     let found: Option<Vec<u8>> =
         statement.query_row(params![&**site, account.as_str()], |row| row.get(0)).optional()?;
-    let bytes = found.unwrap_or_default();
-    Ok(bytes.as_chunks().0.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
-}
-
-/// The recipients once `fresh` were written to as well: written to longest ago first, each once, at most
-/// [`CORRESPONDENTS_MAX`].
-fn written_to(mut known: Vec<u32>, fresh: &[u32]) -> Vec<u32> {
-    if fresh.is_empty() {
-        return known;
-    }
-    known.extend_from_slice(fresh);
-    let mut seen = HashSet::with_capacity(known.len());
-    let mut latest_first: Vec<u32> = known.into_iter().rev().filter(|recipient| seen.insert(*recipient)).collect();
-    latest_first.truncate(CORRESPONDENTS_MAX);
-    latest_first.reverse();
-    latest_first
+    Ok(from_bytes(&found.unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -82,6 +82,27 @@ impl Counters {
         Charged::Fits(receipt)
     }
 
+    /// Adds what was charged elsewhere, whatever the limits.
+    pub(super) fn add(&self, key: &CounterKey, entries: &[Entry], keep: Duration) {
+        let place = self.place(key);
+        let mut shard = self.shards[place].lock();
+        let key = shard.key_or_shared(key, place);
+        shard.add(&key, entries, keep);
+    }
+
+    /// The same for what of it is missing; says whether anything was.
+    pub(super) fn merge(&self, key: &CounterKey, entries: &[Entry], keep: Duration) -> bool {
+        let place = self.place(key);
+        let mut shard = self.shards[place].lock();
+        let key = shard.key_or_shared(key, place);
+        let missing = shard
+            .windows
+            .get(&key)
+            .map_or_else(|| Window::default().missing(entries), |window| window.missing(entries));
+        shard.add(&key, &missing, keep);
+        !missing.is_empty()
+    }
+
     /// Gives back what is still there.
     pub(super) fn refund(&self, receipt: &Receipt) {
         for (key, number) in &receipt.entries {
@@ -158,12 +179,17 @@ impl Shard {
 
     /// The counter that bears a charge: its own, or at the bound the one that newcomers share.
     fn key_for(&self, charge: &Charge, place: usize) -> Option<CounterKey> {
-        let name = charge.key.name();
+        let key = self.key_or_shared(&charge.key, place);
+        (key == charge.key || !charge.limits.is_empty()).then_some(key)
+    }
+
+    fn key_or_shared(&self, key: &CounterKey, place: usize) -> CounterKey {
+        let name = key.name();
         let is_full = self.of_name.get(name).is_some_and(|count| *count >= Self::OF_ONE_NAME_MAX);
-        if !is_full || self.windows.contains_key(&charge.key) {
-            return Some(charge.key.clone());
+        if !is_full || self.windows.contains_key(key) {
+            return key.clone();
         }
-        (!charge.limits.is_empty()).then(|| CounterKey::new(name, &format!("*{place}")))
+        CounterKey::new(name, &format!("*{place}"))
     }
 
     /// The shard of a shared counter: it stays with the shard whose newcomers it counts. No subject of policy's begins
@@ -181,6 +207,19 @@ impl Shard {
         let Some(window) = self.windows.get_mut(key) else { return false };
         self.unwritten.insert(key.clone());
         window.take(charge.cost, &charge.limits, charge.keep, number, now)
+    }
+
+    fn add(&mut self, key: &CounterKey, entries: &[Entry], keep: Duration) {
+        if entries.is_empty() {
+            return;
+        }
+        if !self.windows.contains_key(key) {
+            self.insert(key.clone(), Window::default());
+        }
+        if let Some(window) = self.windows.get_mut(key) {
+            window.add(entries, keep);
+            self.unwritten.insert(key.clone());
+        }
     }
 
     fn insert(&mut self, key: CounterKey, window: Window) {

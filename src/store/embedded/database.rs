@@ -209,11 +209,11 @@ impl Database {
                 Ok(())
             })?;
             each(&sessions::select(""), &mut |row| {
-                memory.sessions.restore(sessions::session(row)?);
+                memory.sessions.restore(sessions::session(row, 0)?);
                 Ok(())
             })?;
             each("SELECT key, keep, entries FROM counters", &mut |row| {
-                memory.counters.restore(CounterKey(row.get(0)?), window(row)?);
+                memory.counters.restore(CounterKey(row.get(0)?), window(row, 1)?);
                 Ok(())
             })
         };
@@ -283,10 +283,11 @@ fn private(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
-fn window(row: &Row<'_>) -> rusqlite::Result<Window> {
-    let keep = Duration::from_millis(u64::try_from(row.get::<_, i64>(1)?).unwrap_or(0));
-    let entries: String = row.get(2)?;
-    let entries: Vec<WrittenEntry> = serde_json::from_str(&entries).map_err(|_| unreadable(2))?;
+/// A row's counter; its columns `keep, entries` begin with column `first`.
+pub(super) fn window(row: &Row<'_>, first: usize) -> rusqlite::Result<Window> {
+    let keep = Duration::from_millis(u64::try_from(row.get::<_, i64>(first)?).unwrap_or(0));
+    let entries: String = row.get(first + 1)?;
+    let entries: Vec<WrittenEntry> = serde_json::from_str(&entries).map_err(|_| unreadable(first + 1))?;
     let entry =
         |(time, units, number, fingerprint)| Entry { time: Timestamp::from_millis(time), units, number, fingerprint };
     Ok(Window::restore(entries.into_iter().map(entry).collect(), keep))

@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::Memory;
-use super::rows::{millis, to_hex};
+use super::rows::{millis, time, to_hex};
 use super::writer::Change;
 use crate::domain::{Account, SiteName, Timestamp};
 use crate::store::{Away, KnownDevice};
@@ -72,6 +72,24 @@ impl Devices {
         self.forgotten.lock().remove(&(site.clone(), account.clone(), *id));
         devices.push(Device { id: *id, since: *now, last_used: *now });
         *now
+    }
+
+    /// Takes in what another store knows of a device.
+    pub(super) fn merge(&self, site: &SiteName, account: &Account, device: &KnownDevice, now: Timestamp) {
+        let KnownDevice { device: id, since, last_used } = *device;
+        if now.since(last_used) >= Self::FORGOTTEN_AFTER {
+            return;
+        }
+        // As if it were used at that time: the bounds are the same.
+        if self.since(site, account, id, now).is_none() {
+            self.know(&Know { site: site.clone(), account: account.clone(), device: id, now: last_used });
+        }
+        let mut of_site = self.of_site.write();
+        let devices = of_site.get_mut(site).and_then(|accounts| accounts.get_mut(account));
+        if let Some(known) = devices.and_then(|devices| devices.iter_mut().find(|known| known.id == id)) {
+            known.since = known.since.min(since);
+            known.last_used = known.last_used.max(last_used);
+        }
     }
 
     /// Last used first.
@@ -141,6 +159,35 @@ impl Device {
     fn has_expired(&self, now: Timestamp) -> bool {
         now.since(self.last_used) >= Devices::FORGOTTEN_AFTER
     }
+}
+
+/// Writes what another store knows of a device: the first use of both, and the last. Says whether that changed anything.
+pub(super) fn merge(
+    database: &Connection,
+    site: &SiteName,
+    account: &Account,
+    device: &KnownDevice,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let id = to_hex(device.device);
+    let sql = "SELECT since, last_used FROM devices WHERE site = ?1 AND account = ?2 AND device = ?3";
+    let known = database
+        .prepare_cached(sql)?
+        .query_row(params![&**site, account.as_str(), id], |row| Ok((time(row, 0)?, time(row, 1)?)))
+        .optional()?;
+    let merged = known.map_or((device.since, device.last_used), |(since, last_used)| {
+        (since.min(device.since), last_used.max(device.last_used))
+    });
+    if known == Some(merged) || now.since(merged.1) >= Devices::FORGOTTEN_AFTER {
+        return Ok(false);
+    }
+    database
+        .prepare_cached(
+            "INSERT INTO devices (site, account, device, since, last_used) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (site, account, device) DO UPDATE SET since = excluded.since, last_used = excluded.last_used",
+        )?
+        .execute(params![&**site, account.as_str(), id, millis(merged.0), millis(merged.1)])?;
+    Ok(true)
 }
 
 /// [`crate::store::Store::know_device`].

@@ -45,9 +45,21 @@ impl Locks {
         Ok(())
     }
 
+    /// Takes in another store's lock, unless there is one.
+    pub(super) fn add(&self, lock: Lock) -> Result<(), Away> {
+        if self.get(&lock.site, &lock.account).is_some() { Ok(()) } else { self.set(lock) }
+    }
+
     fn remove(&self, site: &SiteName, account: &Account) -> bool {
         self.of_site.write().get_mut(site).is_some_and(|locks| locks.remove(account).is_some())
     }
+}
+
+/// Writes a lock unless there is one; says whether it did.
+pub(super) fn write_new(database: &Connection, lock: &Lock) -> rusqlite::Result<bool> {
+    let Lock { site, account, since, note } = lock;
+    let sql = "INSERT OR IGNORE INTO locks (site, account, since, note) VALUES (?1, ?2, ?3, ?4)";
+    Ok(database.prepare_cached(sql)?.execute(params![&**site, account.as_str(), millis(*since), note])? > 0)
 }
 
 /// [`crate::store::Store::lock`].

@@ -19,8 +19,11 @@ mod correspondents;
 mod counters;
 mod database;
 mod devices;
+mod factors;
 mod flags;
+mod kept;
 mod locks;
+mod moving;
 mod profiles;
 mod reader;
 mod rows;
@@ -42,12 +45,15 @@ pub use devices::Devices;
 pub use locks::Locks;
 pub use sessions::Sessions;
 
-use super::{Answer, Away, FirstWritten, KnownDevice, Lock, Raise, Store};
+use super::{
+    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
+};
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
     Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use crate::policy::window::Entry;
 use correspondents::Correspondents;
 use flags::Activities;
 use profiles::Takes;
@@ -243,6 +249,18 @@ impl Store for Embedded {
         Box::pin(std::future::ready(Ok(count)))
     }
 
+    fn merge_charges<'a>(
+        &'a self,
+        charges: &'a [(CounterKey, Duration, Vec<Entry>)],
+        now: Timestamp,
+    ) -> Answer<'a, ()> {
+        self.memory.saw(now);
+        for (key, keep, entries) in charges {
+            self.memory.counters.add(key, entries, *keep);
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
         let session = self.memory.sessions.get(hash, now);
         Box::pin(std::future::ready(Ok(session)))
@@ -423,6 +441,50 @@ impl Store for Embedded {
         self.count(1);
         let noted = self.memory.activities.note(*code, &activity);
         Box::pin(std::future::ready(noted))
+    }
+
+    fn keep(&self, kept: Kept, now: Timestamp) -> Answer<'_, ()> {
+        self.memory.saw(now);
+        Box::pin(self.write(kept::Keep::new(kept, now)))
+    }
+
+    fn kept(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
+        Box::pin(self.read(move |database| kept::read(database, kind, id, now)))
+    }
+
+    fn take(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
+        Box::pin(self.write(kept::Take::new(kind, id, now)))
+    }
+
+    fn factors<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Sealed>> {
+        let (site, account) = (Arc::clone(site), account.clone());
+        Box::pin(self.read(move |database| factors::read(database, &site, &account)))
+    }
+
+    fn put_factors<'a>(
+        &'a self,
+        site: &'a SiteName,
+        account: &'a Account,
+        bytes: Vec<u8>,
+        expected: u64,
+    ) -> Answer<'a, bool> {
+        Box::pin(self.write(factors::Put::new(Arc::clone(site), account.clone(), bytes, expected)))
+    }
+
+    fn export(&self, after: Option<Cursor>, most: usize) -> Answer<'_, Page> {
+        Box::pin(async move {
+            if after.is_none() {
+                // What is written behind is part of it.
+                self.flush().await?;
+            }
+            self.read(move |database| moving::page(database, after.as_ref(), most)).await
+        })
+    }
+
+    fn import(&self, records: Vec<Record>, now: Timestamp) -> Answer<'_, usize> {
+        self.memory.saw(now);
+        let forgotten_after = self.memory.profile_forgotten_after();
+        Box::pin(self.write(moving::Import::new(records, now, forgotten_after)))
     }
 
     fn probe(&self, now: Timestamp) -> Answer<'_, ()> {

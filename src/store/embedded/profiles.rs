@@ -29,6 +29,29 @@ pub(super) fn read(
     Ok(profile)
 }
 
+/// Takes in what another store learned of the same account; says whether that changed anything.
+pub(super) fn merge(
+    database: &Connection,
+    site: &SiteName,
+    of: &Account,
+    other: &Profile,
+    now: Timestamp,
+    forgotten_after: Duration,
+) -> rusqlite::Result<bool> {
+    let known = match read(database, site, of, now, forgotten_after) {
+        Err(error) if is_unreadable(&error) => Profile::default(),
+        read => read?,
+    };
+    let mut merged = known.clone();
+    merged.merge(other);
+    merged.forget_before(now.before(forgotten_after));
+    if merged == known {
+        return Ok(false);
+    }
+    put(database, site, of, &merged, forgotten_after)?;
+    Ok(true)
+}
+
 fn put(
     database: &Connection,
     site: &str,

@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
 
 /// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
 /// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
 const SCHEMA: &[&str] = &[
@@ -31,6 +31,7 @@ const SCHEMA: &[&str] = &[
     CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), written INTEGER NOT NULL) STRICT;",
     HABITS_2,
     FLAGS_2,
+    KEPT_3,
 ];
 
 /// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
@@ -76,8 +77,30 @@ const FLAGS_2: &str = "
     CREATE TRIGGER flag_goes AFTER DELETE ON flags BEGIN UPDATE flags_kept SET count = count - 1; END;
 ";
 
+/// until: the last moment at which it is given out. How much of each kind there is stands in a table, each with what its
+/// place counts for ([`crate::store::KeptKind::PLACE_BYTES`]).
+const KEPT_3: &str = "
+    CREATE TABLE kept (
+        kind TEXT NOT NULL, id TEXT NOT NULL, until INTEGER NOT NULL, sealed BLOB NOT NULL,
+        PRIMARY KEY (kind, id)
+    ) STRICT;
+    CREATE INDEX kept_until ON kept (until);
+    CREATE TABLE kept_bytes (kind TEXT PRIMARY KEY, bytes INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO kept_bytes (kind, bytes) VALUES ('held', 0), ('challenge', 0), ('code', 0);
+    CREATE TRIGGER kept_comes AFTER INSERT ON kept BEGIN
+        UPDATE kept_bytes SET bytes = bytes + 256 + length(NEW.sealed) WHERE kind = NEW.kind;
+    END;
+    CREATE TRIGGER kept_goes AFTER DELETE ON kept BEGIN
+        UPDATE kept_bytes SET bytes = bytes - 256 - length(OLD.sealed) WHERE kind = OLD.kind;
+    END;
+    CREATE TABLE factors (
+        site TEXT NOT NULL, account TEXT NOT NULL, version INTEGER NOT NULL, sealed BLOB NOT NULL,
+        PRIMARY KEY (site, account)
+    ) STRICT;
+";
+
 /// The step from each version to the next, beginning with the one from version 1.
-const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2];
+const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3];
 
 /// Makes the tables of an empty file.
 pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
@@ -100,6 +123,10 @@ fn from_1_to_2(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch("DROP TABLE sessions_1")?;
     database.execute_batch(HABITS_2)?;
     database.execute_batch(FLAGS_2)
+}
+
+fn from_2_to_3(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(KEPT_3)
 }
 
 /// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.

@@ -186,6 +186,18 @@ impl Sessions {
         shard.forget(open.into_iter().map(|(_, hash)| hash).collect());
     }
 
+    /// Takes in a session as it was written from another store's.
+    pub(super) fn take_in(&self, session: Session, now: Timestamp) -> Result<(), Away> {
+        {
+            let mut shard = self.shard(&session.hash).write();
+            if let Some(known) = shard.sessions.get_mut(&session.hash) {
+                Arc::make_mut(known).merge(&session);
+                return Ok(());
+            }
+        }
+        self.put(session, now)
+    }
+
     fn change(&self, step: &Step) -> Option<Arc<Session>> {
         let mut shard = self.shard(&step.hash).write();
         let session = shard.sessions.get_mut(&step.hash).filter(|session| !self.has_expired(session, step.now))?;
@@ -193,7 +205,7 @@ impl Sessions {
         Some(Arc::clone(session))
     }
 
-    fn set_account(&self, change: &SetAccount) -> Vec<SessionHash> {
+    pub(super) fn set_account(&self, change: &SetAccount) -> Vec<SessionHash> {
         let mut changed = Vec::new();
         for shard in &self.shards {
             for session in shard.write().sessions.values_mut().filter(|session| change.concerns(session)) {
@@ -238,39 +250,9 @@ impl Change for Put {
     type Done = ();
 
     fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
-        let Session { hash, site, account, state, signed_in, last_seen, .. } = &self.session;
-        let Session { spot, elsewhere, device, device_since, user_agent, flag, lesson, .. } = &self.session;
-        // The same rules as in memory: an ended session stays ended, and a locked account's session is.
-        database
-            .prepare_cached(
-                "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen,
-                     spot, elsewhere, device, device_since, user_agent, flag, lesson)
-                 VALUES (?1, ?2, ?3,
-                         CASE WHEN EXISTS (SELECT 1 FROM locks WHERE site = ?2 AND account = ?3) THEN 'ended' ELSE ?4 END,
-                         ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
-                 ON CONFLICT (hash) DO UPDATE SET site = excluded.site, account = excluded.account,
-                     state = excluded.state, signed_in = excluded.signed_in, last_seen = excluded.last_seen,
-                     spot = excluded.spot, elsewhere = excluded.elsewhere, device = excluded.device,
-                     device_since = excluded.device_since, user_agent = excluded.user_agent, flag = excluded.flag,
-                     lesson = excluded.lesson
-                 WHERE sessions.state <> 'ended' OR excluded.signed_in > sessions.signed_in",
-            )?
-            .execute(params![
-                hash.to_string(),
-                &**site,
-                account.as_str(),
-                state.name(),
-                millis(*signed_in),
-                millis(*last_seen),
-                to_json(spot),
-                elsewhere.as_ref().map(to_json),
-                device.map(to_hex),
-                device_since.map(millis),
-                user_agent.as_deref(),
-                flag.map(|flag| flag.to_string()),
-                lesson.as_ref().map(to_json),
-            ])?;
-        Ok(())
+        // The same rule as in memory: an ended session stays ended.
+        let unless = " WHERE sessions.state <> 'ended' OR excluded.signed_in > sessions.signed_in";
+        write(database, &self.session, unless)
     }
 
     fn apply(mut self, memory: &Memory) -> Result<(), Away> {
@@ -279,6 +261,47 @@ impl Change for Put {
         }
         memory.sessions.put(self.session, self.now)
     }
+}
+
+/// Writes a session in the place of the one that is there, whatever that is. One of a locked account is ended.
+pub(super) fn overwrite(database: &Connection, session: &Session) -> rusqlite::Result<()> {
+    write(database, session, "")
+}
+
+/// Writes a session; in the place of one that is there only under the condition. The same rule as in memory: a locked
+/// account's session is ended.
+fn write(database: &Connection, session: &Session, condition: &str) -> rusqlite::Result<()> {
+    let Session { hash, site, account, state, signed_in, last_seen, .. } = session;
+    let Session { spot, elsewhere, device, device_since, user_agent, flag, lesson, .. } = session;
+    database
+        .prepare_cached(&format!(
+            "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen,
+                 spot, elsewhere, device, device_since, user_agent, flag, lesson)
+             VALUES (?1, ?2, ?3,
+                     CASE WHEN EXISTS (SELECT 1 FROM locks WHERE site = ?2 AND account = ?3) THEN 'ended' ELSE ?4 END,
+                     ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (hash) DO UPDATE SET site = excluded.site, account = excluded.account,
+                 state = excluded.state, signed_in = excluded.signed_in, last_seen = excluded.last_seen,
+                 spot = excluded.spot, elsewhere = excluded.elsewhere, device = excluded.device,
+                 device_since = excluded.device_since, user_agent = excluded.user_agent, flag = excluded.flag,
+                 lesson = excluded.lesson{condition}"
+        ))?
+        .execute(params![
+            hash.to_string(),
+            &**site,
+            account.as_str(),
+            state.name(),
+            millis(*signed_in),
+            millis(*last_seen),
+            to_json(spot),
+            elsewhere.as_ref().map(to_json),
+            device.map(to_hex),
+            device_since.map(millis),
+            user_agent.as_deref(),
+            flag.map(|flag| flag.to_string()),
+            lesson.as_ref().map(to_json),
+        ])?;
+    Ok(())
 }
 
 /// [`crate::store::Store::change_session`].
@@ -303,7 +326,9 @@ impl Change for Step {
 
     fn write(&mut self, database: &Connection) -> rusqlite::Result<()> {
         let mut find = database.prepare_cached(&select(" WHERE hash = ?1"))?;
-        let Some(mut changed) = find.query_row([self.hash.to_string()], session).optional()? else { return Ok(()) };
+        let Some(mut changed) = find.query_row([self.hash.to_string()], |row| session(row, 0)).optional()? else {
+            return Ok(());
+        };
         changed.change(&self.change, self.now);
         database
             .prepare_cached(
@@ -380,30 +405,32 @@ impl Change for SetAccount {
     }
 }
 
+/// What [`session`] reads, in this order.
+pub(super) const COLUMNS: &str = "hash, site, account, state, signed_in, last_seen, spot, elsewhere, device, \
+                                  device_since, user_agent, flag, lesson";
+
 /// The statement whose rows [`session`] reads.
 pub(super) fn select(narrowed: &str) -> String {
-    format!(
-        "SELECT hash, site, account, state, signed_in, last_seen, spot, elsewhere, device, device_since, user_agent,
-             flag, lesson FROM sessions{narrowed}"
-    )
+    format!("SELECT {COLUMNS} FROM sessions{narrowed}")
 }
 
-pub(super) fn session(row: &Row<'_>) -> rusqlite::Result<Session> {
-    let flag: Option<String> = row.get(11)?;
+/// A row's session; its [`COLUMNS`] begin with column `first`.
+pub(super) fn session(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> {
+    let flag: Option<String> = row.get(first + 11)?;
     Ok(Session {
-        hash: session_hash(row, 0)?,
-        site: text(row, 1)?,
-        account: account(row, 2)?,
-        state: word(row, 3, SessionState::from_name)?,
-        signed_in: time(row, 4)?,
-        last_seen: time(row, 5)?,
-        spot: json(row, 6)?,
-        elsewhere: optional_json(row, 7)?,
-        device: optional_hex(row, 8)?,
-        device_since: optional_time(row, 9)?,
-        user_agent: row.get::<_, Option<String>>(10)?.map(Into::into),
-        flag: flag.map(|code| code.parse().map_err(|_| unreadable(11))).transpose()?,
-        lesson: optional_json(row, 12)?,
+        hash: session_hash(row, first)?,
+        site: text(row, first + 1)?,
+        account: account(row, first + 2)?,
+        state: word(row, first + 3, SessionState::from_name)?,
+        signed_in: time(row, first + 4)?,
+        last_seen: time(row, first + 5)?,
+        spot: json(row, first + 6)?,
+        elsewhere: optional_json(row, first + 7)?,
+        device: optional_hex(row, first + 8)?,
+        device_since: optional_time(row, first + 9)?,
+        user_agent: row.get::<_, Option<String>>(first + 10)?.map(Into::into),
+        flag: flag.map(|code| code.parse().map_err(|_| unreadable(first + 11))).transpose()?,
+        lesson: optional_json(row, first + 12)?,
     })
 }
 

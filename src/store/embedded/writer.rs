@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 
 use super::behind::Behind;
 use super::database::{Database, OpenError};
-use super::{Memory, correspondents, profiles};
+use super::{Memory, correspondents, kept, profiles};
 use crate::store::Away;
 
 /// Something that must be durable before its caller goes on.
@@ -236,7 +236,8 @@ impl Desk {
         let (now, forgotten_after) = (self.memory.latest(), self.memory.profile_forgotten_after());
         let collected = self.database.in_one_transaction(|database| {
             profiles::collect_rubbish(database, now, forgotten_after, RUBBISH_MAX)?;
-            correspondents::collect_rubbish(database, now, RUBBISH_MAX)
+            correspondents::collect_rubbish(database, now, RUBBISH_MAX)?;
+            kept::collect_rubbish(database, now, RUBBISH_MAX)
         });
         if let Err(error) = collected {
             tracing::debug!(%error, "what has expired stays in the store until the next time");
