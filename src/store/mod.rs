@@ -5,6 +5,7 @@
 //! `tests/it/store.rs`, whose suite is the contract.
 
 pub mod embedded;
+pub mod fallback;
 mod kept;
 mod record;
 

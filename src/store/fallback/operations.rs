@@ -10,7 +10,7 @@ use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
     Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
-use crate::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt, WhenMet};
+use crate::policy::limits::{Charge, Charged, CounterKey, Over, Receipt, WhenMet};
 use crate::policy::window::Entry;
 use crate::store::{
     Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
@@ -151,7 +151,8 @@ impl Store for Fallback {
                 Ok(Some(session)) => {
                     // Nothing revives an ended session but a later sign-in: where the shared store has lost the end, it is
                     // known here.
-                    if let Some(ended) = known.filter(|known| known.state == SessionState::Ended)
+                    if session.state != SessionState::Ended
+                        && let Some(ended) = known.filter(|known| known.state == SessionState::Ended)
                         && session.signed_in <= ended.signed_in
                     {
                         return Ok(Some(ended));

@@ -209,11 +209,6 @@ impl Spool {
         waiting.untold.push_front(untold);
     }
 
-    /// Counts what could not be kept elsewhere.
-    pub(super) fn lost(&self, more: u64) {
-        self.0.lock().lost += more;
-    }
-
     /// How much waits.
     pub(super) fn len(&self) -> usize {
         self.0.lock().untold.len()
