@@ -188,7 +188,7 @@ fn try_to_write(folder: &Path) -> std::io::Result<()> {
 
 fn look_at_gateway(config: &Config, now: Timestamp) -> Vec<Finding> {
     match operate::ask(&config.control, &Command::Status) {
-        Ok(Reply::Status { version, time, store_away: None }) => {
+        Ok(Reply::Status { version, time, store_away: None, .. }) => {
             let own = env!("CARGO_PKG_VERSION");
             let mut findings =
                 vec![ok(format!("the gateway runs (version {version}, {time}) and its store can be written"))];

@@ -62,9 +62,10 @@ impl Place {
     }
 }
 
-/// The same with stars in place of what stands between `://` and `@`, as many as it has bytes: passwords stand there,
-/// and messages go to terminals and logs.
+/// The same with stars in place of what stands in a URL before `@`, and in its query behind `password=`, as many as it
+/// has bytes: messages go to terminals and logs.
 pub(super) fn without_passwords(text: &str) -> String {
+    const BEHIND: &str = "password=";
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {
@@ -73,7 +74,16 @@ pub(super) fn without_passwords(text: &str) -> String {
         let hidden = after[..end].rfind('@').unwrap_or(0);
         shown.push_str(before);
         shown.extend(std::iter::repeat_n('*', hidden));
-        rest = &after[hidden..];
+        let mut place = &after[hidden..end];
+        while let Some(at) = place.find(BEHIND) {
+            let (before, secret) = place.split_at(at + BEHIND.len());
+            let hidden = secret.find('&').unwrap_or(secret.len());
+            shown.push_str(before);
+            shown.extend(std::iter::repeat_n('*', hidden));
+            place = &secret[hidden..];
+        }
+        shown.push_str(place);
+        rest = &after[end..];
     }
     shown.push_str(rest);
     shown
@@ -204,6 +214,10 @@ mod tests {
             ("\"redis://u:p@ss/w\u{f6}rd@host\"", "\"redis://************@host\""),
             ("upstream = \"http://127.0.0.1:8081\" # a@b", "upstream = \"http://127.0.0.1:8081\" # a@b"),
             ("://", "://"),
+            (
+                "'sentinel://h/m?sentinel_user=u&sentinel_password=s3cret&database=1'",
+                "'sentinel://h/m?sentinel_user=u&sentinel_password=******&database=1'",
+            ),
         ] {
             let hidden = without_passwords(text);
             assert_eq!((hidden.as_str(), hidden.len()), (shown, text.len()));

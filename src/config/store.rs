@@ -17,17 +17,22 @@ const URLS_MAX: usize = 32;
 const PREFIX_MAX: usize = 32;
 
 /// How each kind of server is written, and whether the connection is TLS.
-const SCHEMES: [(&str, RedisKind, bool); 6] = [
+const SCHEMES: [(&str, RedisKind, bool); 8] = [
     ("redis", RedisKind::One, false),
     ("rediss", RedisKind::One, true),
+    ("valkey", RedisKind::One, false),
+    ("valkeys", RedisKind::One, true),
     ("redis-cluster", RedisKind::Cluster, false),
     ("rediss-cluster", RedisKind::Cluster, true),
-    ("redis-sentinel", RedisKind::Sentinel, false),
-    ("rediss-sentinel", RedisKind::Sentinel, true),
+    ("sentinel", RedisKind::Sentinel, false),
+    ("sentinels", RedisKind::Sentinel, true),
 ];
 
+/// What may follow the name of a master.
+const QUERY: [&str; 3] = ["database", "sentinel_user", "sentinel_password"];
+
 const ALLOWED: &str = "expected a URL such as \"redis://127.0.0.1:6379\", \"rediss://user:password@host/0\", \
-                       \"redis-cluster://host:7000\" or \"redis-sentinel://host:26379/master-name\"";
+                       \"redis-cluster://host:7000\" or \"sentinel://host:26379/master-name\"";
 
 impl Default for Store {
     fn default() -> Self {
@@ -64,13 +69,13 @@ pub(super) fn read_store(section: &Section<'_, '_>, base_dir: &Path) -> Store {
                 report.mistake(
                     span,
                     "a second server",
-                    "one server is enough for redis://; several are a cluster (redis-cluster://) or sentinels (redis-sentinel://)",
+                    "one is enough for redis://; several are those of a cluster (redis-cluster://) or sentinels (sentinel://)",
                 );
             } else if other.name != first.name {
                 report.mistake(
                     span,
-                    format_args!("{other} and {first} are for different masters or databases"),
-                    "all of them are asked for the same",
+                    format_args!("{other} and {first} name different masters"),
+                    "all sentinels are asked for the same master",
                 );
             }
         }
@@ -128,6 +133,7 @@ fn read_url(text: &str) -> Result<RedisUrl, (String, String)> {
         Some((user, place)) => (Some(user), place),
         None => (None, rest),
     };
+    let (place, query) = place.split_once('?').unwrap_or((place, ""));
     let (server, path) = place.split_once('/').unwrap_or((place, ""));
     let user_is_plain =
         user.is_none_or(|user| user.bytes().all(|byte| byte.is_ascii_graphic() && !b"@/?#".contains(&byte)));
@@ -141,10 +147,7 @@ fn read_url(text: &str) -> Result<RedisUrl, (String, String)> {
     let named = match kind {
         RedisKind::One => path.is_empty() || path.parse::<u16>().is_ok(),
         RedisKind::Cluster => path.is_empty(),
-        RedisKind::Sentinel => {
-            let (name, database) = path.split_once('/').unwrap_or((path, ""));
-            is_word(name) && (database.is_empty() || database.parse::<u16>().is_ok())
-        }
+        RedisKind::Sentinel => is_word(path),
     };
     if !named {
         return Err(match kind {
@@ -152,10 +155,16 @@ fn read_url(text: &str) -> Result<RedisUrl, (String, String)> {
             RedisKind::Cluster => wrong(format!("a cluster has no databases, but the URL names {path:?}")),
             RedisKind::Sentinel => (
                 "the URL does not say which master the sentinels are asked for".to_owned(),
-                "name it behind the server, and a database behind it if need be: \"redis-sentinel://host:26379/mymaster/0\""
-                    .to_owned(),
+                "name it behind the server: \"sentinel://host:26379/mymaster\"".to_owned(),
             ),
         });
+    }
+    let query_is_known = query.is_empty() || (kind == RedisKind::Sentinel && query.split('&').all(is_in_query));
+    if !query_is_known {
+        return Err((
+            "what follows the ? is not known".to_owned(),
+            format!("only behind the name of a master may follow: {}", QUERY.join(", ")),
+        ));
     }
     Ok(RedisUrl {
         url: Secret::new(text.to_owned()),
@@ -182,6 +191,12 @@ fn server_host(server: &str) -> Option<&str> {
     let port_is_right = port.is_empty() || port.strip_prefix(':')?.parse::<u16>().is_ok_and(|port| port > 0);
     let host_is_right = host.contains(':') || value::host(host).is_ok();
     (port_is_right && host_is_right).then_some(host)
+}
+
+fn is_in_query(pair: &str) -> bool {
+    pair.split_once('=').is_some_and(|(name, value)| {
+        QUERY.contains(&name) && !value.is_empty() && (name != "database" || value.parse::<u16>().is_ok())
+    })
 }
 
 fn is_loopback(host: &str) -> bool {
@@ -227,12 +242,12 @@ mod tests {
             ("rediss://mw@redis.example.edu", RedisKind::One, true, false, false, "rediss://redis.example.edu"),
             ("redis-cluster://[::1]:7000", RedisKind::Cluster, false, false, true, "redis-cluster://[::1]:7000"),
             (
-                "redis-sentinel://:x@10.0.0.1:26379/mymaster/0",
+                "sentinel://:x@10.0.0.1:26379/mymaster?database=2&sentinel_password=s3cret",
                 RedisKind::Sentinel,
                 false,
                 true,
                 false,
-                "redis-sentinel://10.0.0.1:26379/mymaster/0",
+                "sentinel://10.0.0.1:26379/mymaster",
             ),
         ] {
             let url = read_url(text).unwrap_or_else(|(found, _)| panic!("{text}: {found}"));
@@ -265,8 +280,12 @@ mod tests {
             "redis://:s3/x@y@host",
             "redis://:s3cret@",
             "redis-cluster://host/1",
-            "redis-sentinel://host:26379",
-            "redis-sentinel://:s3cret@host/my master",
+            "sentinel://host:26379",
+            "sentinel://:s3cret@host/my master",
+            "sentinel://host/mymaster?db=1",
+            "sentinel://host/mymaster?sentinel_password=",
+            "redis://host?sentinel_password=s3cret",
+            "rediss://host#insecure",
         ] {
             let (found, allowed) = read_url(text).expect_err(text);
             assert!(!found.contains("s3") && !allowed.contains("s3"), "{text}: {found}; {allowed}");

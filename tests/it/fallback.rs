@@ -13,7 +13,7 @@ use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Receipt, WhenM
 use mailward::policy::share::Share;
 use mailward::store::embedded::Embedded;
 use mailward::store::fallback::{Fallback, News, Settings};
-use mailward::store::{Lock, Raise, Store};
+use mailward::store::{Changed, Lock, Raise, Store};
 use proptest::prelude::*;
 
 use crate::store::{SETTINGS, at, fits, get, limit, run, session, units};
@@ -464,6 +464,49 @@ fn a_device_is_known_here_only_as_long_as_the_store_knew_it() {
 }
 
 #[test]
+fn what_others_changed_a_moment_ago_is_asked_for_again_or_not_relied_on() {
+    run(async {
+        let shared = shared();
+        let node = Node::on(&shared);
+        node.store.tend(at(0)).await;
+        let session = session(SITE, "alice", 1, at(0));
+        node.store.put_session(session.clone(), at(0)).await.expect("it answers");
+        let restricted = SessionChange::State(SessionState::Restricted);
+        let state = async || node.store.session(&session.hash, at(2)).await.ok().flatten().map(|found| found.state);
+        shared.change_session(&session.hash, restricted, at(1)).await.expect("it answers");
+        node.store.changed_elsewhere(Changed::Session(session.hash));
+        node.cut(at(1)).await;
+        assert_eq!(state().await, None, "whether it is open still, nobody can say");
+        node.mend(at(1)).await;
+        node.store.tend(at(2)).await;
+        node.cut(at(2)).await;
+        assert_eq!(state().await, Some(SessionState::Restricted), "asked for again");
+
+        node.mend(at(3)).await;
+        for changed in [Changed::Locks, Changed::Everything] {
+            shared.lock(lock()).await.expect("it answers");
+            node.store.changed_elsewhere(changed);
+            node.cut(at(4)).await;
+            let locked = node.store.locked(&site(), &alice()).await;
+            assert!(locked.is_err() || locked.is_ok_and(|lock| lock.is_some()), "it is not said to be open");
+            node.mend(at(5)).await;
+            node.cut(at(6)).await;
+            assert!(node.store.locked(&site(), &alice()).await.expect("known").is_some());
+            node.mend(at(7)).await;
+            shared.unlock(&site(), &alice()).await.expect("it answers");
+            node.store.changed_elsewhere(Changed::Locks);
+            node.store.tend(at(20)).await;
+        }
+        let opened = SessionChange::State(SessionState::Open);
+        shared.change_session(&session.hash, opened, at(21)).await.expect("it answers");
+        node.store.changed_elsewhere(Changed::Everything);
+        node.store.tend(at(22)).await;
+        node.cut(at(23)).await;
+        assert_eq!(state().await, Some(SessionState::Open), "all that is known here was asked for again");
+    });
+}
+
+#[test]
 fn an_end_that_the_store_has_lost_is_remembered() {
     run(async {
         let (before, after) = (shared(), shared());
@@ -497,20 +540,24 @@ fn what_waits_for_the_store_outlives_the_process() {
         let charge = units("a", 1, &["100/h"]);
         let open = || {
             let way = Switched::to(&shared);
-            let own = Embedded::open(folder.path(), at(0), SETTINGS).expect("it opens");
             let settings = Settings { share: Share::new(0.5), timeout: TIMEOUT, sites: vec![site()] };
-            Node { store: Fallback::new(Arc::clone(&way) as Arc<dyn Store>, own, settings, at(0)), way }
+            let store = Fallback::open(Arc::clone(&way) as Arc<dyn Store>, folder.path(), settings, SETTINGS, at(0));
+            Node { store: store.expect("it opens"), way }
         };
         let node = open();
         node.cut(at(0)).await;
         assert_eq!(how_many(&node.store, &charge, at(1)).await, 50);
+        node.store.lock(lock()).await.expect("it holds here");
+        node.store.flush().await.expect("what waits is kept here");
         drop(node);
         let node = open();
         node.way.refuses();
         node.store.begin_away("not there at the start", at(2));
         assert_eq!(how_many(&node.store, &charge, at(2)).await, 0, "no fresh allowance by a restart");
+        assert!(node.store.locked(&site(), &alice()).await.expect("known here").is_some());
         node.mend(at(3)).await;
         assert_eq!(shared.count(&charge.key, Duration::from_secs(3600), at(4)).await.expect("it answers"), 50);
+        assert!(shared.locked(&site(), &alice()).await.expect("it answers").is_some());
     });
 }
 

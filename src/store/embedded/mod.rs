@@ -15,6 +15,7 @@
 //! `mailward.db` can be read with `sqlite3` while the gateway runs. Two gateways do not share one folder.
 
 mod behind;
+mod beside;
 mod correspondents;
 mod counters;
 mod database;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
+pub use beside::{CopyError, Looked, copy, look};
 pub use counters::Counters;
 pub use database::OpenError;
 pub use devices::Devices;

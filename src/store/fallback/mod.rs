@@ -11,10 +11,13 @@
 //! nobody gets a fresh allowance by an outage, and what one node learned in it is known to all afterwards.
 
 mod breaker;
+mod journal;
 mod operations;
 mod spool;
+mod stale;
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -22,14 +25,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 
-use super::embedded::{self, Embedded};
-use super::{Answer, Away, KnownDevice, Lock, Record, Store};
+use super::embedded::{self, Embedded, Sessions};
+use super::{Answer, Away, Changed, KnownDevice, Lock, Record, Store};
 use crate::domain::{Account, Session, SessionHash, SiteName, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::policy::share::Share;
 use crate::policy::window::Entry;
 use breaker::Breaker;
 use spool::{Spool, Untold};
+use stale::Stale;
 
 /// What the operator's configuration says.
 #[derive(Clone, Debug)]
@@ -72,8 +76,13 @@ pub struct Fallback {
     /// Whether the shared store refused something, and is to be tried before it is trusted further.
     suspect: AtomicBool,
     spool: Spool,
-    /// Whether all locks of all sites are known here. Until they are, "not locked" cannot be said without asking.
-    knows_locks: AtomicBool,
+    stale: Stale,
+    /// Whether something was missed of what others changed.
+    has_missed: AtomicBool,
+    /// Whether all locks of all sites were asked for once.
+    has_learned_locks: AtomicBool,
+    /// Whether somebody else changed one since.
+    locks_changed: AtomicBool,
     /// Whether something may have been charged here that the shared store does not know of.
     charged_alone: AtomicBool,
     /// The time that was passed in last, in milliseconds: not every operation brings one.
@@ -103,11 +112,14 @@ const UNTOLD: &str = "untold/";
 /// Nobody waits for what the housekeeping asks, but it must come to an end.
 const HOUSEKEEPING_MAX: Duration = Duration::from_secs(5);
 
-/// Locks made elsewhere are known here at most this much later, should the shared store be away then.
+/// All locks are asked for this often, beside the times that somebody changed one.
 const LOCKS_EVERY: Duration = Duration::from_secs(5);
 
 /// Locks of one site that are known here; a store holds no more at all sites together.
 const LOCKS_MAX: usize = 100_000;
+
+/// Sessions that others have changed and that are asked for again in one step.
+const ASKED_AGAIN_AT_ONCE: usize = 64;
 
 /// Counters told in one step.
 const COUNTERS_AT_ONCE: usize = 256;
@@ -116,7 +128,27 @@ const COUNTERS_AT_ONCE: usize = 256;
 const SHORT_LIST_MAX: usize = 1_000;
 
 impl Fallback {
-    /// Puts `own` behind `shared`. Nothing else may use `own`.
+    /// Puts a store in `folder` behind `shared`: it is made if it is not there, and nothing else may use it.
+    ///
+    /// Blocks: call it before serving.
+    ///
+    /// # Errors
+    /// The store in the folder cannot be opened.
+    pub fn open(
+        shared: Arc<dyn Store>,
+        folder: &Path,
+        settings: Settings,
+        own: embedded::Settings,
+        now: Timestamp,
+    ) -> Result<Self, embedded::OpenError> {
+        let own = Embedded::open(folder, now, own)?;
+        let path = folder.join("untold.jsonl");
+        let spool = Spool::kept(&path).map_err(|source| embedded::OpenError::DataDir { path, source })?;
+        Ok(Self { spool, ..Self::new(shared, own, settings, now) })
+    }
+
+    /// Puts `own` behind `shared`. Nothing else may use `own`. What waits for the shared store does not outlive the
+    /// process; for tests.
     pub fn new(shared: Arc<dyn Store>, own: Embedded, settings: Settings, now: Timestamp) -> Self {
         Self {
             shared,
@@ -125,7 +157,10 @@ impl Fallback {
             breaker: Breaker::default(),
             suspect: AtomicBool::new(false),
             spool: Spool::default(),
-            knows_locks: AtomicBool::new(false),
+            stale: Stale::default(),
+            has_missed: AtomicBool::new(false),
+            has_learned_locks: AtomicBool::new(false),
+            locks_changed: AtomicBool::new(false),
             // A process before this one may have left some.
             charged_alone: AtomicBool::new(true),
             latest: AtomicU64::new(now.as_millis()),
@@ -137,11 +172,23 @@ impl Fallback {
     pub fn configure(&self, settings: Settings, own: embedded::Settings) {
         if settings.sites != self.settings.load().sites {
             // Those of a new site are asked for at the next tending.
-            self.knows_locks.store(false, Ordering::Release);
-            self.tended.lock().locks_asked = None;
+            self.has_learned_locks.store(false, Ordering::Release);
         }
         self.settings.store(Arc::new(settings));
         self.own.configure(own);
+    }
+
+    /// Is told what other nodes changed in the shared store: what is remembered of it here is asked for again, and is not
+    /// relied on should the store go away before.
+    pub fn changed_elsewhere(&self, changed: Changed) {
+        match changed {
+            Changed::Session(hash) => self.stale.add(hash),
+            Changed::Locks => self.locks_changed.store(true, Ordering::Release),
+            Changed::Everything => {
+                self.locks_changed.store(true, Ordering::Release);
+                self.has_missed.store(true, Ordering::Release);
+            }
+        }
     }
 
     /// Since when the shared store is away; none while it answers.
@@ -194,11 +241,32 @@ impl Fallback {
             self.breaker.failed(&away.what, now);
             return None;
         }
-        let is_due = self.tended.lock().locks_asked.is_none_or(|asked| now < asked || now.since(asked) >= LOCKS_EVERY);
-        if is_due && let Err(away) = self.learn_locks(now).await {
+        let asked = self.tended.lock().locks_asked;
+        let is_due = asked.is_none_or(|asked| now < asked || now.since(asked) >= LOCKS_EVERY);
+        if (is_due || !self.knows_locks())
+            && let Err(away) = self.learn_locks(now).await
+        {
             self.breaker.failed(&away.what, now);
         }
+        self.ask_again(now).await;
         None
+    }
+
+    /// Asks for some of the sessions that others have changed.
+    async fn ask_again(&self, now: Timestamp) {
+        if self.has_missed.swap(false, Ordering::AcqRel) {
+            for site in &self.settings.load_full().sites {
+                let known = self.own.sessions(site, None, Sessions::MAX, now).await.unwrap_or_default();
+                known.iter().for_each(|session| self.stale.add(session.hash));
+            }
+        }
+        for hash in self.stale.some(ASKED_AGAIN_AT_ONCE) {
+            if self.known_session(&hash, now).await.is_none() {
+                self.stale.remove(&hash);
+            } else if self.session(&hash, now).await.is_err() || !self.breaker.is_closed() {
+                return;
+            }
+        }
     }
 
     async fn go_back(&self, now: Timestamp) -> Result<(), Away> {
@@ -228,6 +296,7 @@ impl Fallback {
             }
             self.tended.lock().delivered += 1;
         }
+        self.spool.all_told();
         self.tell_charges(now).await
     }
 
@@ -273,7 +342,20 @@ impl Fallback {
 
     /// Learns which accounts are locked, and which are no longer.
     async fn learn_locks(&self, now: Timestamp) -> Result<(), Away> {
-        for site in &self.settings.load_full().sites {
+        // What is changed from here on is asked for the next time.
+        let changed = self.locks_changed.swap(false, Ordering::AcqRel);
+        let learned = self.learn_locks_of(&self.settings.load_full().sites).await;
+        if learned.is_ok() {
+            self.tended.lock().locks_asked = Some(now);
+            self.has_learned_locks.store(true, Ordering::Release);
+        } else if changed {
+            self.locks_changed.store(true, Ordering::Release);
+        }
+        learned
+    }
+
+    async fn learn_locks_of(&self, sites: &[SiteName]) -> Result<(), Away> {
+        for site in sites {
             let locks = within(HOUSEKEEPING_MAX, self.shared.locks(site, LOCKS_MAX)).await?;
             let mut known: HashMap<Account, Lock> = match self.own.locks(site, LOCKS_MAX).await {
                 Ok(known) => known.into_iter().map(|lock| (lock.account.clone(), lock)).collect(),
@@ -288,9 +370,12 @@ impl Fallback {
                 self.remember(self.own.unlock(site, account)).await;
             }
         }
-        self.tended.lock().locks_asked = Some(now);
-        self.knows_locks.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Whether all locks are known here. Where they are not, "not locked" cannot be said without asking.
+    fn knows_locks(&self) -> bool {
+        self.has_learned_locks.load(Ordering::Acquire) && !self.locks_changed.load(Ordering::Acquire)
     }
 
     /// Asks the shared store, unless it is away. Whoever asks waits as long as the configuration says.
@@ -350,6 +435,7 @@ impl Fallback {
 
     /// Remembers a session as the shared store has it.
     async fn remember_session(&self, session: &Arc<Session>, now: Timestamp) {
+        self.stale.remove(&session.hash);
         let changes = |session: &Session| {
             (session.signed_in, session.state, session.spot, session.elsewhere, session.device_since, session.flag)
         };

@@ -161,6 +161,7 @@ impl Store for Fallback {
                     Ok(Some(session))
                 }
                 Ok(None) => {
+                    self.stale.remove(hash);
                     let Some(known) = known else { return Ok(None) };
                     if self.spool.len() > 0 {
                         // It may not have been told of it yet.
@@ -172,7 +173,12 @@ impl Store for Fallback {
                     }
                     Ok((known.state == SessionState::Ended).then_some(known))
                 }
-                Err(away) => known.map(Some).ok_or(away),
+                Err(away) => {
+                    // Somebody else changed it, and nobody could be asked how: it is known only if it could do no less.
+                    let is_known =
+                        |known: &Arc<Session>| known.state != SessionState::Open || !self.stale.contains(hash);
+                    known.filter(is_known).map(Some).ok_or(away)
+                }
             }
         })
     }
@@ -282,7 +288,7 @@ impl Store for Fallback {
                     }
                     Ok(None)
                 }
-                Err(away) if known.is_none() && !self.knows_locks.load(Ordering::Acquire) => Err(away),
+                Err(away) if known.is_none() && !self.knows_locks() => Err(away),
                 Err(_) => Ok(known),
             }
         })
@@ -291,7 +297,7 @@ impl Store for Fallback {
     fn locks<'a>(&'a self, site: &'a SiteName, most: usize) -> Answer<'a, Vec<Lock>> {
         Box::pin(async move {
             match self.ask_for_list(most, |shared| shared.locks(site, most)).await {
-                Err(_) if self.knows_locks.load(Ordering::Acquire) => self.own.locks(site, most).await,
+                Err(_) if self.knows_locks() => self.own.locks(site, most).await,
                 answer => answer,
             }
         })
@@ -556,9 +562,9 @@ impl Store for Fallback {
 
     fn flush(&self) -> Answer<'_, ()> {
         Box::pin(async move {
-            let told = self.ask(|shared| shared.flush()).await;
-            self.own.flush().await?;
-            told
+            // What the shared store could not be told is kept here.
+            let _away = self.ask(|shared| shared.flush()).await;
+            self.own.flush().await
         })
     }
 }

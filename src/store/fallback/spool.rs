@@ -1,9 +1,13 @@
 //! What the shared store is still to be told: a queue in the order of time, bounded, and what did not fit is counted.
 
 use std::collections::VecDeque;
+use std::io;
+use std::path::Path;
 
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 
+use super::journal::Journal;
 use crate::domain::flag::Activity;
 use crate::domain::{
     Account, Flag, Lesson, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
@@ -12,7 +16,7 @@ use crate::policy::limits::Receipt;
 use crate::store::{Answer, Away, Lock, Raise, Store};
 
 /// One thing that the store is still to be told.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Untold {
     Lock(Lock),
     Sessions {
@@ -167,31 +171,61 @@ struct Waiting {
     untold: VecDeque<Untold>,
     counts: [usize; Class::COUNT],
     lost: u64,
+    journal: Option<Journal>,
+}
+
+impl Waiting {
+    /// Whether there was room for it.
+    fn take(&mut self, untold: Untold) -> bool {
+        let class = untold.class();
+        if self.counts[class as usize] >= class.most() {
+            return false;
+        }
+        self.counts[class as usize] += 1;
+        if let Some(journal) = &mut self.journal {
+            journal.add(&untold);
+        }
+        self.untold.push_back(untold);
+        true
+    }
 }
 
 impl Spool {
+    /// One that outlives the process, and begins with what the one before did not tell.
+    pub(super) fn kept(path: &Path) -> io::Result<Self> {
+        let (journal, untold) = Journal::open(path)?;
+        let mut waiting = Waiting::default();
+        for one in untold {
+            // It was within the bounds when it was written.
+            waiting.counts[one.class() as usize] += 1;
+            waiting.untold.push_back(one);
+        }
+        waiting.journal = Some(journal);
+        Ok(Self(Mutex::new(waiting)))
+    }
+
     /// Queues it, or counts it as lost where too much of its kind waits already.
     pub(super) fn push(&self, untold: Untold) {
         let mut waiting = self.0.lock();
-        let class = untold.class();
-        if waiting.counts[class as usize] >= class.most() {
+        if !waiting.take(untold) {
             waiting.lost += 1;
-            return;
         }
-        waiting.counts[class as usize] += 1;
-        waiting.untold.push_back(untold);
     }
 
     /// The same for something that the caller is told could not be kept.
     pub(super) fn push_or_refuse(&self, untold: Untold) -> Result<(), Away> {
-        let mut waiting = self.0.lock();
-        let class = untold.class();
-        if waiting.counts[class as usize] >= class.most() {
-            return Err(Away { what: "too much waits already to be told to the store".into() });
+        if self.0.lock().take(untold) {
+            return Ok(());
         }
-        waiting.counts[class as usize] += 1;
-        waiting.untold.push_back(untold);
-        Ok(())
+        Err(Away { what: "too much waits already to be told to the store".into() })
+    }
+
+    /// Everything that was taken out was told. Where nothing waits any more, nothing needs to outlive the process.
+    pub(super) fn all_told(&self) {
+        let waiting = &mut *self.0.lock();
+        if let (true, Some(journal)) = (waiting.untold.is_empty(), &mut waiting.journal) {
+            journal.clear();
+        }
     }
 
     /// Takes out what was queued first.
@@ -226,31 +260,41 @@ impl Spool {
 
     /// Raises a flag that waits; says whether one does.
     pub(super) fn raise(&self, code: &Reference, raise: &Raise) -> bool {
-        let mut waiting = self.0.lock();
+        let waiting = &mut *self.0.lock();
         let Some(flag) = waiting.untold.iter_mut().rev().find_map(|untold| flag_in(untold, code)) else { return false };
         flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
+        if let Some(journal) = &mut waiting.journal {
+            journal.add(&Untold::Raise { code: *code, raise: raise.clone(), otherwise: None });
+        }
         true
     }
 
     /// Queues a flag: as what is told where the store does not know the one that is to be raised under this code, if there
     /// is such a one.
     pub(super) fn push_flag(&self, flag: Flag) {
-        let mut waiting = self.0.lock();
-        for untold in waiting.untold.iter_mut().rev() {
-            match untold {
-                Untold::Raise { code, otherwise, .. } if *code == flag.code => {
+        let waiting = &mut *self.0.lock();
+        let under_its_code = |untold: &&mut Untold| match untold {
+            Untold::Raise { code, .. } => *code == flag.code,
+            Untold::Flag(waits) => waits.code == flag.code,
+            _ => false,
+        };
+        match waiting.untold.iter_mut().rev().find(under_its_code) {
+            Some(untold) => {
+                if let Untold::Raise { otherwise, .. } = untold {
                     *otherwise = Some(Box::new(flag));
-                    return;
+                } else {
+                    *untold = Untold::Flag(Box::new(flag));
                 }
-                Untold::Flag(waits) if waits.code == flag.code => {
-                    **waits = flag;
-                    return;
+                if let Some(journal) = &mut waiting.journal {
+                    journal.add(untold);
                 }
-                _ => {}
+            }
+            None => {
+                if !waiting.take(Untold::Flag(Box::new(flag))) {
+                    waiting.lost += 1;
+                }
             }
         }
-        drop(waiting);
-        self.push(Untold::Flag(Box::new(flag)));
     }
 }
 
@@ -308,6 +352,35 @@ mod tests {
         spool.put_back(first);
         assert_eq!(spool.pop(), Some(lock("alice")), "until it is told");
         assert_eq!((spool.pop(), spool.pop()), (Some(activity()), None));
+    }
+
+    #[test]
+    fn what_waits_outlives_the_process_and_what_was_told_does_not_come_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("untold.jsonl");
+        let open = || Spool::kept(&path).expect("it opens");
+        let flag = crate::domain::flag::tests::flag();
+        let raise = Raise { verdict: Verdict::Restrict, signals: Vec::new(), stopped_by: None };
+        let spool = open();
+        spool.push(lock("alice"));
+        spool.push_flag(flag.clone());
+        assert!(spool.raise(&flag.code, &raise));
+        std::io::Write::write_all(
+            &mut std::fs::OpenOptions::new().append(true).open(&path).expect("it is there"),
+            b"{\"Lock\":{\"si",
+        )
+        .expect("writable");
+        drop(spool);
+        let spool = open();
+        assert_eq!(spool.pop(), Some(lock("alice")));
+        assert_eq!(spool.pop(), Some(Untold::Flag(Box::new(flag.clone()))));
+        spool.all_told();
+        assert_eq!(open().len(), 3, "one waits still");
+        assert_eq!(spool.pop(), Some(Untold::Raise { code: flag.code, raise, otherwise: None }));
+        spool.all_told();
+        assert_eq!(open().len(), 0);
+        spool.push(activity());
+        assert_eq!(open().pop(), Some(activity()));
     }
 
     #[test]
