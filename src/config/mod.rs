@@ -272,6 +272,8 @@ impl Default for GeoIp {
 pub struct Passwords {
     /// Filters made by `mailward breach build`, beside the compiled one.
     pub breached: Vec<PathBuf>,
+    /// A service that is asked by range; the five digits are put behind its address.
+    pub range_service: Option<http::Uri>,
 }
 
 /// `[store]`

@@ -308,7 +308,10 @@ fn read_geoip(section: &Section<'_, '_>, base_dir: &Path) -> GeoIp {
 }
 
 fn read_passwords(section: &Section<'_, '_>, base_dir: &Path) -> Passwords {
-    Passwords { breached: read_files(section, "breached", base_dir, "make it with: mailward breach build") }
+    Passwords {
+        breached: read_files(section, "breached", base_dir, "make it with: mailward breach build"),
+        range_service: section.get("range_service", parsed(value::range_service)),
+    }
 }
 
 /// One file or a list of them, each of which is there.

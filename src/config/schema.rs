@@ -324,14 +324,22 @@ pub static GEOIP: Table = Table {
 /// `[passwords]`
 pub static PASSWORDS: Table = Table {
     header: "[passwords]",
-    text: "Passwords are judged at the sign-in, here on this machine, and never written anywhere. The 49 000 most common \
-           ones are part of the program.",
-    keys: &[key(
-        "breached",
-        FILES,
-        "none",
-        "Leaked passwords, as `mailward breach build` makes them from a list of SHA-1 hashes. Asked beside the list that is part of the program; read again when it changes.",
-    )],
+    text: "Passwords are judged at the sign-in and never written anywhere. The 49 000 most common ones are part of the \
+           program.",
+    keys: &[
+        key(
+            "breached",
+            FILES,
+            "none",
+            "Leaked passwords, as `mailward breach build` makes them from a list of SHA-1 hashes. Asked beside the list that is part of the program; read again when it changes.",
+        ),
+        key(
+            "range_service",
+            "https address",
+            "nobody is asked",
+            "A service that tells leaked passwords by range, such as `https://api.pwnedpasswords.com/range/`. It is told the first five digits of the SHA-1 of passwords that were right, which thousands of leaked ones share, and never the rest. Without an answer in half a second nothing is known.",
+        ),
+    ],
 };
 
 /// `[store]`

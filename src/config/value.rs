@@ -502,6 +502,20 @@ pub(super) fn upstream(text: &str) -> Result<http::Uri, &'static str> {
     Ok(uri)
 }
 
+/// Where leaked passwords are asked for by range. In the clear anybody on the way could say that none has leaked, or all.
+pub(super) fn range_service(text: &str) -> Result<http::Uri, &'static str> {
+    const ALLOWED: &str =
+        "expected an https:// address that ends with \"/\", such as \"https://api.pwnedpasswords.com/range/\"";
+    let uri: http::Uri = text.parse().map_err(|_| ALLOWED)?;
+    let authority = uri.authority().ok_or(ALLOWED)?;
+    let is_here = matches!(authority.host(), "127.0.0.1" | "[::1]" | "localhost");
+    let is_private = uri.scheme_str() == Some("https") || (uri.scheme_str() == Some("http") && is_here);
+    if !is_private || authority.as_str().contains('@') || !uri.path().ends_with('/') || uri.query().is_some() {
+        return Err(ALLOWED);
+    }
+    Ok(uri)
+}
+
 /// Where the product lives: begins and ends with a slash, in normal form.
 pub(super) fn base(text: &str) -> Result<String, String> {
     const ALLOWED: &str = "expected a path that begins and ends with \"/\"";

@@ -187,16 +187,13 @@ impl Judging<'_> {
         let Attempt { site, client, account, .. } = attempt;
         let account_fingerprint =
             self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()]);
-        let locked = self.fact(self.store.locked(&site.name, account).await.map(|lock| lock.is_some()));
-        let known_device = match attempt.device {
-            Some(device) => {
-                let since = self.store.device_since(&site.name, account, device, self.now).await;
-                since.ok().flatten().map(|since| (device, since))
-            }
-            None => None,
-        };
-        let successes = self.count(sign_in::successes_key(&site.name, client.prefix), sign_in::SUCCESSES_WINDOW).await;
-        let site_failures = self.failures_at_site(site).await;
+        let (lock, known_device, successes, site_failures) = tokio::join!(
+            self.store.locked(&site.name, account),
+            self.known_device(attempt),
+            self.count(sign_in::successes_key(&site.name, client.prefix), sign_in::SUCCESSES_WINDOW),
+            self.failures_at_site(site),
+        );
+        let locked = self.fact(lock.map(|lock| lock.is_some()));
         let facts = sign_in::Facts {
             site: &site.name,
             account,
@@ -220,6 +217,12 @@ impl Judging<'_> {
             Err(decision) => (*decision, Receipt::default()),
         };
         Reserved { decision, receipt, known_device, account_fingerprint }
+    }
+
+    async fn known_device(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
+        let device = attempt.device?;
+        let since = self.store.device_since(&attempt.site.name, &attempt.account, device, self.now).await;
+        Some((device, since.ok().flatten()?))
     }
 
     async fn failures_at_site(&self, site: &Site) -> Fact<Vec<(Limit, u32)>> {
@@ -254,24 +257,30 @@ impl Judging<'_> {
             Some((_, since)) => DeviceFact::Known(since),
             None => DeviceFact::New,
         };
-        let profile = self.fact(self.store.profile(&site.name, account, self.now).await);
+        let whereabouts = self.whereabouts(client.address);
+        let (profile, failures_before, thefts_from_prefix, country_at_site) = tokio::join!(
+            self.store.profile(&site.name, account, self.now),
+            self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW),
+            self.count(theft::key(&site.name, client.prefix), theft::WINDOW),
+            self.country_at_site(site, &whereabouts),
+        );
+        let profile = self.fact(profile);
         let mut facts = self.facts(site, account, client, device, profile.as_ref());
         facts.password = password;
+        facts.failures_before = failures_before;
+        facts.thefts_from_prefix = thefts_from_prefix;
+        facts.country_at_site = country_at_site;
         if facts.is_newcomer() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
             let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
             self.note(&newcomer).await;
-            facts.newcomers_from_prefix =
-                self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW).await;
-            facts.networks_for_account = self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW).await;
+            (facts.newcomers_from_prefix, facts.networks_for_account, facts.has_open_flag) = tokio::join!(
+                self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW),
+                self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW),
+                self.has_open_flag(site, account),
+            );
         }
-        if facts.is_newcomer() {
-            facts.has_open_flag = self.has_open_flag(site, account).await;
-        }
-        facts.failures_before = self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW).await;
-        facts.thefts_from_prefix = self.count(theft::key(&site.name, client.prefix), theft::WINDOW).await;
-        facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
         let lesson = Lesson {
             time: self.now,
@@ -372,35 +381,38 @@ impl Judging<'_> {
         let Judged { judgement, spot, lesson } = judged;
         let state = if self.enforces { judgement.state() } else { SessionState::Open };
         let flagged = judgement.is_flagged();
-        if flagged {
-            let flag = Flag {
-                code,
-                site: site.name.clone(),
-                account: account.clone(),
-                session: hash,
-                time: self.now,
-                address: client.address,
-                network: client.network,
-                country: spot.country,
-                as_number: spot.as_number,
-                user_agent: client.user_agent.clone(),
-                verdict: judgement.verdict,
-                signals: judgement.signals.clone(),
-                stopped_by: judgement.rule.clone(),
-                enforced: self.enforces,
-                status: FlagStatus::Open,
-                notes: Vec::new(),
-                since: Activity::default(),
-            };
-            let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
-        }
         let device = attempt.device.unwrap_or(new_device);
-        let device_since = if judgement.passed() {
-            let known = self.store.know_device(&site.name, account, device, self.now).await;
-            known.ok()
-        } else {
-            None
+        let flag = async {
+            if flagged {
+                let flag = Flag {
+                    code,
+                    site: site.name.clone(),
+                    account: account.clone(),
+                    session: hash,
+                    time: self.now,
+                    address: client.address,
+                    network: client.network,
+                    country: spot.country,
+                    as_number: spot.as_number,
+                    user_agent: client.user_agent.clone(),
+                    verdict: judgement.verdict,
+                    signals: judgement.signals.clone(),
+                    stopped_by: judgement.rule.clone(),
+                    enforced: self.enforces,
+                    status: FlagStatus::Open,
+                    notes: Vec::new(),
+                    since: Activity::default(),
+                };
+                let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
+            }
         };
+        let know_device = async {
+            if !judgement.passed() {
+                return None;
+            }
+            self.store.know_device(&site.name, account, device, self.now).await.ok()
+        };
+        let ((), device_since) = tokio::join!(flag, know_device);
         let session = Session {
             hash,
             site: site.name.clone(),
@@ -416,15 +428,17 @@ impl Judging<'_> {
             flag: flagged.then_some(code),
             lesson: Some(lesson.clone()),
         };
+        let teach = async {
+            if judgement.passed() {
+                let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
+                let _: Fact<()> = self.fact(taught);
+                self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
+            }
+        };
+        let success = [sign_in::success(&site.name, client.prefix, reserved.account_fingerprint)];
+        let (stored, (), ()) = tokio::join!(self.store.put_session(session, self.now), teach, self.note(&success));
         // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
-        let stored = self.fact(self.store.put_session(session, self.now).await);
-        if judgement.passed() {
-            let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
-            let _: Fact<()> = self.fact(taught);
-            self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
-        }
-        let success = sign_in::success(&site.name, client.prefix, reserved.account_fingerprint);
-        self.note(&[success]).await;
+        let stored = self.fact(stored);
         Admitted { device: matches!(stored, Fact::Known(())).then_some(device), state, flagged }
     }
 

@@ -1,8 +1,10 @@
 //! A sign-in: its attempt is reserved before the password goes upstream, settled by the webmail's answer, and a success is
 //! judged before the browser learns of it.
 
-use http::Response;
+use std::time::Duration;
+
 use http::request::Parts;
+use http::{Response, Uri};
 
 use super::Gateway;
 use super::gate::{passed_event, stopped_event, whole_or_nothing};
@@ -11,11 +13,15 @@ use super::refusal::Stop;
 use super::script::{Script, add_cookie};
 use crate::challenge::device;
 use crate::config::Mode;
-use crate::domain::{Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, SessionHash, Verdict};
+use crate::domain::{Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, Secret, SessionHash, Verdict};
+use crate::intel::range::Range;
 use crate::policy::limits::Settlement;
 use crate::policy::{Decision, Permit};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
+
+/// A person who signs in waits no longer than this for a service that knows leaked passwords.
+const RANGE_PATIENCE: Duration = Duration::from_millis(500);
 
 impl Gateway {
     pub(super) async fn sign_in(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
@@ -96,7 +102,7 @@ impl Gateway {
                 let found = script.site().webmail.new_session_cookie(&answer.seen(), &script.site().session_cookie);
                 match found.map(|found| self.hash_session(script.site(), &found)) {
                     Some(hash) => {
-                        let quality = self.password_quality(script, attempt);
+                        let quality = self.password_quality(script, attempt).await;
                         let judged = judging.judge_sign_in(attempt, &reserved, quality).await;
                         let new_device = self.shared.dice.bytes();
                         let admitted = judging.admit(attempt, &reserved, &judged, hash, reference, new_device).await;
@@ -130,14 +136,26 @@ impl Gateway {
     }
 
     /// Looked at once it is known to be right: estimating costs more than all the rest of a decision, and guesses come by
-    /// the thousand.
-    fn password_quality(&self, script: &Script, attempt: &Attempt<'_>) -> PasswordQuality {
-        match &script.asked.action {
-            Action::SignIn { password, .. } => {
-                self.shared.intel.password(password, &[attempt.account.as_str(), &attempt.site.name])
-            }
-            _ => PasswordQuality::default(),
+    /// the thousand. So only right passwords are asked for elsewhere, too.
+    async fn password_quality(&self, script: &Script, attempt: &Attempt<'_>) -> PasswordQuality {
+        let Action::SignIn { password, .. } = &script.asked.action else { return PasswordQuality::default() };
+        let mut quality = self.shared.intel.password(password, &[attempt.account.as_str(), &attempt.site.name]);
+        if let Some(service) = &script.visit.live.config.passwords.range_service
+            && !quality.breached
+        {
+            quality.breached = self.is_listed_elsewhere(service, password).await.unwrap_or(false);
         }
+        quality
+    }
+
+    /// Whether a service lists the password among the leaked; none where it cannot be known.
+    async fn is_listed_elsewhere(&self, service: &Uri, password: &Secret<String>) -> Option<bool> {
+        let range = Range::of(password);
+        let address: Uri = format!("{service}{}", range.told()).parse().ok()?;
+        let answer = self.upstream.look_up(address, RANGE_PATIENCE).await;
+        let is_listed = answer.and_then(|answer| range.is_listed(&answer));
+        self.shared.events.metrics().range_asked(is_listed);
+        is_listed
     }
 
     fn record_judged(

@@ -14,6 +14,7 @@ mod database;
 mod files;
 mod lists;
 pub mod passwords;
+pub mod range;
 #[cfg(test)]
 mod tests;
 

@@ -85,6 +85,11 @@ pub static DESCRIBED: &[Described] = &[
         &["site"],
         "Days until the site's certificate ends; negative when it has ended",
     ),
+    counter(
+        "mailward_range_service",
+        &["answer"],
+        "Right passwords that `range_service` was asked about: leaked, unknown to it, or none (it did not answer in time)",
+    ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
         "mailward_store_degraded_since_timestamp_seconds",
@@ -275,6 +280,7 @@ pub struct Metrics {
     refused: Family<Labels, Counter>,
     throttled: Family<Labels, Counter>,
     upstream_errors: Family<Labels, Counter>,
+    range_service: Family<Labels, Counter>,
     connections: Counter,
     connections_refused: Counter,
     handshakes_failed: Counter,
@@ -313,6 +319,7 @@ impl Metrics {
         let refused = family("mailward_refused");
         let throttled = family("mailward_throttled");
         let upstream_errors = family("mailward_upstream_errors");
+        let range_service = family("mailward_range_service");
         let mut single = |name: &str| {
             let counter = Counter::default();
             registry.register(name, described(name).help, counter.clone());
@@ -345,6 +352,7 @@ impl Metrics {
             refused,
             throttled,
             upstream_errors,
+            range_service,
             connections,
             connections_refused,
             handshakes_failed,
@@ -466,6 +474,16 @@ impl Metrics {
     /// Forgets the certificates of sites that are gone, after a reload.
     pub fn retain_sites(&self, sites: &[SiteName]) {
         self.seen.certificates.lock().retain(|site, _| sites.contains(site));
+    }
+
+    /// What a service that knows leaked passwords said; none where it said nothing.
+    pub fn range_asked(&self, is_listed: Option<bool>) {
+        let answer = match is_listed {
+            Some(true) => "leaked",
+            Some(false) => "unknown",
+            None => "none",
+        };
+        self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
     }
 
     /// How much waits until a shared store is back.
@@ -632,6 +650,7 @@ mod tests {
         for kind in line::one_of_each() {
             metrics.observe(&Event { kind, ..line::example() });
         }
+        metrics.range_asked(None);
         let text = metrics.render(Timestamp::from_millis(86_400_000 * 3));
         let mut rendered: Vec<_> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

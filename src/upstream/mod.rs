@@ -3,6 +3,7 @@
 //! It knows nothing of products or policy, only that a sign-in or a send needs a [`Permit`]. Bodies are in [`body`].
 
 pub mod body;
+mod look_up;
 pub mod spool;
 
 use std::time::Duration;

@@ -181,6 +181,8 @@ impl Served {
             events: sink,
             clock: Clock::manual(NOW),
             sites: Box::new(move || sites.clone()),
+            embedded_in: None,
+            degraded: Box::new(|| (None, 0)),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (bound, is_bound) = std::sync::mpsc::channel();

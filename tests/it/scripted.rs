@@ -18,7 +18,10 @@ use http::{Method, header};
 use crate::stack::{Answer, Client, Gateway, Settings};
 use upstream::{Received, Reply, Upstream};
 
-/// A Roundcube as far as a gateway can tell: it knows one password, has sent what it is asked to send unless the
+/// A right password that is neither weak nor in any list that is compiled in.
+const RIGHT_TOO: &str = "xK9mQ2vL.tide.0417";
+
+/// A Roundcube as far as a gateway can tell: it knows two passwords, has sent what it is asked to send unless the
 /// subject says what happens instead, and changes every password.
 fn roundcube(request: &Received) -> Reply {
     let body = request.text();
@@ -34,7 +37,7 @@ fn roundcube(request: &Received) -> Reply {
     }
     if has("_action=login") {
         let gone = "Set-Cookie: roundcube_sessauth=-del-; expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; path=/\r\n";
-        if has("_pass=right") {
+        if has("_pass=right") || has(&format!("_pass={RIGHT_TOO}")) {
             let id = format!("sid{:023}", request.connection);
             let cookies = format!(
                 "{gone}Set-Cookie: roundcube_sessid={id}; path=/; HttpOnly\r\n\

@@ -138,7 +138,7 @@ fn put(
     database
         .prepare_cached(
             "INSERT INTO correspondents (site, account, last, recipients) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (site, account) DO UPDATE SET last = excluded.last, recipients = excluded.recipients",
+             ON CONFLICT (site, account) DO UPDATE SET last = max(last, excluded.last), recipients = excluded.recipients",
         )?
         .execute(params![&**site, account.as_str(), millis(last), bytes])
         .map(|_| ())
@@ -185,6 +185,7 @@ fn read(database: &Connection, site: &SiteName, account: &Account) -> rusqlite::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::CORRESPONDENTS_MAX;
 
     fn key() -> Key {
         ("webmail.example.edu".into(), Account::from_canonical("alice"))

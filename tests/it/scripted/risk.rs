@@ -4,8 +4,8 @@
 //! Addresses come in through a listed proxy. Those used here belong to large providers that have been where they are for
 //! decades.
 
-use super::upstream::Upstream;
-use super::{SEND, roundcube, says_sent, send, sending, sign_in};
+use super::upstream::{Reply, Upstream};
+use super::{RIGHT_TOO, SEND, roundcube, says_sent, send, sending, sign_in};
 use crate::stack::{Answer, Client, Gateway, Settings, until};
 
 /// A German provider (AS3320), an American one (AS7018), a Japanese one (AS4713), a British one (AS2856).
@@ -269,6 +269,43 @@ async fn who_was_at_home_a_moment_ago_is_not_across_the_ocean_now() {
     let names = refused["signals"].to_string();
     for name in ["impossible_travel", "new_country", "breached_password"] {
         assert!(names.contains(name), "{refused}");
+    }
+}
+
+/// A service that lists passwords by range, and answers late where it is told to.
+async fn range_service(listed: &'static str, is_late: bool) -> Upstream {
+    Upstream::start(move |request| {
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, listed.as_bytes());
+        let digits = data_encoding::HEXUPPER.encode(digest.as_ref());
+        assert_eq!((request.method.as_str(), request.body.len()), ("GET", 0));
+        let asked = request.target.strip_prefix("/range/").expect("where the configuration says");
+        assert_eq!(asked.len(), 5, "no more than the range is told: {}", request.target);
+        match (is_late, digits.strip_prefix(asked)) {
+            (true, _) => Reply::hang(),
+            (false, Some(rest)) => Reply::page(&format!("{}:1\r\n{rest}:9\r\n", "0".repeat(35))),
+            (false, None) => Reply::page(&format!("{}:1\r\n", "0".repeat(35))),
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_password_that_a_service_knows_to_have_leaked_speaks_and_one_that_it_does_not_is_silent() {
+    for (listed, is_late, speaks) in [(RIGHT_TOO, false, true), ("another", false, false), (RIGHT_TOO, true, false)] {
+        let service = range_service(listed, is_late).await;
+        let upstream = Upstream::start(roundcube).await;
+        let asking = format!("[passwords]\nrange_service = \"http://{}/range/\"\n", service.address());
+        let asking = Settings { sections: settings("").sections.replace(SILENT, &asking), ..settings("") };
+        let gateway = Gateway::start(upstream.address(), &asking).await;
+        let mut alice = at(&gateway, GERMAN, FIREFOX);
+        assert_eq!(sign_in(&mut alice, "alice", RIGHT_TOO).await.status, 302);
+        let ok = event(&gateway, "sign_in_ok", "alice").await;
+        assert_eq!(ok["signals"].to_string().contains("breached_password"), speaks, "{listed} {is_late}: {ok}");
+        assert_eq!(service.seen().len(), 1, "asked once");
+        // Wrong ones are nobody's business, and those known here need not be asked about.
+        sign_in(&mut alice, "alice", "wrong").await;
+        sign_in(&mut alice, "alice", "right").await;
+        assert_eq!(service.seen().len(), 1);
     }
 }
 

@@ -1,0 +1,255 @@
+//! What a sign-in and a message cost beside the webmail: from the question to the decision that is written down, with the
+//! embedded store in a file, empty and with many accounts.
+//!
+//! ```text
+//! cargo run --release --example decisions [ACCOUNTS]
+//! ```
+//!
+//! Each step is timed by the clock, which counts waiting for the disk, and the whole by the processor time of this process
+//! with all its threads, which does not.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use mailward::clock::Dice;
+use mailward::config::{self, Config};
+use mailward::domain::action::Recipients;
+use mailward::domain::{
+    Account, Agent, Client, Country, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, SessionHash,
+    Timestamp,
+};
+use mailward::gateway::judging::{Attempt, Judging, Sending};
+use mailward::intel::Intel;
+use mailward::policy::Fact;
+use mailward::store::embedded::{Embedded, Settings};
+use mailward::store::{Away, Store as _};
+
+/// 25 November 2026.
+const NOW: Timestamp = Timestamp::from_millis(1_795_564_800_000);
+
+const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
+
+/// Decisions of each kind that are measured.
+const DECISIONS: u32 = 2_000;
+
+/// Sign-ins that an account's profile is taught: from three networks in two countries, as a person with a telephone and a
+/// journey leaves behind.
+const LESSONS: u32 = 4;
+
+/// Profiles that are taught at once: as many as the writer puts into one transaction.
+const AT_ONCE: u32 = 4_096;
+
+fn main() -> anyhow::Result<()> {
+    let accounts: u32 = std::env::args().nth(1).map_or(Ok(1_000), |text| text.parse())?;
+    let text = "[networks]\ncampus = [\"192.0.2.0/24\"]\ncampus_country = \"DE\"\n\
+                [[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+    let config = config::parse(text, "mailward.toml", Path::new(""), NOW).expect("a good file");
+    let intel = Intel::open(&config, NOW)?;
+    let folder = tempfile::tempdir()?;
+    let settings =
+        Settings { session_idle: Duration::from_secs(86_400), profile_forgotten_after: config.risk.forget_after };
+    let store = Embedded::open(folder.path(), NOW, settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let bench = Bench {
+        keys: KeyRing::new(&[Secret::new([7; KeyRing::KEY_BYTES])]),
+        dice: Dice::repeating(7),
+        config,
+        intel,
+        store,
+        accounts,
+    };
+    runtime.block_on(async {
+        let before = resident();
+        bench.teach().await;
+        println!(
+            "{accounts} profiles: {} KiB of memory more, {} KiB on disk",
+            resident() - before,
+            size(folder.path())
+        );
+        bench.sign_ins().await;
+        bench.messages().await;
+    });
+    Ok(())
+}
+
+struct Bench {
+    config: Config,
+    intel: Intel,
+    store: Embedded,
+    keys: KeyRing,
+    dice: Dice,
+    accounts: u32,
+}
+
+impl Bench {
+    fn account(&self, number: u32) -> Account {
+        Account::from_canonical(&format!("person{:07}", number % self.accounts))
+    }
+
+    async fn teach(&self) {
+        let site = Arc::clone(&self.config.sites[0].name);
+        let german: Country = "DE".parse().expect("a country");
+        let british: Country = "GB".parse().expect("a country");
+        for first in (0..self.accounts).step_by(AT_ONCE as usize) {
+            for lesson in 0..LESSONS {
+                let accounts: Vec<Account> =
+                    (first..self.accounts.min(first + AT_ONCE)).map(|number| self.account(number)).collect();
+                let taught = accounts.iter().enumerate().map(|(number, account)| {
+                    let lesson = Lesson {
+                        time: Timestamp::from_millis(NOW.as_millis() - u64::from(LESSONS - lesson) * 86_400_000),
+                        address: home(first + number as u32 + lesson % 3),
+                        country: Some(if lesson == 1 { british } else { german }),
+                        as_number: Some(3320 + lesson % 3),
+                        agent: Agent::of(Some(FIREFOX)),
+                    };
+                    self.store.teach(&site, account, lesson, NOW)
+                });
+                for taught in join_all(taught).await {
+                    taught.expect("the disk has room");
+                }
+            }
+        }
+    }
+
+    async fn sign_ins(&self) {
+        let site = &self.config.sites[0];
+        let on_away = |away: &Away| panic!("{away}");
+        let (mut reserve, mut judge, mut admit) = (Timer::default(), Timer::default(), Timer::default());
+        let cpu = processor();
+        for number in 0..DECISIONS {
+            let now = Timestamp::from_millis(NOW.as_millis() + u64::from(number) * 1_000);
+            let judging = self.judging(now, &on_away);
+            let number = mixed(number) % self.accounts;
+            let client = client(number);
+            let attempt = Attempt {
+                site,
+                client: &client,
+                account: self.account(number),
+                device: None,
+                password_fingerprint: mixed(number),
+            };
+            let reserved = reserve.time(judging.reserve_sign_in(&attempt)).await;
+            assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);
+            let judged = judge.time(judging.judge_sign_in(&attempt, &reserved, PasswordQuality::default())).await;
+            let (code, device) = (self.dice.reference(), self.dice.bytes());
+            let hash = SessionHash(self.dice.bytes());
+            admit.time(judging.admit(&attempt, &reserved, &judged, hash, code, device)).await;
+            judging.give_back(&reserved.receipt).await;
+        }
+        println!(
+            "a sign-in, processor time of all of it: {} us",
+            (processor() - cpu).as_micros() / u128::from(DECISIONS)
+        );
+        reserve.print("  reserved before the webmail is asked");
+        judge.print("  judged when it said yes");
+        admit.print("  written down, on disk");
+    }
+
+    async fn messages(&self) {
+        let site = &self.config.sites[0];
+        let on_away = |away: &Away| panic!("{away}");
+        let sessions = self.store.sessions(&site.name, None, DECISIONS as usize, NOW).await.expect("it is open");
+        let (mut reserve, mut note) = (Timer::default(), Timer::default());
+        let cpu = processor();
+        for (number, session) in sessions.iter().enumerate() {
+            let now = Timestamp::from_millis(NOW.as_millis() + (u64::from(DECISIONS) + number as u64) * 1_000);
+            let judging = self.judging(now, &on_away);
+            let client = client(number as u32);
+            let to = Recipients::new((0..5).map(|friend| format!("friend{friend}.of.{number}@b.example")).collect());
+            let sending = Sending {
+                site,
+                client: &client,
+                account: session.account.clone(),
+                hash: session.hash,
+                session: Fact::Known(Some(Arc::clone(session))),
+                recipients: 5,
+                to: &to,
+            };
+            let reserved = reserve.time(judging.reserve_send(&sending)).await;
+            assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);
+            note.time(judging.note_sent(&sending, &reserved)).await;
+        }
+        let messages = sessions.len() as u128;
+        println!(
+            "a message to five on a new browser, processor time: {} us",
+            (processor() - cpu).as_micros() / messages
+        );
+        reserve.print("  reserved before it goes");
+        note.print("  noted when it left");
+    }
+
+    fn judging<'a>(&'a self, now: Timestamp, on_away: &'a (dyn Fn(&Away) + Sync)) -> Judging<'a> {
+        Judging {
+            store: &self.store,
+            intel: &self.intel,
+            keys: &self.keys,
+            config: &self.config,
+            now,
+            enforces: true,
+            on_away,
+        }
+    }
+}
+
+/// An address of a German provider (AS3320).
+fn home(number: u32) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(0x4fc0_0000 | (number & 0xffff)))
+}
+
+fn client(number: u32) -> Client {
+    let address = home(number);
+    Client { address, prefix: Prefix::of(address), network: NetworkClass::Outside, user_agent: Some(FIREFOX.into()) }
+}
+
+/// Times of one step.
+#[derive(Default)]
+struct Timer(Vec<Duration>);
+
+impl Timer {
+    #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+    async fn time<T>(&mut self, step: impl Future<Output = T>) -> T {
+        let begin = Instant::now();
+        let done = step.await;
+        self.0.push(begin.elapsed());
+        done
+    }
+
+    fn print(&mut self, what: &str) {
+        self.0.sort_unstable();
+        let at =
+            |share: usize| self.0.get(self.0.len() * share / 100).copied().unwrap_or_default().as_nanos() as f64 / 1e3;
+        println!("{what:<44} median {:>9.1} us, 99 of 100 within {:>9.1} us", at(50), at(99));
+    }
+}
+
+/// Bits that look random, the same for the same number.
+fn mixed(number: u32) -> u32 {
+    let number = (number ^ (number >> 16)).wrapping_mul(0x7feb_352d);
+    let number = (number ^ (number >> 15)).wrapping_mul(0x846c_a68b);
+    number ^ (number >> 16)
+}
+
+/// Processor time of this process, user and system, of all its threads.
+fn processor() -> Duration {
+    /// The kernel reports in hundredths of a second.
+    const TICK: Duration = Duration::from_millis(10);
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
+    TICK * fields.filter_map(|field| field.parse::<u32>().ok()).sum::<u32>()
+}
+
+/// Memory of this process, in KiB, by the kernel's account.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|number| number.parse().ok()).unwrap_or(0)
+}
+
+/// What is in a folder, in KiB.
+fn size(folder: &Path) -> u64 {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.filter_map(|entry| Some(entry.metadata().ok()?.len())).sum::<u64>() / 1024
+}
