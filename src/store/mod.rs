@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod fallback;
 mod kept;
 mod record;
+pub mod redis;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -41,6 +42,15 @@ pub const CORRESPONDENTS_MAX: usize = 2048;
 
 /// Flags kept at most.
 pub const FLAGS_MAX: usize = 1_000_000;
+
+/// What the operator's configuration says of any store.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// How long a session is remembered without a request: the longest `session_idle` of all sites.
+    pub session_idle: Duration,
+    /// What a profile holds is forgotten when it was not seen for this long.
+    pub profile_forgotten_after: Duration,
+}
 
 /// What is known of a message's recipients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

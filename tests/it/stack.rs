@@ -12,6 +12,7 @@
 
 mod client;
 mod gateway;
+pub mod redis;
 mod roundcube;
 
 use std::fs;

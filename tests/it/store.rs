@@ -25,6 +25,8 @@ use mailward::store::{
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
+use crate::stack::redis as servers;
+
 pub const SETTINGS: Settings =
     Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
 
@@ -34,6 +36,11 @@ pub fn at(second: u64) -> Timestamp {
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// The same for what waits.
+pub fn run_with_time<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(future)
 }
 
 pub fn limit(text: &str) -> Limit {
@@ -1404,3 +1411,21 @@ fn fallback() -> ((), Arc<dyn Store>) {
 }
 
 backend!(fallback_before_a_store_that_is_well, super::fallback());
+
+fn at_one_server() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&[servers::shared().url()])))
+}
+
+backend!(redis_store, super::at_one_server());
+
+fn in_a_cluster() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&servers::Cluster::shared().urls())))
+}
+
+backend!(cluster_store, super::in_a_cluster());
+
+fn behind_a_sentinel() -> ((), Arc<dyn Store>) {
+    ((), Arc::new(servers::store(&[servers::Watched::shared().url()])))
+}
+
+backend!(sentinel_store, super::behind_a_sentinel());

@@ -47,6 +47,8 @@ pub use devices::Devices;
 pub use locks::Locks;
 pub use sessions::Sessions;
 
+pub use super::Settings;
+
 use super::{
     Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
 };
@@ -61,15 +63,6 @@ use flags::Activities;
 use profiles::Takes;
 use reader::Reader;
 use writer::{Change, Desk, Writer};
-
-/// What the operator's configuration says of the store.
-#[derive(Clone, Copy, Debug)]
-pub struct Settings {
-    /// How long a session is remembered without a request: the longest `session_idle` of all sites.
-    pub session_idle: Duration,
-    /// What a profile holds is forgotten when it was not seen for this long.
-    pub profile_forgotten_after: Duration,
-}
 
 /// All that one node keeps.
 pub struct Embedded {

@@ -1,0 +1,121 @@
+//! What keeps the connections: opens them, pulls changes, opens them again.
+
+use std::sync::mpsc::SyncSender;
+use std::time::Duration;
+
+use super::address::ConnectError;
+use super::link::{is_refusal, said};
+use super::node::Node;
+use super::schema::{self, Unusable};
+
+/// How often changes of other nodes are pulled: twice within the second in which they must be in force.
+const PULLED_EACH: Duration = Duration::from_millis(400);
+
+/// How long a pull may take until the connection counts as dead.
+const PULLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// Attempts to connect: the second after this, and twice as long each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// After so many pulls in a row that failed, connections to a Cluster are opened anew: they should have mended themselves.
+const FAILED_MAX: u32 = 5;
+
+/// Sessions that expired are forgotten after so many pulls.
+const RUBBISH_PULLS: u32 = 256;
+
+/// For as long as the store lives. Tells `first` what came of the first attempt.
+pub(super) async fn keep(node: &Node, first: SyncSender<Result<(), ConnectError>>) {
+    let mut first = Some(first);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let came = connect(node).await;
+        let is_up = came.is_ok();
+        match came {
+            Ok(()) => {
+                node.link.set_trouble(None);
+                pause = FIRST_PAUSE;
+            }
+            Err(trouble) => {
+                node.link.close();
+                let what = trouble.what();
+                tracing::warn!(what, "no connection to the store");
+                node.link.set_trouble(Some(what));
+                if let (Some(first), Trouble::Operators(error)) = (first.take(), trouble) {
+                    let _gone = first.send(Err(error));
+                    return;
+                }
+            }
+        }
+        if let Some(first) = first.take() {
+            let _gone = first.send(Ok(()));
+        }
+        if is_up {
+            watch(node).await;
+        } else {
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}
+
+enum Trouble {
+    Passing(String),
+    /// At the start, somebody must mend it. Later it may mend itself.
+    Operators(ConnectError),
+}
+
+impl Trouble {
+    fn what(&self) -> String {
+        match self {
+            Self::Passing(what) => what.clone(),
+            Self::Operators(error) => error.to_string(),
+        }
+    }
+}
+
+async fn connect(node: &Node) -> Result<(), Trouble> {
+    node.link.open().await.map_err(|error| {
+        let refused = is_refusal(&error);
+        let what = said(&error);
+        if refused { Trouble::Operators(ConnectError::Refused(what)) } else { Trouble::Passing(what) }
+    })?;
+    let prepared = async {
+        schema::check(node).await?;
+        // Whatever is remembered from before is as good as new, or forgotten.
+        node.pull().await.map_err(Unusable::Away)
+    };
+    match tokio::time::timeout(PULLED_WITHIN, prepared).await {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Unusable::Newer(error))) => Err(Trouble::Operators(error)),
+        Ok(Err(Unusable::Away(away))) => Err(Trouble::Passing(away.what)),
+        Err(_) => Err(Trouble::Passing("it does not answer".to_owned())),
+    }
+}
+
+/// Until the connection is of no use any more.
+async fn watch(node: &Node) {
+    let (mut failed, mut pulls) = (0, 0_u32);
+    loop {
+        tokio::select! {
+            () = node.link.until_broken() => return,
+            () = tokio::time::sleep(PULLED_EACH) => {}
+        }
+        match tokio::time::timeout(PULLED_WITHIN, node.pull()).await {
+            Ok(Ok(())) => failed = 0,
+            Ok(Err(_)) | Err(_) if node.link.is_cluster() && failed < FAILED_MAX => failed += 1,
+            Ok(Err(away)) => {
+                node.link.set_trouble(Some(away.what));
+                return;
+            }
+            Err(_) => {
+                node.link.set_trouble(Some("it does not answer".to_owned()));
+                return;
+            }
+        }
+        pulls = pulls.wrapping_add(1);
+        if pulls.is_multiple_of(RUBBISH_PULLS) {
+            node.collect_rubbish();
+        }
+    }
+}
