@@ -4,7 +4,7 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
-mod storage;
+pub(crate) mod storage;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -69,7 +69,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let metrics = Metrics::new(now);
     let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics))
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
-    let storage = Arc::new(Storage::open(&config, now)?);
+    let storage = Arc::new(Storage::open(&config, &dice, now)?);
     let intel = Arc::new(Intel::open(&config, now)?);
     let certificates = Arc::new(Certificates::load(&wanted(&config, now)?)?);
     let sockets = Sockets::open(&config)?;
@@ -323,7 +323,7 @@ impl Running {
                     stopping: stops.load(Ordering::Relaxed),
                     store_degraded_since: for_facts.degraded.since(),
                     store_waiting: storage.waiting(),
-                    store_clock_apart: None,
+                    store_clock_apart: storage.clock_apart(),
                     sites: live
                         .sites
                         .iter()

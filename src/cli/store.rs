@@ -3,6 +3,7 @@
 //! An embedded store belongs to its gateway: while that one runs, it is asked through the control socket. A shared one is
 //! asked itself.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, IsTerminal as _, Read as _, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -16,10 +17,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{FAILED, read};
 use crate::admin::control::{self, Command, NoReply, Reply};
-use crate::clock::Clock;
+use crate::app::storage;
+use crate::clock::{Clock, Dice};
 use crate::config::Config;
 use crate::domain::Timestamp;
 use crate::store::embedded::{self, Embedded, OpenError};
+use crate::store::redis::Redis;
 use crate::store::{Cursor, Record, Store};
 use crate::telemetry::plain;
 
@@ -100,8 +103,8 @@ pub(super) fn run(verb: StoreVerb, path: &Path, clock: &Clock) -> ExitCode {
 
 async fn carry_out(verb: StoreVerb, config: &Config, now: Timestamp) -> anyhow::Result<bool> {
     match verb {
-        StoreVerb::Info => info(config, false).await,
-        StoreVerb::Check => info(config, true).await,
+        StoreVerb::Info => info(config, false, now).await,
+        StoreVerb::Check => info(config, true, now).await,
         StoreVerb::Export { file } => {
             let way = Way::open(config, now).await?;
             let count = match file.as_os_str() {
@@ -146,12 +149,12 @@ enum Way {
 impl Way {
     async fn open(config: &Config, now: Timestamp) -> anyhow::Result<Self> {
         if !config.store.redis.is_empty() {
-            anyhow::bail!("a shared store");
+            return Ok(Self::Here(Arc::new(connect(config)?)));
         }
         if gateway_answers(config).await? {
             return Ok(Self::Running(config.control.clone()));
         }
-        match Embedded::open(&config.data_dir, now, embedded_settings(config)) {
+        match Embedded::open(&config.data_dir, now, storage::store_settings(config)) {
             Ok(store) => Ok(Self::Here(Arc::new(store))),
             Err(error @ OpenError::InUse(_)) => Err(error).context(
                 "a gateway has the store open, but does not answer at the control socket of this configuration",
@@ -198,11 +201,14 @@ impl Way {
     }
 }
 
-fn embedded_settings(config: &Config) -> embedded::Settings {
-    embedded::Settings {
-        session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default(),
-        profile_forgotten_after: config.risk.forget_after,
+/// The shared store itself; it must answer.
+pub(super) fn connect(config: &Config) -> anyhow::Result<Redis> {
+    let random = u64::from_le_bytes(Dice::system().bytes());
+    let redis = Redis::connect(storage::redis_settings(config, random))?;
+    if let Some(trouble) = redis.trouble() {
+        anyhow::bail!("the store does not answer: {trouble}");
     }
+    Ok(redis)
 }
 
 async fn gateway_answers(config: &Config) -> anyhow::Result<bool> {
@@ -322,13 +328,13 @@ impl Drop for Progress {
 }
 
 /// Says what the store is; whether nothing is wrong with it.
-async fn info(config: &Config, thoroughly: bool) -> anyhow::Result<bool> {
+async fn info(config: &Config, thoroughly: bool, now: Timestamp) -> anyhow::Result<bool> {
     if !config.store.redis.is_empty() {
-        anyhow::bail!("a shared store");
+        return info_of_shared(config, thoroughly, now).await;
     }
     let looked = embedded::look(&config.data_dir, thoroughly)?;
     println!("the embedded store, {}", looked.path.display());
-    println!("{:.1} MiB, tables of version {}", looked.bytes as f64 / f64::from(1 << 20), looked.schema);
+    println!("{}, tables of version {}", mebibytes(looked.bytes), looked.schema);
     for (name, count) in &looked.rows {
         println!("{name:<15} {count:>9}");
     }
@@ -344,6 +350,49 @@ async fn info(config: &Config, thoroughly: bool) -> anyhow::Result<bool> {
         }
         (None, false) => Ok(true),
     }
+}
+
+async fn info_of_shared(config: &Config, thoroughly: bool, now: Timestamp) -> anyhow::Result<bool> {
+    let redis = connect(config)?;
+    let found = redis.inspect().await?;
+    let servers: Vec<String> = config.store.redis.iter().map(ToString::to_string).collect();
+    println!("the shared store at {}, {}", servers.join(", "), found.kind.name());
+    for server in &found.servers {
+        let bound =
+            if server.memory_max == 0 { String::new() } else { format!(" of {}", mebibytes(server.memory_max)) };
+        println!(
+            "{} {} {}: {}{bound}, {} replicas",
+            plain(&server.product),
+            plain(&server.version),
+            plain(&server.address),
+            mebibytes(server.memory_used),
+            server.replicas
+        );
+    }
+    if thoroughly {
+        // Everything is read once: what cannot be read is not whole.
+        let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+        let mut after = None;
+        loop {
+            let page = redis.export(after, AT_ONCE).await?;
+            page.records.iter().for_each(|record| *counts.entry(record.name()).or_default() += 1);
+            match page.next {
+                Some(next) => after = Some(next),
+                None => break,
+            }
+        }
+        for (name, count) in counts {
+            println!("{name:<15} {count:>9}");
+        }
+        redis.probe(now).await.context("the store can be read, but not written")?;
+        println!("it can be read and written");
+    }
+    show_gateway(config).await?;
+    Ok(true)
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
 }
 
 /// What the running gateway says of its store.

@@ -314,7 +314,7 @@ pub struct RedisUrl {
 /// What answers at a [`RedisUrl`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RedisKind {
-    /// The server itself.
+    /// The server itself; several are those of a cluster.
     One,
     /// One of a cluster.
     Cluster,

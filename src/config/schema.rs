@@ -353,7 +353,7 @@ pub static STORE: Table = Table {
             "redis",
             "URL or list of URLs",
             "the embedded store",
-            "`redis://user:password@host:6379/0`, or `rediss://` for TLS. One of a cluster or several: `redis-cluster://host:7000`. Sentinels: `sentinel://host:26379/NAME`, with the name of the master, behind it if need be `?database=1&sentinel_user=…&sentinel_password=…`. With TLS: `rediss-cluster://`, `sentinels://`. Characters that mean something in a URL are written with their numbers: `%40` for `@`.",
+            "`redis://user:password@host:6379/0`, or `rediss://` for TLS. Several of them, or one with `redis-cluster://`, are those of a cluster. Sentinels: `sentinel://host:26379/NAME`, with the name of the master, behind it if need be `?database=1&sentinel_user=…&sentinel_password=…`. With TLS: `rediss-cluster://`, `sentinels://`. Characters that mean something in a URL are written with their numbers: `%40` for `@`.",
         ),
         key(
             "degraded_share",

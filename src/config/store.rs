@@ -65,13 +65,7 @@ pub(super) fn read_store(section: &Section<'_, '_>, base_dir: &Path) -> Store {
                     format_args!("{other} and {first} are reached in different ways"),
                     "all servers of one store are written with the same scheme",
                 );
-            } else if first.kind == RedisKind::One {
-                report.mistake(
-                    span,
-                    "a second server",
-                    "one is enough for redis://; several are those of a cluster (redis-cluster://) or sentinels (sentinel://)",
-                );
-            } else if other.name != first.name {
+            } else if first.kind == RedisKind::Sentinel && other.name != first.name {
                 report.mistake(
                     span,
                     format_args!("{other} and {first} name different masters"),
@@ -79,6 +73,15 @@ pub(super) fn read_store(section: &Section<'_, '_>, base_dir: &Path) -> Store {
                 );
             }
         }
+    }
+    if urls.len() > 1
+        && let Some((url, span)) = urls.iter().find(|(url, _)| url.kind == RedisKind::One && !url.name.is_empty())
+    {
+        report.mistake(
+            span,
+            format_args!("several servers are a cluster, and a cluster has no databases, but {url} names one"),
+            "take the database out, or all servers but one",
+        );
     }
     let certificate_authority = section.get("certificate_authority", value::path(base_dir));
     if let Some(path) = &certificate_authority {

@@ -207,6 +207,8 @@ fn distinct_guesses_stay_distinct_and_nobody_is_suspected_for_the_share() {
 }
 
 #[test]
+// What it costs is measured.
+#[allow(clippy::disallowed_methods)]
 fn a_store_that_hangs_costs_one_wait_and_then_nothing() {
     run(async {
         let node = Node::on(&shared());
