@@ -14,7 +14,7 @@ use crate::gateway::Shared;
 use crate::policy::share::Share;
 use crate::store::embedded::Embedded;
 use crate::store::fallback::{self, Fallback, News};
-use crate::store::redis::{self, Redis};
+use crate::store::redis::{Redis, Settings as RedisSettings};
 use crate::store::{self, Store};
 
 /// The embedded store is tried this often, so that a fault shows before somebody's message meets it.
@@ -200,13 +200,13 @@ fn fallback_settings(config: &Config) -> fallback::Settings {
 
 /// What the shared store is told. Whoever asks waits as long as the configuration says and not for this: twice as long, so
 /// that what the server has begun to answer is not thrown away.
-pub(crate) fn redis_settings(config: &Config, random: u64) -> redis::Settings {
+pub(crate) fn redis_settings(config: &Config, random: u64) -> RedisSettings {
     let urls = config.store.redis.iter().map(|server| server.url.clone()).collect();
-    redis::Settings {
+    RedisSettings {
         prefix: format!("{}:", config.store.prefix),
         operation_timeout: config.store.timeout * 2,
         certificate_authority: config.store.certificate_authority.clone(),
-        ..redis::Settings::new(urls, store_settings(config), random)
+        ..RedisSettings::new(urls, store_settings(config), random)
     }
 }
 

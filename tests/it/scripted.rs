@@ -9,6 +9,7 @@ mod gated;
 mod proxy;
 mod risk;
 mod running;
+mod shared;
 mod squirrelmail;
 mod upstream;
 mod wire;
