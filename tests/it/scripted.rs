@@ -4,6 +4,7 @@
 //! ones is tested in `real_*` with the real ones.
 
 mod bodies;
+mod chaos;
 mod edge;
 mod gated;
 mod proxy;
