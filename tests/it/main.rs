@@ -21,4 +21,5 @@ mod scripted;
 mod stack;
 mod store;
 mod store_file;
+mod store_redis;
 mod webmail;

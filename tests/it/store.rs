@@ -1289,9 +1289,10 @@ async fn what_is_taken_in_from_another_store_loosens_nothing(store: &dyn Store) 
             factors: Sealed { version: 9, bytes: b"there".to_vec() },
         },
         Record::Kept(kept(KeptKind::Code, 0x3e, 5, b"over")),
+        Record::Session(Box::new(session("m3", "carol", 4, at(6).before(Duration::from_secs(3700))))),
     ];
     let changed = store.import(records, at(6)).await.expect("the store answers");
-    assert_eq!(changed, 3, "both sessions, and one entry of the counter");
+    assert_eq!(changed, 3, "two sessions, and one entry of the counter; what has expired is left out");
     let state = async |session: &Session| get(store, &session.hash, at(7)).await.map(|session| session.state);
     assert_eq!((state(&ended).await, state(&open).await), (Some(SessionState::Ended), Some(SessionState::Restricted)));
     let used = store.count(&charge.key, Duration::from_secs(3600), at(7)).await.expect("the store answers");

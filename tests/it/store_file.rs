@@ -178,6 +178,7 @@ fn a_file_of_the_first_version_opens_and_keeps_what_it_holds() {
             let used = store.count(&CounterKey::new("recipients", "bob"), window, at(100)).await;
             assert_eq!(used.expect("the store answers"), 7);
             store.put_flag(flag("site", "bob", 1)).await.expect("there is a table for it");
+            store.factors(&site, &bob).await.expect("for these too");
             let changed = store.change_session(&found.hash, SessionChange::DeviceKnown(at(0)), at(100)).await;
             assert!(changed.expect("the store answers").is_some());
         });
@@ -379,7 +380,7 @@ fn a_file_that_cannot_be_used_is_refused_with_the_reason_and_left_alone() {
                 drop(opened(path.parent().expect("a folder")));
                 sql(path, "PRAGMA user_version = 99");
             },
-            "was written by a newer Mailward (schema 99, this one knows 2)",
+            "was written by a newer Mailward (schema 99, this one knows 3)",
         ),
         (|path| sql(path, "CREATE TABLE shopping (item TEXT)"), "is a database of another program"),
         (|path| std::fs::write(path, "not a database ".repeat(500)).expect("it can be written"), "is damaged"),

@@ -485,8 +485,9 @@ impl Store for Embedded {
 
     fn import(&self, records: Vec<Record>, now: Timestamp) -> Answer<'_, usize> {
         self.memory.saw(now);
-        let forgotten_after = self.memory.profile_forgotten_after();
-        Box::pin(self.write(moving::Import::new(records, now, forgotten_after)))
+        let profile_forgotten_after = self.memory.profile_forgotten_after();
+        let settings = Settings { session_idle: self.memory.sessions.idle(), profile_forgotten_after };
+        Box::pin(self.write(moving::Import::new(records, now, settings)))
     }
 
     fn probe(&self, now: Timestamp) -> Answer<'_, ()> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use super::database::window;
 use super::rows::{account, hex, is_unreadable, json, text, time, unreadable, word};
 use super::writer::Change;
-use super::{Memory, correspondents, devices, factors, flags, kept, locks, profiles, sessions};
+use super::{Memory, Settings, correspondents, devices, factors, flags, kept, locks, profiles, sessions};
 use crate::domain::{Session, SessionState, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::store::record::PAGE_BYTES_MAX;
@@ -171,20 +171,21 @@ fn size(record: &Record) -> usize {
 pub(super) struct Import {
     records: Vec<Record>,
     now: Timestamp,
-    forgotten_after: Duration,
+    settings: Settings,
     changed: usize,
     /// Sessions as they were written.
     sessions: Vec<Session>,
 }
 
 impl Import {
-    pub(super) const fn new(records: Vec<Record>, now: Timestamp, forgotten_after: Duration) -> Self {
-        Self { records, now, forgotten_after, changed: 0, sessions: Vec::new() }
+    pub(super) const fn new(records: Vec<Record>, now: Timestamp, settings: Settings) -> Self {
+        Self { records, now, settings, changed: 0, sessions: Vec::new() }
     }
 
     /// Writes one; says whether that changed anything. Counters are written behind.
     fn write_one(&mut self, database: &Connection, record: &mut Record) -> rusqlite::Result<bool> {
         match record {
+            Record::Session(session) if self.now.since(session.last_seen) >= self.settings.session_idle => Ok(false),
             Record::Session(session) => {
                 let sql = sessions::select(" WHERE hash = ?1");
                 let mut find = database.prepare_cached(&sql)?;
@@ -207,7 +208,7 @@ impl Import {
             }
             Record::Device { site, account, device } => devices::merge(database, site, account, device, self.now),
             Record::Profile { site, account, profile } => {
-                profiles::merge(database, site, account, profile, self.now, self.forgotten_after)
+                profiles::merge(database, site, account, profile, self.now, self.settings.profile_forgotten_after)
             }
             Record::Correspondents { site, account, last, recipients } => {
                 correspondents::merge(database, site, account, *last, recipients)

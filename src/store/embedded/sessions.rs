@@ -64,6 +64,10 @@ impl Sessions {
         self.idle_millis.store(u64::try_from(idle.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    pub(super) fn idle(&self) -> Duration {
+        Duration::from_millis(self.idle_millis.load(Ordering::Relaxed))
+    }
+
     pub(super) fn get(&self, hash: &SessionHash, now: Timestamp) -> Option<Arc<Session>> {
         let shard = self.shard(hash).read();
         shard.sessions.get(hash).filter(|session| !self.has_expired(session, now)).cloned()
@@ -219,9 +223,8 @@ impl Sessions {
     }
 
     fn has_expired(&self, session: &Session, now: Timestamp) -> bool {
-        let idle = Duration::from_millis(self.idle_millis.load(Ordering::Relaxed));
         // The last use may have been up to a step later than was noted.
-        now.since(session.last_seen) >= idle.saturating_add(Self::TOUCH_STEP)
+        now.since(session.last_seen) >= self.idle().saturating_add(Self::TOUCH_STEP)
     }
 
     fn shard(&self, hash: &SessionHash) -> &RwLock<Shard> {

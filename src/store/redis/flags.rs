@@ -157,10 +157,9 @@ impl Node {
             FlagFilter { status: Some(status), .. } => self.keys.flags_by_status(*status),
             FlagFilter { .. } => self.keys.flags(),
         };
+        let lane = lane(filter);
         let mut rank: usize = match filter.before {
-            Some(before) => {
-                self.link.ask(Lane::Bulk, cmd("ZCOUNT").arg(&index).arg(millis(before)).arg("+inf")).await?
-            }
+            Some(before) => self.link.ask(lane, cmd("ZCOUNT").arg(&index).arg(millis(before)).arg("+inf")).await?,
             None => 0,
         };
         let mut codes: Vec<Reference> = Vec::new();
@@ -168,7 +167,7 @@ impl Node {
             let some = (most - codes.len()).clamp(64, LOOKED_THROUGH);
             let mut range = cmd("ZREVRANGE");
             range.arg(&index).arg(rank).arg(rank + some - 1);
-            let names: Vec<String> = self.link.ask(Lane::Bulk, &range).await?;
+            let names: Vec<String> = self.link.ask(lane, &range).await?;
             let fits = |named: &Named<'_>| named.fits(filter);
             codes.extend(names.iter().filter_map(|name| Named::of(name)).filter(fits).map(|named| named.code));
             rank += names.len();
@@ -180,13 +179,18 @@ impl Node {
         let mut flags = Vec::with_capacity(codes.len());
         for some in codes.chunks(LOOKED_THROUGH) {
             let keys: Vec<String> = some.iter().map(|code| self.keys.flag(code)).collect();
-            let raws: Vec<Option<Vec<u8>>> = self.link.ask(Lane::Bulk, cmd("MGET").arg(&keys)).await?;
+            let raws: Vec<Option<Vec<u8>>> = self.link.ask(lane, cmd("MGET").arg(&keys)).await?;
             for raw in raws.into_iter().flatten() {
                 flags.push(from_json(&raw)?);
             }
         }
         Ok(flags)
     }
+}
+
+/// A list of one account's flags is asked for while somebody signs in; for others only operators wait.
+pub(super) const fn lane(filter: &FlagFilter) -> Lane {
+    if filter.account.is_some() { Lane::Quick } else { Lane::Bulk }
 }
 
 /// A flag's name in the indexes: its code, the first letter of its status, its country or two dashes, site and account.

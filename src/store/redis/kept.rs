@@ -53,6 +53,10 @@ impl Node {
         Ok(taken.and_then(|raw| read(kind, id, raw)))
     }
 
+    pub(super) async fn bytes_of_kept(&self, kind: KeptKind, id: [u8; 16]) -> Result<usize, Away> {
+        self.link.ask(Lane::Quick, cmd("STRLEN").arg(self.keys.kept(kind, id))).await
+    }
+
     /// The ids of those kept of a kind from a place on, and whether there are more.
     pub(super) async fn names_of_kept(&self, kind: KeptKind, from: usize) -> Result<(Vec<[u8; 16]>, bool), Away> {
         let mut range = cmd("ZRANGE");

@@ -208,10 +208,12 @@ impl Link {
             Lane::Quick => &self.quick,
             Lane::Bulk => &self.bulk,
         };
-        // Who waits here is told by its time limit what the trouble is.
         let mut opened = lane.subscribe();
-        let wire = opened.wait_for(Option::is_some).await.map_err(|_| stopped())?;
-        wire.clone().ok_or_else(stopped)
+        // What may take long waits no longer for a connection than what may not.
+        match tokio::time::timeout(self.operation_timeout, opened.wait_for(Option::is_some)).await {
+            Ok(wire) => wire.map_err(|_| stopped())?.clone().ok_or_else(stopped),
+            Err(_) => Err(self.late(self.operation_timeout)),
+        }
     }
 
     fn count(&self, commands: usize) {

@@ -1,7 +1,8 @@
 //! The store that several gateways share: Redis or Valkey, one server, one watched by Sentinels, or a Cluster.
 //!
 //! A thread of its own speaks to the servers; nobody else waits for the network. An operation lasts at most
-//! `operation_timeout`, then it is [`Away`]; what is large, [`Store::export`] and [`Store::import`] have [`link::BULK`].
+//! `operation_timeout`, then it is [`Away`]; with what is kept, as much longer as a slow line takes for it. What only
+//! operators wait for, long lists, export and import, has [`link::BULK`].
 //! Connections are opened again by themselves, the second attempt after a twentieth of a second and from then on ever
 //! later, up to two seconds.
 //!
@@ -76,6 +77,7 @@ use tokio::sync::oneshot;
 pub use address::ConnectError;
 pub use inspect::{Inspection, Kind, Server};
 pub use link::Traffic;
+pub use sessions::SESSIONS_OF_ACCOUNT_MAX;
 
 use super::{
     Answer, Away, Changed, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
@@ -89,7 +91,7 @@ use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::window::Entry;
 use cache::Flight;
 use keys::Keys;
-use link::Link;
+use link::{Lane, Link};
 use node::Node;
 
 /// The longest beginning of all keys.
@@ -345,9 +347,8 @@ impl Store for Redis {
         now: Timestamp,
     ) -> Answer<'a, Vec<Arc<Session>>> {
         let (site, account) = (Arc::clone(site), account.cloned());
-        Box::pin(
-            self.run(link::BULK, move |node| async move { node.sessions(&site, account.as_ref(), most, now).await }),
-        )
+        let within = self.within(if account.is_some() { Lane::Quick } else { Lane::Bulk });
+        Box::pin(self.run(within, move |node| async move { node.sessions(&site, account.as_ref(), most, now).await }))
     }
 
     fn lock(&self, lock: Lock) -> Answer<'_, ()> {
@@ -472,7 +473,8 @@ impl Store for Redis {
 
     fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>> {
         let filter = filter.clone();
-        Box::pin(self.run(link::BULK, move |node| async move { node.flags(&filter, most).await }))
+        let within = self.within(flags::lane(&filter));
+        Box::pin(self.run(within, move |node| async move { node.flags(&filter, most).await }))
     }
 
     fn raise_flag<'a>(&'a self, code: &'a Reference, raise: Raise) -> Answer<'a, bool> {
@@ -496,17 +498,24 @@ impl Store for Redis {
     }
 
     fn keep(&self, kept: Kept, now: Timestamp) -> Answer<'_, ()> {
-        Box::pin(self.run(self.within(kept.kind), move |node| async move {
+        let within = self.within_for(kept.sealed.len());
+        Box::pin(self.run(within, move |node| async move {
             if node.keep(&kept, false, now).await? { Ok(()) } else { Err(Away { what: kept.no_room() }) }
         }))
     }
 
     fn kept(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
-        Box::pin(self.run(self.within(kind), move |node| async move { node.kept(kind, id, now).await }))
+        Box::pin(async move {
+            let bytes = self.bytes_of_kept(kind, id).await?;
+            self.run(self.within_for(bytes), move |node| async move { node.kept(kind, id, now).await }).await
+        })
     }
 
     fn take(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
-        Box::pin(self.run(self.within(kind), move |node| async move { node.take(kind, id, now).await }))
+        Box::pin(async move {
+            let bytes = self.bytes_of_kept(kind, id).await?;
+            self.run(self.within_for(bytes), move |node| async move { node.take(kind, id, now).await }).await
+        })
     }
 
     fn factors<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Sealed>> {
@@ -548,11 +557,25 @@ impl Store for Redis {
 }
 
 impl Redis {
-    /// A held message may take longer than anything else.
-    fn within(&self, kind: KeptKind) -> Duration {
+    fn within(&self, lane: Lane) -> Duration {
+        match lane {
+            Lane::Quick => self.node.operation_timeout(),
+            Lane::Bulk => link::BULK,
+        }
+    }
+
+    /// What is large may take longer, by as much as it takes on a slow line.
+    fn within_for(&self, bytes: usize) -> Duration {
+        const BYTES_A_SECOND: u64 = 8 << 20;
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        self.node.operation_timeout().saturating_add(Duration::from_millis(bytes / (BYTES_A_SECOND / 1000)))
+    }
+
+    /// How large it is; only of what may be large is that asked.
+    async fn bytes_of_kept(&self, kind: KeptKind, id: [u8; 16]) -> Result<usize, Away> {
         match kept::lane(kind) {
-            link::Lane::Bulk => link::BULK,
-            link::Lane::Quick => self.node.operation_timeout(),
+            Lane::Quick => Ok(kind.bytes_max()),
+            Lane::Bulk => self.ask(move |node| async move { node.bytes_of_kept(kind, id).await }).await,
         }
     }
 }

@@ -20,7 +20,7 @@ const TOUCH_STEP: Duration = Duration::from_secs(60);
 
 /// Sessions of one account. At the bound the open one that was unused for longest is forgotten; where there are none but
 /// restricted and ended ones, another is not taken.
-pub(super) const OF_ACCOUNT_MAX: usize = 4096;
+pub const SESSIONS_OF_ACCOUNT_MAX: usize = 1024;
 
 impl Node {
     /// As it is stored now.
@@ -84,7 +84,7 @@ impl Node {
             account.as_str().to_owned().into_bytes(),
             number(lives),
             number(millis(expired_before)),
-            number(OF_ACCOUNT_MAX),
+            number(SESSIONS_OF_ACCOUNT_MAX),
             self.keys.sessions_begin(site, account).into_bytes(),
         ];
         let written: String = self.link.run(Lane::Quick, &SESSION_PUT, &keys, &arguments).await?;
@@ -189,9 +189,9 @@ impl Node {
         most: usize,
         now: Timestamp,
     ) -> Result<Vec<Arc<Session>>, Away> {
-        let mut named = match account {
-            Some(account) => self.named_by_account(site, account).await?,
-            None => self.named_by_site(site).await?,
+        let (mut named, lane) = match account {
+            Some(account) => (self.named_by_account(site, account).await?, Lane::Quick),
+            None => (self.named_by_site(site).await?, Lane::Bulk),
         };
         named.sort_unstable_by(|a, b| b.cmp(a));
         let mut found: Vec<Arc<Session>> = Vec::new();
@@ -205,7 +205,7 @@ impl Node {
                 get
             };
             let gets: Vec<Cmd> = some.iter().map(get).collect();
-            for raw in self.link.ask_all::<Option<Vec<u8>>>(Lane::Bulk, &gets).await?.into_iter().flatten() {
+            for raw in self.link.ask_all::<Option<Vec<u8>>>(lane, &gets).await?.into_iter().flatten() {
                 let session = read(&raw)?;
                 if session.state != SessionState::Ended && !self.has_expired(&session, now) {
                     found.push(Arc::new(session));
@@ -221,7 +221,7 @@ impl Node {
     async fn named_by_account(&self, site: &SiteName, account: &Account) -> Result<Vec<Named>, Away> {
         let mut range = cmd("ZRANGE");
         range.arg(self.keys.sessions(site, account)).arg(0).arg(-1);
-        let hashes: Vec<String> = self.link.ask(Lane::Bulk, &range).await?;
+        let hashes: Vec<String> = self.link.ask(Lane::Quick, &range).await?;
         let mut gets = Vec::with_capacity(hashes.len());
         let hashes: Vec<SessionHash> = hashes.iter().filter_map(|hash| hash.parse().ok()).collect();
         for hash in &hashes {
@@ -229,7 +229,7 @@ impl Node {
             get.arg(self.keys.session(site, account, hash)).arg(0).arg(40);
             gets.push(get);
         }
-        let heads: Vec<Vec<u8>> = self.link.ask_all(Lane::Bulk, &gets).await?;
+        let heads: Vec<Vec<u8>> = self.link.ask_all(Lane::Quick, &gets).await?;
         let named = |(head, hash): (Vec<u8>, SessionHash)| Some((split(&head)?.1, hash, account.clone()));
         Ok(heads.into_iter().zip(hashes).filter_map(named).collect())
     }

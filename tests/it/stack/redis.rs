@@ -46,7 +46,8 @@ impl Server {
         Self::start_at(address, settings)
     }
 
-    fn start_at(address: SocketAddr, settings: &[&str]) -> Self {
+    /// The same at this address.
+    pub fn start_at(address: SocketAddr, settings: &[&str]) -> Self {
         let folder = folder();
         let port = address.port().to_string();
         let mut command = vec!["redis-server", "--port", &port, "--bind", "127.0.0.1", "--save", ""];
