@@ -283,6 +283,8 @@ async fn suffer(harm: Harm, lasts: Duration) -> Row {
     }
     let after = traffic.take();
     traffic.end().await;
+    // The servers ran until here.
+    drop((redis, watched));
     let of_events = |name: &str| -> u64 {
         let events = gateways.iter().flat_map(|gateway| gateway.events_of("store_recovered"));
         events.filter_map(|event| event[name].as_u64()).sum()

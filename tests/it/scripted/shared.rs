@@ -191,7 +191,11 @@ async fn while_redis_is_away_mail_is_read_the_share_is_sent_and_nothing_is_loose
     assert_eq!(passed(&mut alice).await, 3, "half of ten, less the two before");
     assert!(clock.now().since(began) < Duration::from_secs(10), "nobody waits again and again");
     let refused = send(&mut mallory, "fine").await;
-    assert!(!says_sent(&refused) && refused.text().contains("read mail"), "who was restricted stays so: {}", refused.text());
+    assert!(
+        !says_sent(&refused) && refused.text().contains("read mail"),
+        "who was restricted stays so: {}",
+        refused.text()
+    );
     assert_eq!(alice.get("/?_task=mail").await.status, 200);
     let degraded = gateway.event("store_degraded").await;
     assert!(degraded["what"].as_str().is_some_and(|what| !what.is_empty()), "{degraded}");
