@@ -123,6 +123,14 @@ static RULES: &[Rule] = &[
         good: ("gateway/sign_in.rs", "let now = clock.now();"),
     },
     Rule {
+        because: "what a node does by itself is the same whatever store it shares",
+        rooms: &["store/fallback/"],
+        except: &[],
+        never: &[Begins("crate::store::redis")],
+        bad: ("store/fallback/mod.rs", "use crate::store::redis::Redis;"),
+        good: ("store/fallback/mod.rs", "use crate::store::embedded::Embedded; let redis = 1;"),
+    },
+    Rule {
         because: "only store/redis knows Redis",
         rooms: &[""],
         except: &["store/redis"],

@@ -19,7 +19,7 @@ use crate::stack::{Answer, Client, Gateway};
 
 /// Messages that one account may send within [`WINDOW`].
 const LIMIT: usize = 12;
-const WINDOW: Duration = Duration::from_secs(10);
+const WINDOW: Duration = Duration::from_secs(4);
 
 /// The share of it that each of the two gateways lets through by itself.
 const SHARE: usize = LIMIT / 2;

@@ -314,3 +314,27 @@ async fn what_can_never_work_is_refused_at_the_start() {
     let gateway = Gateway::refused(wrong.upstream.address(), &wrong.settings("", "", "")).await;
     assert!(gateway.contains("refuses") && !gateway.contains("wrong"), "{gateway}");
 }
+
+#[tokio::test]
+async fn an_embedded_store_that_cannot_be_written_degrades_with_the_same_words() {
+    let upstream = Upstream::start(roundcube).await;
+    let gateway = Gateway::start(upstream.address(), &Settings::new()).await;
+    let mut alice = signed_in(&gateway, "alice").await;
+    // Like a full disk, but one that a test can empty again: another program keeps the file to itself.
+    let other = rusqlite::Connection::open(gateway.folder().join("data/mailward.db")).expect("it is there");
+    other.execute_batch("BEGIN IMMEDIATE").expect("nobody writes");
+    let mut bob = gateway.client();
+    assert_eq!(sign_in(&mut bob, "bob", "right").await.status, 302);
+    assert_eq!(bob.get("/?_task=mail").await.status, 200);
+    assert!(!says_sent(&send(&mut bob, "fine").await), "his session could not be written");
+    assert!(says_sent(&send(&mut alice, "fine").await), "hers was, and memory counts");
+    gateway.event("store_degraded").await;
+    let ready = readiness(&gateway).await;
+    assert_eq!(ready["status"], "degraded", "{ready}");
+    assert!(ready["store_degraded_since"].is_string(), "{ready}");
+    assert!(!gateway.command(&["account", "lock", "alice"]).status.success(), "it is said that it is not written");
+    assert_eq!(sign_in(&mut gateway.client(), "alice", "right").await.status, 403, "and holds all the same");
+    other.execute_batch("ROLLBACK").expect("it was begun");
+    until_ready(&gateway).await;
+    gateway.event("store_recovered").await;
+}
