@@ -26,22 +26,22 @@ pub(super) fn of_lock(of: &str) -> String {
 
 impl Node {
     /// Takes in what was changed since the last time. Logs that can be read are, even where others cannot.
-    pub(super) async fn pull(&self) -> Result<(), Away> {
+    pub(super) async fn pull(&self, lane: Lane) -> Result<(), Away> {
         let shards: Vec<u8> = (0..SHARDS).collect();
         if !self.link.is_cluster() {
-            return self.pull_from(&shards).await;
+            return self.pull_from(&shards, lane).await;
         }
-        let each = join_all(shards.chunks(1).map(|shard| self.pull_from(shard))).await;
+        let each = join_all(shards.chunks(1).map(|shard| self.pull_from(shard, lane))).await;
         each.into_iter().collect()
     }
 
-    async fn pull_from(&self, shards: &[u8]) -> Result<(), Away> {
+    async fn pull_from(&self, shards: &[u8], lane: Lane) -> Result<(), Away> {
         let keys: Vec<String> = shards.iter().map(|shard| self.keys.log(*shard)).collect();
         let seen: Vec<Vec<u8>> = {
             let seen = self.seen.lock();
             shards.iter().map(|shard| seen[usize::from(*shard)].clone().into_bytes()).collect()
         };
-        let answers: Vec<Value> = self.link.run(Lane::Quick, &CHANGES, &keys, &seen).await?;
+        let answers: Vec<Value> = self.link.run(lane, &CHANGES, &keys, &seen).await?;
         for (answer, shard) in answers.into_iter().zip(shards) {
             let (place, has_missed, changed) = read(answer).ok_or_else(unreadable)?;
             if has_missed {

@@ -216,14 +216,6 @@ impl Redis {
         let _first = self.node.told.set(told);
     }
 
-    /// Whether an answer from this node's memory is as good as the servers': for tests of what nodes tell each other.
-    ///
-    /// # Errors
-    /// They do not answer.
-    pub async fn pull(&self) -> Result<(), Away> {
-        self.ask(|node| async move { node.pull().await }).await
-    }
-
     async fn ask<T, F>(&self, work: impl FnOnce(Arc<Node>) -> F + Send) -> Result<T, Away>
     where
         T: Send + 'static,
@@ -559,7 +551,7 @@ impl Store for Redis {
 impl Redis {
     fn within(&self, lane: Lane) -> Duration {
         match lane {
-            Lane::Quick => self.node.operation_timeout(),
+            Lane::Quick | Lane::Opening => self.node.operation_timeout(),
             Lane::Bulk => link::BULK,
         }
     }
@@ -574,7 +566,7 @@ impl Redis {
     /// How large it is; only of what may be large is that asked.
     async fn bytes_of_kept(&self, kind: KeptKind, id: [u8; 16]) -> Result<usize, Away> {
         match kept::lane(kind) {
-            Lane::Quick => Ok(kind.bytes_max()),
+            Lane::Quick | Lane::Opening => Ok(kind.bytes_max()),
             Lane::Bulk => self.ask(move |node| async move { node.bytes_of_kept(kind, id).await }).await,
         }
     }
