@@ -4,6 +4,8 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
+pub(crate) mod storage;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -40,12 +42,11 @@ use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::intel::{Intel, Reloaded};
-use crate::store::Store;
-use crate::store::embedded::{Embedded, Settings};
 use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
+use storage::Storage;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
@@ -55,9 +56,6 @@ const INTEL_EVERY: Duration = Duration::from_secs(10);
 
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
-
-/// The store is tried this often, so that a fault shows before somebody's message meets it.
-const STORE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs the gateway until it is told to stop.
 ///
@@ -75,7 +73,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let listener = Box::new(move |event: &Event| for_events.offer(event));
     let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics), listener)
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
-    let store = Arc::new(Embedded::open(&config.data_dir, now, settings(&config))?);
+    let storage = Arc::new(Storage::open(&config, &dice, now)?);
     let intel = Arc::new(Intel::open(&config, now)?);
     let certificates = Arc::new(Certificates::load(&wanted(&config, now)?)?);
     let sockets = Sockets::open(&config)?;
@@ -92,7 +90,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open)));
     let shared = Arc::new(Shared {
         live,
-        store: Arc::clone(&store) as Arc<dyn Store>,
+        store: storage.store(),
         intel,
         keys,
         events,
@@ -105,7 +103,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let (stop, stopping) = watch::channel(false);
     let running = Running {
         shared,
-        store,
+        storage,
         alerts,
         certificates,
         open,
@@ -127,7 +125,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
             tracing::error!("a worker did not end by itself");
         }
     }
-    runtime.block_on(running.store.flush()).context("the store could not be written at the end")?;
+    runtime.block_on(running.shared.store.flush()).context("the store could not be written at the end")?;
     let _ = std::fs::remove_file(&control_path);
     writer.finish();
     outcome
@@ -135,13 +133,6 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
 
 fn current_thread() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default(),
-        profile_forgotten_after: config.risk.forget_after,
-    }
 }
 
 /// The certificate of each site: its own, the general one, or a self-signed one made here.
@@ -205,7 +196,7 @@ fn open(address: SocketAddr, workers: usize, handed: &Handed) -> anyhow::Result<
 /// The parts that live as long as the process.
 struct Running {
     shared: Arc<Shared>,
-    store: Arc<Embedded>,
+    storage: Arc<Storage>,
     alerts: Arc<Alerts>,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
@@ -272,6 +263,7 @@ impl Running {
             .with_context(|| format!("the control socket {} cannot be opened", control_path.display()))?;
         let control = tokio::spawn(control::serve(control_socket, Arc::new(self.control())));
         let admin = admin.map(|listener| self.start_admin(listener)).transpose()?;
+        let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -280,7 +272,6 @@ impl Running {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
-        let mut store = tokio::time::interval(STORE_EVERY);
         let mut intel = tokio::time::interval(INTEL_EVERY);
         loop {
             tokio::select! {
@@ -292,7 +283,6 @@ impl Running {
                     self.shared.live.load().admission.forget_quiet();
                     self.shared.own.forget_quiet();
                 }
-                _ = store.tick() => self.try_store().await,
                 _ = intel.tick() => self.reload_intel(),
             }
         }
@@ -301,6 +291,7 @@ impl Running {
         self.record(EventKind::Stopping);
         stop.send_replace(true);
         control.abort();
+        storage.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -312,12 +303,15 @@ impl Running {
     }
 
     fn control(&self) -> Control {
+        let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
         let shared = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
+            embedded_in: self.storage.embedded_in(),
+            degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
 
@@ -325,6 +319,7 @@ impl Running {
         let (for_allows, for_facts) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
+        let storage = Arc::clone(&self.storage);
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -337,6 +332,8 @@ impl Running {
                 Facts {
                     stopping: stops.load(Ordering::Relaxed),
                     store_degraded_since: for_facts.degraded.since(),
+                    store_waiting: storage.waiting(),
+                    store_clock_apart: storage.clock_apart(),
                     sites: live
                         .sites
                         .iter()
@@ -386,7 +383,7 @@ impl Running {
             tracing::warn!("{}", warning.explain(false));
         }
         self.warn_of_restart(&config);
-        self.store.configure(settings(&config));
+        self.storage.configure(&config);
         let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open));
         let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
         self.shared.live.store(Arc::new(live));
@@ -409,6 +406,9 @@ impl Running {
             ("listen.public_https_port", now.listen.public_https_port != next.listen.public_https_port),
             ("listen.admin", now.listen.admin != next.listen.admin),
             ("listen.workers", now.listen.workers != next.listen.workers),
+            ("store.redis", now.store.redis != next.store.redis),
+            ("store.prefix", now.store.prefix != next.store.prefix),
+            ("store.certificate_authority", now.store.certificate_authority != next.store.certificate_authority),
         ];
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("{key} is changed by a restart only; everything else is in force now");
@@ -448,23 +448,6 @@ impl Running {
         for at in &self.shared.live.load().sites {
             if let Some(ends) = self.certificates.ends(&at.site.name) {
                 self.shared.events.metrics().certificate(&at.site.name, ends);
-            }
-        }
-    }
-
-    async fn try_store(&self) {
-        let now = self.shared.clock.now();
-        match self.shared.store.probe(now).await {
-            Ok(()) => {
-                if self.shared.degraded.end() {
-                    tracing::info!("the store answers again");
-                    self.shared.events.metrics().store_degraded(false);
-                }
-            }
-            Err(away) => {
-                if self.shared.degraded.begin(now) {
-                    self.record(EventKind::StoreDegraded { what: away.what });
-                }
             }
         }
     }

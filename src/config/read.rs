@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use super::mistake::{Mistakes, Place};
 use super::schema;
+use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
     CertificateFiles, Config, Events, Exception, GeoIp, Listen, Mode, NetworkList, Networks, Passwords, SendLimits,
@@ -116,6 +117,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let networks = read_networks(&top.section("networks", &schema::NETWORK), base_dir);
     let geoip = read_geoip(&top.section("geoip", &schema::GEOIP), base_dir);
     let passwords = read_passwords(&top.section("passwords", &schema::PASSWORDS), base_dir);
+    let store = read_store(&top.section("store", &schema::STORE), base_dir);
     let sites = read_sites(top, base_dir, mode, tls.as_ref(), &listen);
     let sign_in = read_sign_in(&top.section("sign_in", &schema::SIGN_IN).section("limits", &schema::SIGN_IN_LIMITS));
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
@@ -135,6 +137,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         networks,
         geoip,
         passwords,
+        store,
         sign_in,
         send,
         exceptions,
@@ -805,7 +808,7 @@ fn check_key_file(top: &Section<'_, '_>, path: &Path) {
 }
 
 /// Only that the file is there and of the right kind: whether key and certificate fit is found when they are loaded.
-fn check_pem(section: &Section<'_, '_>, name: &str, path: &Path, mark: &str, spoken: &str) {
+pub(super) fn check_pem(section: &Section<'_, '_>, name: &str, path: &Path, mark: &str, spoken: &str) {
     const PEM_BYTES_MAX: u64 = 1024 * 1024;
     let found = match read_bounded(path, PEM_BYTES_MAX) {
         Ok(text) if text.contains(mark) => return,

@@ -71,6 +71,7 @@ pub static TOP: Table = Table {
         key("networks", "table", "none", "`[networks]`"),
         key("geoip", "table", "what is compiled in", "`[geoip]`"),
         key("passwords", "table", "what is compiled in", "`[passwords]`"),
+        key("store", "table", "the embedded store in `data_dir`", "`[store]`"),
         key("mail", "table", "no mail", "`[mail]`"),
         key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
@@ -343,6 +344,46 @@ pub static PASSWORDS: Table = Table {
     ],
 };
 
+/// `[store]`
+pub static STORE: Table = Table {
+    header: "[store]",
+    text: "What must outlive a request: counters, sessions, locks, profiles, flags. One gateway keeps it by itself, in one \
+           file in `data_dir`. Several gateways share a Redis or Valkey: name it here, give all of them the same \
+           `key_file`, and they count as one. What happens while it is away is in [store.md](store.md).",
+    keys: &[
+        key(
+            "redis",
+            "URL or list of URLs",
+            "the embedded store",
+            "`redis://user:password@host:6379/0`, or `rediss://` for TLS. Several of them, or one with `redis-cluster://`, are those of a cluster. Sentinels: `sentinel://host:26379/NAME`, with the name of the master, behind it if need be `?database=1&sentinel_user=…&sentinel_password=…`. With TLS: `rediss-cluster://`, `sentinels://`. Characters that mean something in a URL are written with their numbers: `%40` for `@`.",
+        ),
+        key(
+            "degraded_share",
+            "number from 0.01 to 1",
+            "`0.5`",
+            "How much of every limit each gateway lets through by itself while the store is away. With two gateways, 0.5 keeps them together at the limit.",
+        ),
+        key(
+            "timeout",
+            "`ms` or `s`, from `10ms` to `10s`",
+            "`200ms`",
+            "The longest that a request waits for the store. A store that does not answer in time counts as away.",
+        ),
+        key(
+            "certificate_authority",
+            "file",
+            "the system's authorities",
+            "Who vouches for the certificate of a `rediss://` server, PEM.",
+        ),
+        key(
+            "prefix",
+            "letters, digits and `-` `_` `.`",
+            "`mailward`",
+            "What the keys in Redis begin with, so that others may use it too.",
+        ),
+    ],
+};
+
 /// `[sign_in]`
 pub static SIGN_IN: Table =
     Table { header: "[sign_in]", text: "", keys: &[key("limits", "table", "see below", "`[sign_in.limits]`")] };
@@ -580,6 +621,7 @@ pub static TABLES: &[&Table] = &[
     &NETWORK_LIST,
     &GEOIP,
     &PASSWORDS,
+    &STORE,
     &SIGN_IN,
     &SIGN_IN_LIMITS,
     &SEND,
@@ -650,7 +692,7 @@ pub static ALERT: Table = Table {
 };
 
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
-static LATER: &[(&str, &[&str])] = &[("", &["store"]), ("[events]", &["pseudonyms_after"])];
+static LATER: &[(&str, &[&str])] = &[("[events]", &["pseudonyms_after"])];
 
 impl Table {
     /// Whether this version reads the key.

@@ -62,7 +62,7 @@ async fn mailward_takes_the_ports_that_systemd_opened() {
 fn check(text: &str) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = rcgen::generate_simple_self_signed(vec!["webmail.example.edu".to_owned()]).expect("it is a name");
-    for name in ["fullchain.pem", "webmail-fullchain.pem"] {
+    for name in ["fullchain.pem", "webmail-fullchain.pem", "redis-ca.pem"] {
         fs::write(folder.path().join(name), made.cert.pem()).expect("a folder of our own");
     }
     for name in ["privkey.pem", "webmail-privkey.pem"] {

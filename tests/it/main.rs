@@ -9,6 +9,7 @@ mod config;
 mod control;
 mod deploy;
 mod deploy_try;
+mod fallback;
 mod php_differential;
 mod php_fpm;
 mod policy_attacks;

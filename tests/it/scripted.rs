@@ -5,11 +5,13 @@
 
 mod alerts;
 mod bodies;
+mod chaos;
 mod edge;
 mod gated;
 mod proxy;
 mod risk;
 mod running;
+mod shared;
 mod squirrelmail;
 mod upstream;
 mod wire;

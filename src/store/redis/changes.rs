@@ -12,7 +12,7 @@ use super::link::Lane;
 use super::node::{Node, unreadable};
 use super::script::CHANGES;
 use crate::domain::SessionHash;
-use crate::store::Away;
+use crate::store::{Away, Changed};
 
 /// What a log is told when a session changes.
 pub(super) fn of_session(hash: &SessionHash) -> String {
@@ -26,26 +26,27 @@ pub(super) fn of_lock(of: &str) -> String {
 
 impl Node {
     /// Takes in what was changed since the last time. Logs that can be read are, even where others cannot.
-    pub(super) async fn pull(&self) -> Result<(), Away> {
+    pub(super) async fn pull(&self, lane: Lane) -> Result<(), Away> {
         let shards: Vec<u8> = (0..SHARDS).collect();
         if !self.link.is_cluster() {
-            return self.pull_from(&shards).await;
+            return self.pull_from(&shards, lane).await;
         }
-        let each = join_all(shards.chunks(1).map(|shard| self.pull_from(shard))).await;
+        let each = join_all(shards.chunks(1).map(|shard| self.pull_from(shard, lane))).await;
         each.into_iter().collect()
     }
 
-    async fn pull_from(&self, shards: &[u8]) -> Result<(), Away> {
+    async fn pull_from(&self, shards: &[u8], lane: Lane) -> Result<(), Away> {
         let keys: Vec<String> = shards.iter().map(|shard| self.keys.log(*shard)).collect();
         let seen: Vec<Vec<u8>> = {
             let seen = self.seen.lock();
             shards.iter().map(|shard| seen[usize::from(*shard)].clone().into_bytes()).collect()
         };
-        let answers: Vec<Value> = self.link.run(Lane::Quick, &CHANGES, &keys, &seen).await?;
+        let answers: Vec<Value> = self.link.run(lane, &CHANGES, &keys, &seen).await?;
         for (answer, shard) in answers.into_iter().zip(shards) {
             let (place, has_missed, changed) = read(answer).ok_or_else(unreadable)?;
             if has_missed {
                 self.cache.clear();
+                self.tell(Changed::Everything);
             }
             for what in changed {
                 self.note_change(&what);
@@ -58,8 +59,16 @@ impl Node {
     fn note_change(&self, what: &str) {
         if let Some(Ok(hash)) = what.strip_prefix('s').map(str::parse) {
             self.cache.forget(&hash);
+            self.tell(Changed::Session(hash));
         } else if let Some(of) = what.strip_prefix('l') {
             self.cache.forget_lock(of);
+            self.tell(Changed::Locks);
+        }
+    }
+
+    fn tell(&self, changed: Changed) {
+        if let Some(told) = self.told.get() {
+            told(changed);
         }
     }
 }

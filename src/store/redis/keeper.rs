@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
 use super::address::ConnectError;
-use super::link::{is_refusal, said};
+use super::link::{Lane, is_refusal, said};
 use super::node::Node;
 use super::schema::{self, Unusable};
 
@@ -13,6 +13,9 @@ const PULLED_EACH: Duration = Duration::from_millis(400);
 
 /// How long a pull may take until the connection counts as dead.
 const PULLED_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long it may take until a connection is of use.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 
 /// Attempts to connect: the second after this, and twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -32,14 +35,13 @@ pub(super) async fn keep(node: &Node, first: SyncSender<Result<(), ConnectError>
         let came = connect(node).await;
         let is_up = came.is_ok();
         match came {
-            Ok(()) => {
-                node.link.set_trouble(None);
-                pause = FIRST_PAUSE;
-            }
+            Ok(()) => pause = FIRST_PAUSE,
             Err(trouble) => {
                 node.link.close();
                 let what = trouble.what();
-                tracing::warn!(what, "no connection to the store");
+                if node.link.trouble().as_ref() != Some(&what) {
+                    tracing::warn!(what, "no connection to the store");
+                }
                 node.link.set_trouble(Some(what));
                 if let (Some(first), Trouble::Operators(error)) = (first.take(), trouble) {
                     let _gone = first.send(Err(error));
@@ -75,20 +77,23 @@ impl Trouble {
 }
 
 async fn connect(node: &Node) -> Result<(), Trouble> {
-    node.link.open().await.map_err(|error| {
-        let refused = is_refusal(&error);
-        let what = said(&error);
-        if refused { Trouble::Operators(ConnectError::Refused(what)) } else { Trouble::Passing(what) }
-    })?;
     let prepared = async {
+        node.link.open().await.map_err(Unusable::Failed)?;
         schema::check(node).await?;
         // Whatever is remembered from before is as good as new, or forgotten.
-        node.pull().await.map_err(Unusable::Away)
+        Ok(node.pull(Lane::Opening).await)
     };
-    match tokio::time::timeout(PULLED_WITHIN, prepared).await {
-        Ok(Ok(())) => Ok(()),
+    match tokio::time::timeout(CONNECTED_WITHIN, prepared).await {
+        Ok(Ok(Ok(()))) => {
+            node.link.publish();
+            Ok(())
+        }
+        Ok(Ok(Err(away))) => Err(Trouble::Passing(away.what)),
+        Ok(Err(Unusable::Failed(error))) if is_refusal(&error) => {
+            Err(Trouble::Operators(ConnectError::Refused(said(&error))))
+        }
+        Ok(Err(Unusable::Failed(error))) => Err(Trouble::Passing(said(&error))),
         Ok(Err(Unusable::Newer(error))) => Err(Trouble::Operators(error)),
-        Ok(Err(Unusable::Away(away))) => Err(Trouble::Passing(away.what)),
         Err(_) => Err(Trouble::Passing("it does not answer".to_owned())),
     }
 }
@@ -101,8 +106,11 @@ async fn watch(node: &Node) {
             () = node.link.until_broken() => return,
             () = tokio::time::sleep(PULLED_EACH) => {}
         }
-        match tokio::time::timeout(PULLED_WITHIN, node.pull()).await {
-            Ok(Ok(())) => failed = 0,
+        match tokio::time::timeout(PULLED_WITHIN, node.pull(Lane::Quick)).await {
+            Ok(Ok(())) => {
+                failed = 0;
+                node.link.set_trouble(None);
+            }
             Ok(Err(_)) | Err(_) if node.link.is_cluster() && failed < FAILED_MAX => failed += 1,
             Ok(Err(away)) => {
                 node.link.set_trouble(Some(away.what));

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
@@ -33,6 +34,8 @@ const FOLLOWED_MAX: u32 = 4;
 pub(super) enum Lane {
     Quick,
     Bulk,
+    /// A connection that nobody else uses yet.
+    Opening,
 }
 
 /// A connection to one server, or those to a Cluster. Clones are the same.
@@ -59,6 +62,8 @@ pub(super) struct Link {
     operation_timeout: Duration,
     quick: watch::Sender<Option<Wire>>,
     bulk: watch::Sender<Option<Wire>>,
+    /// Both, until it is known that they are of use.
+    opening: Mutex<Option<[Wire; 2]>>,
     broken: Notify,
     trouble: Mutex<Option<String>>,
     commands: AtomicU64,
@@ -73,6 +78,7 @@ impl Link {
             operation_timeout,
             quick: watch::Sender::new(None),
             bulk: watch::Sender::new(None),
+            opening: Mutex::new(None),
             broken: Notify::new(),
             trouble: Mutex::new(None),
             commands: AtomicU64::new(0),
@@ -88,17 +94,28 @@ impl Link {
         matches!(self.target, Target::Cluster(_))
     }
 
-    /// Opens both lanes, anew where there were some; those that were open serve until then.
+    /// Opens both lanes for [`Lane::Opening`]. Those that are open serve until [`Link::publish`].
     pub(super) async fn open(&self) -> RedisResult<()> {
         let quick = self.connect(self.operation_timeout).await?;
         let bulk = self.connect(BULK).await?;
-        self.quick.send_replace(Some(quick));
-        self.bulk.send_replace(Some(bulk));
+        *self.opening.lock() = Some([quick, bulk]);
         Ok(())
     }
 
-    /// Nothing is sent until [`Link::open`].
+    /// Lets everybody use what was opened.
+    pub(super) fn publish(&self) {
+        if let Some([quick, bulk]) = self.opening.lock().take() {
+            self.quick.send_replace(Some(quick));
+            self.bulk.send_replace(Some(bulk));
+        }
+        // What broke was the connection before.
+        let _stale = self.broken.notified().now_or_never();
+        self.set_trouble(None);
+    }
+
+    /// Nothing is sent until [`Link::publish`].
     pub(super) fn close(&self) {
+        *self.opening.lock() = None;
         self.quick.send_replace(None);
         self.bulk.send_replace(None);
     }
@@ -207,6 +224,7 @@ impl Link {
         let lane = match lane {
             Lane::Quick => &self.quick,
             Lane::Bulk => &self.bulk,
+            Lane::Opening => return self.opening.lock().as_ref().map(|[quick, _]| quick.clone()).ok_or_else(stopped),
         };
         let mut opened = lane.subscribe();
         // What may take long waits no longer for a connection than what may not.
@@ -230,6 +248,14 @@ impl Link {
             self.broken.notify_one();
         }
         Away { what: said(error) }
+    }
+
+    /// Sends one command over what was opened and not published.
+    pub(super) async fn ask_opening<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let opening = self.opening.lock().as_ref().map(|[quick, _]| quick.clone());
+        let mut wire = opening.ok_or_else(late)?;
+        self.count(1);
+        wire.ask(command).await
     }
 
     /// Sends one command.

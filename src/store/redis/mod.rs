@@ -80,7 +80,7 @@ pub use link::Traffic;
 pub use sessions::SESSIONS_OF_ACCOUNT_MAX;
 
 use super::{
-    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
+    Answer, Away, Changed, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
 };
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
@@ -202,12 +202,18 @@ impl Redis {
         self.run(link::BULK, |node| async move { node.inspect().await }).await
     }
 
-    /// Whether an answer from this node's memory is as good as the servers': for tests of what nodes tell each other.
+    /// The clock of the first server.
     ///
     /// # Errors
-    /// They do not answer.
-    pub async fn pull(&self) -> Result<(), Away> {
-        self.ask(|node| async move { node.pull().await }).await
+    /// It does not answer.
+    pub async fn time(&self) -> Result<Timestamp, Away> {
+        self.ask(|node| async move { node.time().await }).await
+    }
+
+    /// Tells somebody else what is changed from now on, by this node or another. The first to ask is told, and on the
+    /// thread that speaks to the servers.
+    pub fn on_change(&self, told: Box<dyn Fn(Changed) + Send + Sync>) {
+        let _first = self.node.told.set(told);
     }
 
     async fn ask<T, F>(&self, work: impl FnOnce(Arc<Node>) -> F + Send) -> Result<T, Away>
@@ -545,7 +551,7 @@ impl Store for Redis {
 impl Redis {
     fn within(&self, lane: Lane) -> Duration {
         match lane {
-            Lane::Quick => self.node.operation_timeout(),
+            Lane::Quick | Lane::Opening => self.node.operation_timeout(),
             Lane::Bulk => link::BULK,
         }
     }
@@ -560,7 +566,7 @@ impl Redis {
     /// How large it is; only of what may be large is that asked.
     async fn bytes_of_kept(&self, kind: KeptKind, id: [u8; 16]) -> Result<usize, Away> {
         match kept::lane(kind) {
-            Lane::Quick => Ok(kind.bytes_max()),
+            Lane::Quick | Lane::Opening => Ok(kind.bytes_max()),
             Lane::Bulk => self.ask(move |node| async move { node.bytes_of_kept(kind, id).await }).await,
         }
     }

@@ -66,6 +66,8 @@ impl Server {
             .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // It tells of every server that was killed.
+            .stderr(Stdio::null())
             .process_group(0)
             .spawn()
             .expect("bash is there");
@@ -77,14 +79,12 @@ impl Server {
     }
 
     fn until_it_answers(&self) {
-        run_with_time(until("the server answers; tests/prepare installs redis-server", 10, async || {
-            let mut connection = self.client().get_connection_with_timeout(Duration::from_secs(1)).ok()?;
-            match redis::cmd("PING").query::<String>(&mut connection) {
-                Ok(_) => Some(()),
-                // It wants a password, or certificates: then it is there.
-                Err(error) => (!error.is_io_error()).then_some(()),
-            }
-        }));
+        wait("the server answers; tests/prepare installs redis-server", 10, || {
+            let connection = self.client().get_connection_with_timeout(Duration::from_secs(1));
+            let said = connection.and_then(|mut connection| redis::cmd("PING").query::<String>(&mut connection));
+            // It may want a password: then it is there.
+            said.is_ok() || said.is_err_and(|error| !error.is_io_error())
+        });
     }
 
     /// Where it listens.
@@ -123,6 +123,14 @@ impl Server {
         drop(self);
         Self::start_at(address, settings)
     }
+}
+
+/// Waits on a thread of its own: the test may be waiting for something else already.
+fn wait(what: &str, seconds: u64, mut holds: impl FnMut() -> bool + Send) {
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| run_with_time(until(what, seconds, async || holds().then_some(()))));
+        waiting.join().expect("it comes about");
+    });
 }
 
 /// Says something, words with blanks between.
@@ -179,13 +187,13 @@ impl Cluster {
             let known: String = say(connection, "CLUSTER INFO");
             known.contains(what)
         };
-        run_with_time(until("all know each other", 20, async || {
-            connections.iter_mut().all(|connection| knows(connection, "cluster_known_nodes:6")).then_some(())
-        }));
+        wait("all know each other", 20, || {
+            connections.iter_mut().all(|connection| knows(connection, "cluster_known_nodes:6"))
+        });
         for (connection, master) in connections[3..].iter_mut().zip(&ids) {
             say::<String>(connection, &format!("CLUSTER REPLICATE {master}"));
         }
-        run_with_time(until("the Cluster is whole", 30, async || {
+        wait("the Cluster is whole", 30, || {
             let whole = connections.iter_mut().all(|connection| knows(connection, "cluster_state:ok"));
             let followed = connections[..3].iter_mut().all(|connection| {
                 let info: String = say(connection, "INFO replication");
@@ -195,8 +203,8 @@ impl Cluster {
                 let nodes: String = say(connection, "CLUSTER NODES");
                 nodes.lines().filter(|line| line.contains("slave")).count() == 3
             });
-            (whole && followed && masters).then_some(())
-        }));
+            whole && followed && masters
+        });
         Self { servers }
     }
 
@@ -226,10 +234,10 @@ impl Watched {
     pub fn start() -> Self {
         let master = Server::start(&[]);
         let replica = Server::start(&["--replicaof", &format!("127.0.0.1 {}", master.port)]);
-        run_with_time(until("the replica follows", 20, async || {
+        wait("the replica follows", 20, || {
             let info: String = master.say("INFO replication");
-            info.contains("state=online").then_some(())
-        }));
+            info.contains("state=online")
+        });
         let [address] = free_ports();
         let folder = folder();
         let configuration = folder.join("sentinel.conf");
@@ -244,10 +252,10 @@ impl Watched {
         let command = ["redis-sentinel", configuration.to_str().expect("a plain path")];
         let sentinel = Server::launch(address.port(), folder, &command);
         sentinel.until_it_answers();
-        run_with_time(until("the Sentinel knows the replica", 20, async || {
+        wait("the Sentinel knows the replica", 20, || {
             let info: String = sentinel.say("INFO sentinel");
-            info.contains("slaves=1").then_some(())
-        }));
+            info.contains("slaves=1")
+        });
         Self { master, replica, sentinel }
     }
 
