@@ -4,6 +4,8 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
+pub(crate) mod storage;
+
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -27,6 +29,7 @@ use tower::ServiceExt as _;
 
 use crate::admin::control::{self, Control};
 use crate::admin::{Admin, Facts, Peer, SiteFacts};
+use crate::alert::Alerts;
 use crate::challenge::pages::OwnPages;
 use crate::clock::{Clock, Dice};
 use crate::config::{self, Config, Site};
@@ -39,12 +42,11 @@ use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::intel::{Intel, Reloaded};
-use crate::store::Store;
-use crate::store::embedded::{Embedded, Settings};
 use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
+use storage::Storage;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
 const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
@@ -54,9 +56,6 @@ const INTEL_EVERY: Duration = Duration::from_secs(10);
 
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
-
-/// The store is tried this often, so that a fault shows before somebody's message meets it.
-const STORE_EVERY: Duration = Duration::from_secs(10);
 
 /// Runs the gateway until it is told to stop.
 ///
@@ -69,9 +68,12 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     config.make_folders().context("the folders for data and control socket cannot be made")?;
     let keys = config::keys::read_or_make(&config.key_file, &dice)?;
     let metrics = Metrics::new(now);
-    let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics))
+    let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), outgoing_tls()?));
+    let for_events = Arc::clone(&alerts);
+    let listener = Box::new(move |event: &Event| for_events.offer(event));
+    let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics), listener)
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
-    let store = Arc::new(Embedded::open(&config.data_dir, now, settings(&config))?);
+    let storage = Arc::new(Storage::open(&config, &dice, now)?);
     let intel = Arc::new(Intel::open(&config, now)?);
     let certificates = Arc::new(Certificates::load(&wanted(&config, now)?)?);
     let sockets = Sockets::open(&config)?;
@@ -80,10 +82,15 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let open = Arc::new(Open::default());
     let spool = Spool::new(&config.data_dir);
     let control_path = config.control.clone();
+    let runtime = current_thread()?;
+    {
+        let _within = runtime.enter();
+        alerts.configure(&config)?;
+    }
     let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open)));
     let shared = Arc::new(Shared {
         live,
-        store: Arc::clone(&store) as Arc<dyn Store>,
+        store: storage.store(),
         intel,
         keys,
         events,
@@ -94,9 +101,18 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         degraded: Degraded::default(),
     });
     let (stop, stopping) = watch::channel(false);
-    let running =
-        Running { shared, store, certificates, open, workers, patience, config_path, stopping, stops: Arc::default() };
-    let runtime = current_thread()?;
+    let running = Running {
+        shared,
+        storage,
+        alerts,
+        certificates,
+        open,
+        workers,
+        patience,
+        config_path,
+        stopping,
+        stops: Arc::default(),
+    };
     let threads = running.start_workers(&sockets)?;
     let Sockets { https, http, admin } = sockets;
     // Each worker has its own copy and closes it when it stops; one kept here would go on taking connections into a
@@ -109,7 +125,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
             tracing::error!("a worker did not end by itself");
         }
     }
-    runtime.block_on(running.store.flush()).context("the store could not be written at the end")?;
+    runtime.block_on(running.shared.store.flush()).context("the store could not be written at the end")?;
     let _ = std::fs::remove_file(&control_path);
     writer.finish();
     outcome
@@ -117,13 +133,6 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
 
 fn current_thread() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
-}
-
-fn settings(config: &Config) -> Settings {
-    Settings {
-        session_idle: config.sites.iter().map(|site| site.session_idle).max().unwrap_or_default(),
-        profile_forgotten_after: config.risk.forget_after,
-    }
 }
 
 /// The certificate of each site: its own, the general one, or a self-signed one made here.
@@ -187,7 +196,8 @@ fn open(address: SocketAddr, workers: usize, handed: &Handed) -> anyhow::Result<
 /// The parts that live as long as the process.
 struct Running {
     shared: Arc<Shared>,
-    store: Arc<Embedded>,
+    storage: Arc<Storage>,
+    alerts: Arc<Alerts>,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
     workers: usize,
@@ -199,7 +209,7 @@ struct Running {
 
 impl Running {
     fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
-        let upstream_tls = upstream_tls()?;
+        let upstream_tls = outgoing_tls()?;
         (0..self.workers).map(|worker| self.start_worker(worker, sockets, &upstream_tls)).collect()
     }
 
@@ -253,6 +263,7 @@ impl Running {
             .with_context(|| format!("the control socket {} cannot be opened", control_path.display()))?;
         let control = tokio::spawn(control::serve(control_socket, Arc::new(self.control())));
         let admin = admin.map(|listener| self.start_admin(listener)).transpose()?;
+        let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -261,7 +272,6 @@ impl Running {
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
-        let mut store = tokio::time::interval(STORE_EVERY);
         let mut intel = tokio::time::interval(INTEL_EVERY);
         loop {
             tokio::select! {
@@ -273,7 +283,6 @@ impl Running {
                     self.shared.live.load().admission.forget_quiet();
                     self.shared.own.forget_quiet();
                 }
-                _ = store.tick() => self.try_store().await,
                 _ = intel.tick() => self.reload_intel(),
             }
         }
@@ -282,6 +291,7 @@ impl Running {
         self.record(EventKind::Stopping);
         stop.send_replace(true);
         control.abort();
+        storage.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -293,12 +303,15 @@ impl Running {
     }
 
     fn control(&self) -> Control {
+        let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
         let shared = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
+            embedded_in: self.storage.embedded_in(),
+            degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
 
@@ -306,6 +319,7 @@ impl Running {
         let (for_allows, for_facts) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
+        let storage = Arc::clone(&self.storage);
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -318,6 +332,8 @@ impl Running {
                 Facts {
                     stopping: stops.load(Ordering::Relaxed),
                     store_degraded_since: for_facts.degraded.since(),
+                    store_waiting: storage.waiting(),
+                    store_clock_apart: storage.clock_apart(),
                     sites: live
                         .sites
                         .iter()
@@ -360,11 +376,14 @@ impl Running {
         if let Err(error) = self.shared.intel.configure(&config) {
             return refused(error.to_string());
         }
+        if let Err(error) = self.alerts.configure(&config) {
+            return refused(error.to_string());
+        }
         for warning in &config.warnings {
             tracing::warn!("{}", warning.explain(false));
         }
         self.warn_of_restart(&config);
-        self.store.configure(settings(&config));
+        self.storage.configure(&config);
         let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open));
         let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
         self.shared.live.store(Arc::new(live));
@@ -387,6 +406,9 @@ impl Running {
             ("listen.public_https_port", now.listen.public_https_port != next.listen.public_https_port),
             ("listen.admin", now.listen.admin != next.listen.admin),
             ("listen.workers", now.listen.workers != next.listen.workers),
+            ("store.redis", now.store.redis != next.store.redis),
+            ("store.prefix", now.store.prefix != next.store.prefix),
+            ("store.certificate_authority", now.store.certificate_authority != next.store.certificate_authority),
         ];
         for (key, _) in changed.iter().filter(|(_, changed)| *changed) {
             tracing::warn!("{key} is changed by a restart only; everything else is in force now");
@@ -429,27 +451,10 @@ impl Running {
             }
         }
     }
-
-    async fn try_store(&self) {
-        let now = self.shared.clock.now();
-        match self.shared.store.probe(now).await {
-            Ok(()) => {
-                if self.shared.degraded.end() {
-                    tracing::info!("the store answers again");
-                    self.shared.events.metrics().store_degraded(false);
-                }
-            }
-            Err(away) => {
-                if self.shared.degraded.begin(now) {
-                    self.record(EventKind::StoreDegraded { what: away.what });
-                }
-            }
-        }
-    }
 }
 
-/// Trust in `https://` webmails: the system's authorities.
-fn upstream_tls() -> anyhow::Result<rustls::ClientConfig> {
+/// Trust in `https://` webmails and webhooks: the system's authorities.
+fn outgoing_tls() -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in rustls_native_certs::load_native_certs().certs {
         // One odd certificate among the system's is no reason not to start.

@@ -8,6 +8,7 @@ pub mod control;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -38,6 +39,9 @@ pub struct Admin {
     pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
 }
 
+/// A store whose clock is further apart is complained of: nodes that do not agree when something was count differently.
+pub const CLOCK_APART_MAX: Duration = Duration::from_secs(1);
+
 /// What readiness is judged by.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {
@@ -45,6 +49,10 @@ pub struct Facts {
     pub stopping: bool,
     /// Since when the store does not answer; none while it does.
     pub store_degraded_since: Option<Timestamp>,
+    /// How much waits until a shared store can be told of it.
+    pub store_waiting: usize,
+    /// How far the shared store's clock and this node's are apart; none where it is not known, or there is none.
+    pub store_clock_apart: Option<Duration>,
     /// Each site.
     pub sites: Vec<SiteFacts>,
 }
@@ -83,7 +91,18 @@ impl Facts {
             reasons.push("the gateway is stopping".to_owned());
         }
         if let Some(since) = self.store_degraded_since {
-            reasons.push(format!("the store has not answered since {since}; limits are stricter"));
+            reasons.push(match self.store_waiting {
+                0 => format!("the store has not answered since {since}; limits are stricter"),
+                waiting => {
+                    format!(
+                        "the store has not answered since {since}; limits are stricter, {waiting} changes wait for it"
+                    )
+                }
+            });
+        }
+        if let Some(apart) = self.store_clock_apart.filter(|apart| *apart > CLOCK_APART_MAX) {
+            let seconds = apart.as_secs_f64();
+            reasons.push(format!("the clocks of this machine and of the store are {seconds:.1} s apart"));
         }
         for site in &self.sites {
             if site.upstream_answers == Some(false) {
@@ -131,14 +150,18 @@ async fn show_readiness(State(admin): State<Arc<Admin>>) -> Response {
     struct Shown {
         status: Readiness,
         reasons: Vec<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        store_degraded_since: Option<String>,
         version: &'static str,
     }
-    let (readiness, reasons) = (admin.facts)().judge(admin.clock.now());
+    let facts = (admin.facts)();
+    let (readiness, reasons) = facts.judge(admin.clock.now());
     let status = match readiness {
         Readiness::Ready | Readiness::Degraded => StatusCode::OK,
         Readiness::NotReady => StatusCode::SERVICE_UNAVAILABLE,
     };
-    let shown = Shown { status: readiness, reasons, version: env!("CARGO_PKG_VERSION") };
+    let store_degraded_since = facts.store_degraded_since.map(|since| since.to_string());
+    let shown = Shown { status: readiness, reasons, store_degraded_since, version: env!("CARGO_PKG_VERSION") };
     let mut body = serde_json::to_string(&shown).expect("texts and a list of them");
     body.push('\n');
     (status, [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")], body).into_response()
@@ -169,6 +192,13 @@ mod tests {
             (facts(vec![away(), away()]), Readiness::NotReady, 2),
             (facts(vec![site("old", Some(true), 1_000_000)]), Readiness::Degraded, 1),
             (Facts { store_degraded_since: Some(NOW), ..facts(vec![well()]) }, Readiness::Degraded, 1),
+            (
+                Facts { store_degraded_since: Some(NOW), store_waiting: 7, ..facts(vec![well()]) },
+                Readiness::Degraded,
+                1,
+            ),
+            (Facts { store_clock_apart: Some(CLOCK_APART_MAX), ..facts(vec![well()]) }, Readiness::Ready, 0),
+            (Facts { store_clock_apart: Some(CLOCK_APART_MAX * 2), ..facts(vec![well()]) }, Readiness::Degraded, 1),
             (Facts { stopping: true, ..facts(vec![well()]) }, Readiness::NotReady, 1),
         ] {
             let (found, reasons) = facts.judge(NOW);

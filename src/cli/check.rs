@@ -95,6 +95,13 @@ fn summary(config: &Config, sources: &[Source], now: Timestamp) -> String {
     for (place, source) in sources.iter().enumerate() {
         line(if place == 0 { "knows" } else { "" }, sources::told(source, now).what);
     }
+    let store = &config.store;
+    if store.redis.is_empty() {
+        line("store", format!("embedded, in {}", config.data_dir.display()));
+    } else {
+        line("store", listed(store.redis.iter().map(ToString::to_string)));
+        line("", format!("while it is away, {:.0} % of each limit here", store.degraded_share * 100.0));
+    }
     line(
         "guessing",
         limits(&[

@@ -3,6 +3,8 @@
 //! Nothing is changed anywhere: a file is written to `data_dir` and removed again, the webmail's sign-in page is
 //! fetched, nothing is sent to it. Addresses and options of products belong into the advice, so they stand here.
 
+mod store;
+
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
@@ -90,6 +92,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
     }
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
+            findings.extend(runtime.block_on(store::look(&config, clock)));
             for site in &config.sites {
                 findings.extend(runtime.block_on(look_at_webmail(site, &config, now)));
             }
@@ -188,7 +191,7 @@ fn try_to_write(folder: &Path) -> std::io::Result<()> {
 
 fn look_at_gateway(config: &Config, now: Timestamp) -> Vec<Finding> {
     match operate::ask(&config.control, &Command::Status) {
-        Ok(Reply::Status { version, time, store_away: None }) => {
+        Ok(Reply::Status { version, time, store_away: None, .. }) => {
             let own = env!("CARGO_PKG_VERSION");
             let mut findings =
                 vec![ok(format!("the gateway runs (version {version}, {time}) and its store can be written"))];
@@ -201,7 +204,10 @@ fn look_at_gateway(config: &Config, now: Timestamp) -> Vec<Finding> {
             findings
         }
         Ok(Reply::Status { store_away: Some(what), .. }) => {
-            vec![fail(format!("the running gateway cannot write its store: {what}"), "is the disk full?")]
+            vec![fail(
+                format!("the running gateway cannot write its store: {what}"),
+                "the embedded one: is the disk full? a shared one: does it run, is its memory full?",
+            )]
         }
         Ok(_) => vec![fail("the running gateway does not understand this program", "restart it: versions differ")],
         Err(error) => vec![finding(

@@ -8,6 +8,7 @@ mod learn;
 mod operate;
 mod simulate;
 mod sources;
+mod store;
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -83,6 +84,9 @@ enum Verb {
     /// All that the running gateway knows of an account: what is usual for it, its sessions, its flags and why
     #[command(arg_required_else_help = true)]
     Explain(operate::Explain),
+    /// Look at the store, or move it: what it holds, whether it is whole, export, import, backup
+    #[command(subcommand, arg_required_else_help = true)]
+    Store(store::StoreVerb),
     /// Judge recorded events by a configuration, in a fresh state, and write each verdict as a JSON line
     #[command(after_help = "Examples:\n  \
         mailward simulate --config mailward.toml events.jsonl > verdicts.jsonl\n  \
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Verb::Flag(verb) => operate::flag(verb, &line.config),
         Verb::Device(verb) => operate::device(verb, &line.config),
         Verb::Explain(args) => operate::explain(args, &line.config),
+        Verb::Store(verb) => store::run(verb, &line.config, &Clock::system()),
         Verb::Simulate(args) => simulate::simulate(&args, &line.config),
     }
 }

@@ -57,9 +57,36 @@ impl Place {
             line: text[..line_start].matches('\n').count() + 1,
             column: text[line_start..start].chars().count() + 1,
             marked: marked.start.min(line_text.len())..marked.end.min(line_text.len()),
-            text: line_text.to_owned(),
+            text: without_passwords(line_text),
         }
     }
+}
+
+/// The same with stars in place of what stands in a URL before `@`, and in its query behind `password=`, as many as it
+/// has bytes: messages go to terminals and logs.
+pub(super) fn without_passwords(text: &str) -> String {
+    const BEHIND: &str = "password=";
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("://") {
+        let (before, after) = rest.split_at(at + 3);
+        let end = after.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'')).unwrap_or(after.len());
+        let hidden = after[..end].rfind('@').unwrap_or(0);
+        shown.push_str(before);
+        shown.extend(std::iter::repeat_n('*', hidden));
+        let mut place = &after[hidden..end];
+        while let Some(at) = place.find(BEHIND) {
+            let (before, secret) = place.split_at(at + BEHIND.len());
+            let hidden = secret.find('&').unwrap_or(secret.len());
+            shown.push_str(before);
+            shown.extend(std::iter::repeat_n('*', hidden));
+            place = &secret[hidden..];
+        }
+        shown.push_str(place);
+        rest = &after[end..];
+    }
+    shown.push_str(rest);
+    shown
 }
 
 fn floor_char_boundary(text: &str, mut at: usize) -> usize {
@@ -175,6 +202,28 @@ mod tests {
                 "{span:?}"
             );
         }
+    }
+
+    #[test]
+    fn no_message_shows_a_password() {
+        for (text, shown) in [
+            (
+                "redis = [\"redis://:s3cret@[::1]:6379/x\", \"rediss://a:b@c\"]",
+                "redis = [\"redis://*******@[::1]:6379/x\", \"rediss://***@c\"]",
+            ),
+            ("\"redis://u:p@ss/w\u{f6}rd@host\"", "\"redis://************@host\""),
+            ("upstream = \"http://127.0.0.1:8081\" # a@b", "upstream = \"http://127.0.0.1:8081\" # a@b"),
+            ("://", "://"),
+            (
+                "'sentinel://h/m?sentinel_user=u&sentinel_password=s3cret&database=1'",
+                "'sentinel://h/m?sentinel_user=u&sentinel_password=******&database=1'",
+            ),
+        ] {
+            let hidden = without_passwords(text);
+            assert_eq!((hidden.as_str(), hidden.len()), (shown, text.len()));
+        }
+        let place = Place::of("redis = \"redis://:s3cret@host\"", 8..30);
+        assert_eq!(&place.text[place.marked.clone()], "\"redis://*******@host\"");
     }
 
     #[test]

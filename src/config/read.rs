@@ -12,13 +12,14 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::mistake::{Mistakes, Place};
-use super::risk;
 use super::schema;
+use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
     CertificateFiles, Config, Events, Exception, GeoIp, Listen, Mode, NetworkList, Networks, Passwords, SendLimits,
     SignInLimits, Site, Upgrades,
 };
+use super::{alert, risk};
 use crate::domain::{Account, AccountFolding, Limit, Timestamp};
 use crate::webmail;
 
@@ -116,12 +117,15 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let networks = read_networks(&top.section("networks", &schema::NETWORK), base_dir);
     let geoip = read_geoip(&top.section("geoip", &schema::GEOIP), base_dir);
     let passwords = read_passwords(&top.section("passwords", &schema::PASSWORDS), base_dir);
+    let store = read_store(&top.section("store", &schema::STORE), base_dir);
     let sites = read_sites(top, base_dir, mode, tls.as_ref(), &listen);
     let sign_in = read_sign_in(&top.section("sign_in", &schema::SIGN_IN).section("limits", &schema::SIGN_IN_LIMITS));
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
     let exceptions = read_exceptions(top, &sites, &send, now);
     let risk = risk::read_risk(&top.section("risk", &schema::RISK));
     let rules = risk::read_rules(top, &sites, now);
+    let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
+    let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -133,11 +137,14 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         networks,
         geoip,
         passwords,
+        store,
         sign_in,
         send,
         exceptions,
         risk,
         rules,
+        mail,
+        alerts,
         mode,
         warnings: Vec::new(),
     })
@@ -328,7 +335,7 @@ fn read_files(section: &Section<'_, '_>, name: &str, base_dir: &Path, allowed: &
 }
 
 /// Only that it is there: what is in it is found when it is read.
-fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, allowed: &str) {
+pub(super) fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, allowed: &str) {
     match fs::File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => section.report.mistake(span, format_args!("{} is not a file", path.display()), allowed),
@@ -801,7 +808,7 @@ fn check_key_file(top: &Section<'_, '_>, path: &Path) {
 }
 
 /// Only that the file is there and of the right kind: whether key and certificate fit is found when they are loaded.
-fn check_pem(section: &Section<'_, '_>, name: &str, path: &Path, mark: &str, spoken: &str) {
+pub(super) fn check_pem(section: &Section<'_, '_>, name: &str, path: &Path, mark: &str, spoken: &str) {
     const PEM_BYTES_MAX: u64 = 1024 * 1024;
     let found = match read_bounded(path, PEM_BYTES_MAX) {
         Ok(text) if text.contains(mark) => return,

@@ -71,6 +71,9 @@ pub static TOP: Table = Table {
         key("networks", "table", "none", "`[networks]`"),
         key("geoip", "table", "what is compiled in", "`[geoip]`"),
         key("passwords", "table", "what is compiled in", "`[passwords]`"),
+        key("store", "table", "the embedded store in `data_dir`", "`[store]`"),
+        key("mail", "table", "no mail", "`[mail]`"),
+        key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
@@ -341,6 +344,46 @@ pub static PASSWORDS: Table = Table {
     ],
 };
 
+/// `[store]`
+pub static STORE: Table = Table {
+    header: "[store]",
+    text: "What must outlive a request: counters, sessions, locks, profiles, flags. One gateway keeps it by itself, in one \
+           file in `data_dir`. Several gateways share a Redis or Valkey: name it here, give all of them the same \
+           `key_file`, and they count as one. What happens while it is away is in [store.md](store.md).",
+    keys: &[
+        key(
+            "redis",
+            "URL or list of URLs",
+            "the embedded store",
+            "`redis://user:password@host:6379/0`, or `rediss://` for TLS. Several of them, or one with `redis-cluster://`, are those of a cluster. Sentinels: `sentinel://host:26379/NAME`, with the name of the master, behind it if need be `?database=1&sentinel_user=…&sentinel_password=…`. With TLS: `rediss-cluster://`, `sentinels://`. Characters that mean something in a URL are written with their numbers: `%40` for `@`.",
+        ),
+        key(
+            "degraded_share",
+            "number from 0.01 to 1",
+            "`0.5`",
+            "How much of every limit each gateway lets through by itself while the store is away. With two gateways, 0.5 keeps them together at the limit.",
+        ),
+        key(
+            "timeout",
+            "`ms` or `s`, from `10ms` to `10s`",
+            "`200ms`",
+            "The longest that a request waits for the store. A store that does not answer in time counts as away.",
+        ),
+        key(
+            "certificate_authority",
+            "file",
+            "the system's authorities",
+            "Who vouches for the certificate of a `rediss://` server, PEM.",
+        ),
+        key(
+            "prefix",
+            "letters, digits and `-` `_` `.`",
+            "`mailward`",
+            "What the keys in Redis begin with, so that others may use it too.",
+        ),
+    ],
+};
+
 /// `[sign_in]`
 pub static SIGN_IN: Table =
     Table { header: "[sign_in]", text: "", keys: &[key("limits", "table", "see below", "`[sign_in.limits]`")] };
@@ -578,6 +621,7 @@ pub static TABLES: &[&Table] = &[
     &NETWORK_LIST,
     &GEOIP,
     &PASSWORDS,
+    &STORE,
     &SIGN_IN,
     &SIGN_IN_LIMITS,
     &SEND,
@@ -587,10 +631,68 @@ pub static TABLES: &[&Table] = &[
     &RISK,
     &RULE,
     &RULE_WHEN,
+    &MAIL,
+    &ALERT,
 ];
 
+/// `[mail]`
+pub static MAIL: Table = Table {
+    header: "[mail]",
+    text: "How Mailward sends mail of its own, to administrators and to people. Without it, it sends none.",
+    keys: &[
+        key(
+            "server",
+            "`smtp://`, `starttls://` or `smtps://` with host and port",
+            "required",
+            "`smtp://` is in the clear and for a server on this machine; `starttls://` insists on TLS.",
+        ),
+        key("from", "mail address", "required", "Who the mail is from: `Mailward <mailward@example.edu>`."),
+        key("user", "name", "nobody signs in", "Who signs in at the server."),
+        key("password_file", "file", "none", "Holds the user's password and nothing else."),
+    ],
+};
+
+/// `[[alert]]`
+pub static ALERT: Table = Table {
+    header: "[[alert]]",
+    text: "Somebody who is told what cannot wait; one table for each. What cannot be delivered waits on disk, is tried \
+           again, and is dropped after a week. More in [alerts.md](alerts.md).",
+    keys: &[
+        key("mail", "mail address or list of them", "one of three", "People, by mail. Needs `[mail]`."),
+        key("webhook", "https address", "one of three", "A web server, which gets a POST."),
+        key(
+            "syslog",
+            "`udp://ADDRESS:PORT`, `tcp://ADDRESS:PORT` or `unix:/dev/log`",
+            "one of three",
+            "A syslog server (RFC 5424; the local socket in its own way; facility authpriv). Datagrams may be lost on the way; TCP is not.",
+        ),
+        key("name", "letters, digits, - and _", "`mail`, `webhook` or `syslog`", "What waits is kept under this name."),
+        key("events", "event or list of events", "all", "Which events; their names are in [alerts.md](alerts.md)."),
+        key("severity", "`notice`, `warning` or `critical`", "`warning`", "What is milder is not told."),
+        key(
+            "repeat_after",
+            "duration from `1s` to `7d`",
+            "`15m`",
+            "The same event about the same account is told again only after so long; what came meanwhile is counted.",
+        ),
+        key(
+            "digest",
+            "duration from `1m` to `1d`",
+            "everything at once",
+            "What is not critical waits and is told together, so often.",
+        ),
+        key(
+            "style",
+            "`json`, `text` or `discord`",
+            "`json`",
+            "Of a webhook: `text` is understood by Slack, Mattermost, Rocket.Chat, Zulip and Google Chat.",
+        ),
+        key("secret_file", "file", "not signed", "Of a webhook: the secret under which bodies are signed."),
+    ],
+};
+
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
-static LATER: &[(&str, &[&str])] = &[("", &["store"]), ("[events]", &["pseudonyms_after"])];
+static LATER: &[(&str, &[&str])] = &[("[events]", &["pseudonyms_after"])];
 
 impl Table {
     /// Whether this version reads the key.

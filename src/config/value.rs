@@ -12,7 +12,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Mode;
-use super::mistake::{Mistake, Place, Severity};
+use super::mistake::{Mistake, Place, Severity, without_passwords};
 use super::schema::{self, Table};
 use crate::domain::{Limit, NetworkKind, Timestamp, limit::parse_duration};
 
@@ -55,6 +55,7 @@ impl<'t> Report<'t> {
     }
 
     fn push(&self, order: usize, severity: Severity, file: &str, place: Place, found: String, allowed: String) {
+        let found = without_passwords(&found);
         let mistake = Mistake { severity, file: file.into(), place: Some(place), found, allowed };
         self.found.borrow_mut().push((order, mistake));
     }
@@ -363,6 +364,21 @@ pub(super) fn duration(
         parse_duration(text)
             .filter(|duration| bounds.contains(duration))
             .ok_or_else(|| format!("expected a duration such as \"30s\", \"10m\", \"24h\" or \"90d\", {spoken}"))
+    })
+}
+
+/// A short time: a whole number and `ms` or `s`, between two bounds.
+pub(super) fn moment(
+    bounds: std::ops::RangeInclusive<Duration>,
+    spoken: &'static str,
+) -> impl Fn(&Report<'_>, &Value<'_>) -> Option<Duration> {
+    parsed(move |text| {
+        let read = match text.strip_suffix("ms") {
+            Some(millis) => millis.parse().ok().map(Duration::from_millis),
+            None => text.strip_suffix('s').and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs),
+        };
+        let within = read.filter(|moment| bounds.contains(moment));
+        within.ok_or_else(|| format!("expected a short time such as \"200ms\" or \"1s\", {spoken}"))
     })
 }
 

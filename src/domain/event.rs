@@ -124,6 +124,13 @@ pub enum EventKind {
         /// What failed, in words of ours.
         what: String,
     },
+    /// The store answers again.
+    StoreRecovered {
+        /// How much had waited and was told to it: changes, and counters that were charged without it.
+        told: u64,
+        /// How much could not be kept for it.
+        lost: u64,
+    },
     /// The configuration was read again and is in force.
     ConfigurationReloaded,
     /// The configuration was read again and refused; the old one stays.
@@ -136,6 +143,25 @@ pub enum EventKind {
     /// The gateway stops.
     Stopping,
 }
+
+/// The events that an alert can be about, by name; `alert/words.rs` says what it says.
+pub const ALERTS: [&str; 15] = [
+    "sign_in_refused",
+    "send_refused",
+    "sent_unasked",
+    "many_messages",
+    "account_locked",
+    "account_unlocked",
+    "flag_raised",
+    "flag_cleared",
+    "flag_confirmed",
+    "session_moved",
+    "upstream_failed",
+    "store_degraded",
+    "configuration_refused",
+    "started",
+    "stopping",
+];
 
 impl EventKind {
     /// The stable name.
@@ -165,6 +191,7 @@ impl EventKind {
             Self::RequestRefused { .. } => "request_refused",
             Self::UpstreamFailed { .. } => "upstream_failed",
             Self::StoreDegraded { .. } => "store_degraded",
+            Self::StoreRecovered { .. } => "store_recovered",
             Self::ConfigurationReloaded => "configuration_reloaded",
             Self::ConfigurationRefused { .. } => "configuration_refused",
             Self::Started => "started",

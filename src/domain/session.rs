@@ -129,7 +129,7 @@ pub struct Session {
 }
 
 /// One step in a session's life. A store takes it in one piece, so that what two requests note at once is not lost.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum SessionChange {
     /// What it may do from now on. An ended session stays ended.
     State(SessionState),

@@ -120,7 +120,7 @@ impl fmt::Display for Over {
 }
 
 /// What was charged, for giving it back. Dropping it keeps the charge.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "a charge that is not given back stays"]
 pub struct Receipt {
     /// The counter and the entry's number in it. A distinct charge that cost nothing is listed too: were it not, giving

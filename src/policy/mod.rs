@@ -10,7 +10,8 @@
 //!    webmail's answer makes of it.
 //!
 //! A sign-in that the webmail let through is judged once more by [`risk`]: [`signals`] over [`facts`], their sum, then the
-//! operator's [`rule`]s. What a session may do beside sending, and whether it still is where it was, is in [`session`].
+//! operator's [`rule`]s. What a session may do beside sending, and whether it still is where it was, is in [`session`];
+//! what a node lets through while a shared store is away, in [`share`].
 
 pub mod decision;
 pub mod facts;
@@ -20,6 +21,7 @@ pub mod risk;
 pub mod rule;
 pub mod send;
 pub mod session;
+pub mod share;
 pub mod sign_in;
 pub mod signals;
 pub mod theft;

@@ -39,15 +39,22 @@ pub const ACCOUNTS_AT_SITE: u32 = 50;
 
 /// Judges a sign-in.
 ///
-/// What is usual for the account is part of every judgement: where the store does not say, the session reads only.
+/// What is usual for the account is part of every judgement. Where the store does not say, a newcomer's session reads
+/// only; a browser that the account is known to have, and campus, vouch for the rest, and the operator is told.
 pub fn judge(facts: &Facts<'_>, risk: &Risk, rules: &[Rule]) -> Judgement {
-    let signals = signals::speaking(facts, risk);
+    let mut signals = signals::speaking(facts, risk);
     let fitting = rule::first_fitting(rules, &rule::Subject::of_sign_in(facts, &signals), facts.now);
-    let verdict = match (&fitting.decides, facts.profile) {
-        (Some(rule), _) => rule.verdict,
-        (None, Fact::StoreAway) => Verdict::Restrict.max(by_sum(&signals, risk)),
-        (None, Fact::Known(_)) => by_sum(&signals, risk),
+    let by_sum = by_sum(&signals, risk);
+    let away = facts.profile == Fact::StoreAway;
+    let verdict = match &fitting.decides {
+        Some(rule) => rule.verdict,
+        None if away && facts.is_newcomer() => Verdict::Restrict.max(by_sum),
+        None if away => Verdict::Flag.max(by_sum),
+        None => by_sum,
     };
+    if away && verdict != Verdict::Pass {
+        signals.push(judged_without_the_store());
+    }
     Judgement { verdict, signals, rule: fitting.decides.map(|rule| rule.label.clone()), observed: fitting.observed }
 }
 
@@ -60,6 +67,12 @@ fn by_sum(signals: &[Signal], risk: &Risk) -> Verdict {
         sum if sum >= risk.flag => Verdict::Flag,
         _ => Verdict::Pass,
     }
+}
+
+/// Why a sign-in was judged by less than usual. It weighs nothing: it is no observation about the client.
+fn judged_without_the_store() -> Signal {
+    let sentence = "What is usual for the account could not be looked up: the store did not answer.".to_owned();
+    Signal { name: "store_away".into(), weight: 0, sentence }
 }
 
 impl Judgement {

@@ -88,8 +88,8 @@ pub fn charges(facts: &Facts<'_>, limits: &SendLimits, exceptions: &[Exception])
 
 /// Whether the send goes upstream. `charged` is what became of [`charges`].
 ///
-/// While the store is away nothing is sent: what cannot be counted is not done. The text stays with the person, who is
-/// told to try again in a moment.
+/// While nobody can count, nothing is sent: what cannot be counted is not done. The text stays with the person, who is
+/// told to try again in a moment. A node whose shared store is away counts by itself, up to its [`super::share`].
 pub fn send(facts: &Facts<'_>, charged: Fact<&Charged>) -> Decision {
     if let Err(stopped) = may_send(facts) {
         return *stopped;

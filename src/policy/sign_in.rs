@@ -108,8 +108,8 @@ pub fn charges(facts: &Facts<'_>, limits: &SignInLimits) -> Result<Vec<Charge>, 
 
 /// Whether the sign-in goes upstream. `charged` is what became of [`charges`].
 ///
-/// While the store is away nothing is let through that cannot be counted, from wherever it comes: an uncounted guess
-/// is a free guess. Sessions that are open already go on reading.
+/// While nobody can count, nothing is let through, from wherever it comes: an uncounted guess is a free guess. A node
+/// whose shared store is away counts by itself, up to its [`super::share`]. Sessions that are open already go on reading.
 pub fn sign_in(facts: &Facts<'_>, charged: Fact<&Charged>) -> Decision {
     match (facts.locked, charged) {
         (Fact::Known(true), _) => Decision::stop(Verdict::Refuse, Why::Locked),

@@ -5,6 +5,7 @@
 //! `tests/it/store.rs`, whose suite is the contract.
 
 pub mod embedded;
+pub mod fallback;
 mod kept;
 mod record;
 pub mod redis;
@@ -61,7 +62,7 @@ pub struct FirstWritten {
 }
 
 /// What else was found about a flagged session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Raise {
     /// What it came to.
     pub verdict: Verdict,
@@ -82,6 +83,17 @@ pub struct Lock {
     pub since: Timestamp,
     /// The operator's words; shown to operators only.
     pub note: String,
+}
+
+/// What another node changed in a shared store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Changed {
+    /// This session.
+    Session(SessionHash),
+    /// Some lock.
+    Locks,
+    /// Anything: it is not known what was missed.
+    Everything,
 }
 
 /// A device that an account knows.

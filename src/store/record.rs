@@ -86,7 +86,8 @@ impl Record {
 }
 
 /// Where the next page begins. Means something to the store that gave it and to no other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Cursor(pub(super) String);
 
 /// Some of what a store holds.

@@ -35,6 +35,8 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
     ("what", "What failed, in words."),
+    ("told", "How much had waited for the store: changes, and counters that were charged without it."),
+    ("lost", "How much could not be kept for it."),
     ("count", "How many events were dropped."),
 ];
 
@@ -101,6 +103,10 @@ struct Particulars<'a> {
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<u64>,
 }
 
 impl<'a> Particulars<'a> {
@@ -118,6 +124,9 @@ impl<'a> Particulars<'a> {
             EventKind::UpstreamFailed { what }
             | EventKind::StoreDegraded { what }
             | EventKind::ConfigurationRefused { what } => Self { what: Some(what), ..Self::default() },
+            EventKind::StoreRecovered { told, lost } => {
+                Self { told: Some(*told), lost: Some(*lost), ..Self::default() }
+            }
             EventKind::SignInOk
             | EventKind::SignInFailed
             | EventKind::SignInNotJudged
@@ -194,9 +203,13 @@ pub fn sentence(event: &Event) -> String {
         add("country", Cow::Owned(country.to_string()));
     }
     let particulars = Particulars::of(&event.kind);
-    for (name, number) in
-        [("recipients", particulars.recipients), ("messages", particulars.messages), ("devices", particulars.devices)]
-    {
+    for (name, number) in [
+        ("recipients", particulars.recipients.map(u64::from)),
+        ("messages", particulars.messages.map(u64::from)),
+        ("devices", particulars.devices.map(u64::from)),
+        ("told", particulars.told),
+        ("lost", particulars.lost),
+    ] {
         if let Some(number) = number {
             add(name, Cow::Owned(number.to_string()));
         }
@@ -333,7 +346,12 @@ pub fn meaning(kind: &EventKind) -> Meaning {
         EventKind::StoreDegraded { .. } => (
             Level::ERROR,
             "the store did not answer",
-            "The store did not answer. Until it does, limits are stricter. Look at `data_dir`: is the disk full?",
+            "The store did not answer. Until it does, limits are stricter and nothing is loosened; mail can be read. The embedded store: is the disk of `data_dir` full? Redis: does it run, is its memory full? See `mailward doctor`.",
+        ),
+        EventKind::StoreRecovered { .. } => (
+            Level::INFO,
+            "the store answers again",
+            "The store answers again. It was told what had waited for it (`told`); `lost` could not be kept: look what happened since `store_degraded`.",
         ),
         EventKind::ConfigurationReloaded => {
             (Level::INFO, "configuration reloaded", "The configuration was read again and is in force.")
@@ -376,6 +394,7 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::RequestRefused { rule: "session id in query" },
         EventKind::UpstreamFailed { what: "connection refused".into() },
         EventKind::StoreDegraded { what: "disk full".into() },
+        EventKind::StoreRecovered { told: 3, lost: 0 },
         EventKind::ConfigurationReloaded,
         EventKind::ConfigurationRefused { what: "mailward.toml:3:1: unknown key".into() },
         EventKind::Started,

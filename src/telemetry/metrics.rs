@@ -92,6 +92,13 @@ pub static DESCRIBED: &[Described] = &[
     ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
+        "mailward_store_degraded_since_timestamp_seconds",
+        &[],
+        "Since when the store does not answer, as Unix time; 0 while it does",
+    ),
+    gauge("mailward_store_waiting", &[], "Changes that wait until a shared store can be told of them"),
+    counter("mailward_store_lost", &[], "Changes that could not be kept until the store was back"),
+    gauge(
         "mailward_configuration_reloaded_timestamp_seconds",
         &[],
         "When the configuration in force was read, as Unix time",
@@ -279,6 +286,7 @@ pub struct Metrics {
     handshakes_failed: Counter,
     events_dropped: Counter,
     configuration_refused: Counter,
+    store_lost: Counter,
 }
 
 /// What is looked at when it is asked for.
@@ -286,7 +294,9 @@ struct Seen {
     started: Timestamp,
     requests: Mutex<BTreeMap<SiteName, SiteRequests>>,
     connections_open: AtomicI64,
-    store_degraded: AtomicI64,
+    /// In milliseconds; 0 while the store answers.
+    store_degraded_since: AtomicU64,
+    store_waiting: AtomicI64,
     configured: AtomicU64,
     certificates: Mutex<BTreeMap<SiteName, Timestamp>>,
     /// The time of the scrape in progress: days left are counted from it.
@@ -320,11 +330,13 @@ impl Metrics {
         let handshakes_failed = single("mailward_tls_handshakes_failed");
         let events_dropped = single("mailward_events_dropped");
         let configuration_refused = single("mailward_configuration_refused");
+        let store_lost = single("mailward_store_lost");
         let seen = Arc::new(Seen {
             started,
             requests: Mutex::default(),
             connections_open: AtomicI64::new(0),
-            store_degraded: AtomicI64::new(0),
+            store_degraded_since: AtomicU64::new(0),
+            store_waiting: AtomicI64::new(0),
             configured: AtomicU64::new(started.as_millis()),
             certificates: Mutex::default(),
             now: AtomicU64::new(started.as_millis()),
@@ -346,6 +358,7 @@ impl Metrics {
             handshakes_failed,
             events_dropped,
             configuration_refused,
+            store_lost,
         })
     }
 
@@ -395,7 +408,13 @@ impl Metrics {
             EventKind::UpstreamFailed { .. } => {
                 self.upstream_errors.get_or_create(&vec![site()]).inc();
             }
-            EventKind::StoreDegraded { .. } => self.store_degraded(true),
+            EventKind::StoreDegraded { .. } => {
+                self.seen.store_degraded_since.store(event.time.as_millis().max(1), Ordering::Relaxed);
+            }
+            EventKind::StoreRecovered { lost, .. } => {
+                self.seen.store_degraded_since.store(0, Ordering::Relaxed);
+                self.store_lost.inc_by(*lost);
+            }
             EventKind::ConfigurationReloaded => {
                 self.seen.configured.store(event.time.as_millis(), Ordering::Relaxed);
             }
@@ -467,9 +486,9 @@ impl Metrics {
         self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
     }
 
-    /// Whether the store is away. An event sets it; who finds that the store answers again clears it.
-    pub fn store_degraded(&self, degraded: bool) {
-        self.seen.store_degraded.store(i64::from(degraded), Ordering::Relaxed);
+    /// How much waits until a shared store is back.
+    pub fn store_waiting(&self, waiting: usize) {
+        self.seen.store_waiting.store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Everything as OpenMetrics text. `now` is the time of the scrape.
@@ -513,9 +532,12 @@ impl Collector for Seen {
         self.encode_requests(&mut encoder)?;
         self.encode_certificates(&mut encoder)?;
         let seconds = |millis: u64| (millis / 1_000) as i64;
+        let degraded_since = self.store_degraded_since.load(Ordering::Relaxed);
         for (name, value) in [
             ("mailward_connections_open", self.connections_open.load(Ordering::Relaxed)),
-            ("mailward_store_degraded", self.store_degraded.load(Ordering::Relaxed)),
+            ("mailward_store_degraded", i64::from(degraded_since > 0)),
+            ("mailward_store_degraded_since_timestamp_seconds", seconds(degraded_since)),
+            ("mailward_store_waiting", self.store_waiting.load(Ordering::Relaxed)),
             ("mailward_configuration_reloaded_timestamp_seconds", seconds(self.configured.load(Ordering::Relaxed))),
             ("mailward_process_start_timestamp_seconds", seconds(self.started.as_millis())),
         ] {
@@ -649,7 +671,12 @@ mod tests {
             assert_eq!(&labels[..labels.len() - 1], found.labels, "{sample}");
         }
         assert!(text.contains(r#"mailward_certificate_days_left{site="webmail.example.edu"} 7"#), "{text}");
+        assert!(text.contains("mailward_store_degraded 0") && text.contains("mailward_store_lost_total 0"), "{text}");
+        metrics.observe(&Event { kind: EventKind::StoreDegraded { what: "away".into() }, ..line::example() });
+        let text = metrics.render(Timestamp::from_millis(86_400_000 * 3));
         assert!(text.contains("mailward_store_degraded 1"), "{text}");
+        let since = line::example().time.as_millis() / 1_000;
+        assert!(text.contains(&format!("mailward_store_degraded_since_timestamp_seconds {since}\n")), "{text}");
     }
 
     #[test]

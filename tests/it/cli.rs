@@ -73,11 +73,14 @@ fn check_says_what_is_in_force_or_every_mistake() {
         "campus is in DE",
         "files/city.mmdb, of 2026-11-24",
         "files/tor-exits.txt, 2 networks",
+        "store           sentinels://10.0.0.1:26379/mymaster, sentinels://10.0.0.2/mymaster",
+        "while it is away, 25 % of each limit here",
         "no mistake in",
         "5000/h per prefix",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }
+    assert!(!said.contains("cret"), "no password is shown: {said}");
     let bad = mailward(&["check", "--config", "tests/config/bad/unknown_key_of_a_site.toml"]);
     assert_eq!(bad.status.code(), Some(1));
     assert!(out(&bad).is_empty(), "mistakes go to standard error");
@@ -181,6 +184,8 @@ impl Served {
             events: sink,
             clock: Clock::manual(NOW),
             sites: Box::new(move || sites.clone()),
+            embedded_in: None,
+            degraded: Box::new(|| (None, 0)),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (bound, is_bound) = std::sync::mpsc::channel();

@@ -103,6 +103,9 @@ fn what_is_absent_has_the_documented_value() {
     assert!(config.geoip.country.is_empty() && config.geoip.asn.is_empty() && config.geoip.city.is_empty());
     assert_eq!((config.geoip.warn_age.as_secs(), config.geoip.max_age.as_secs()), (90 * 86_400, 540 * 86_400));
     assert!(config.passwords.breached.is_empty());
+    assert!(config.store.redis.is_empty());
+    assert!((config.store.degraded_share - 0.5).abs() < f64::EPSILON);
+    assert_eq!((config.store.timeout, config.store.prefix.as_str()), (Duration::from_millis(200), "mailward"));
     assert_eq!(limits(&config.sign_in.failures_per_account), ["2/m"]);
     assert_eq!(limits(&config.send.recipients_per_session), ["60/10m", "200/h"]);
     assert_eq!(config.send.recipients_per_message, 50);
@@ -138,6 +141,13 @@ fn what_is_written_is_what_holds() {
     assert_eq!((config.geoip.country.len(), config.geoip.asn.len(), config.geoip.city.len()), (2, 1, 1));
     assert_eq!((config.geoip.warn_age.as_secs(), config.geoip.max_age.as_secs()), (30 * 86_400, 365 * 86_400));
     assert_eq!(config.passwords.breached, [Path::new("tests/config/good/../files/breached")]);
+    let store = &config.store;
+    let shown: Vec<String> = store.redis.iter().map(ToString::to_string).collect();
+    assert_eq!(shown, ["sentinels://10.0.0.1:26379/mymaster", "sentinels://10.0.0.2/mymaster"]);
+    assert!(store.redis[0].has_password && store.redis[0].tls && !store.redis[0].on_loopback);
+    assert!((store.degraded_share - 0.25).abs() < f64::EPSILON);
+    assert_eq!((store.timeout, store.prefix.as_str()), (Duration::from_millis(500), "mw.test"));
+    assert!(!format!("{config:?}").contains("40cret"), "no password is shown");
     let exception = &config.exceptions[0];
     assert!(exception.accounts.iter().any(|account| account.as_str() == "news"), "{:?}", exception.accounts);
     assert_eq!(exception.until.to_string(), "2027-07-01T00:00:00.000Z", "the end of that day");
@@ -296,5 +306,6 @@ fn the_generated_reference_is_current() {
     is_current("docs/configuration.md", config::schema::reference());
     is_current("docs/signals.md", config::schema::signals_reference());
     is_current("docs/events.md", mailward::telemetry::line::reference());
+    is_current("docs/alerts.md", mailward::alert::words::reference());
     is_current("docs/metrics.md", mailward::telemetry::metrics::reference());
 }

@@ -51,6 +51,8 @@ impl Desk {
             events: sink,
             clock: Clock::manual(at(100)),
             sites: Box::new(move || sites.clone()),
+            embedded_in: None,
+            degraded: Box::new(|| (None, 0)),
         };
         Self { control, store, events, site: "one.example".into(), alice: Account::from_canonical("alice") }
     }

@@ -62,13 +62,16 @@ async fn mailward_takes_the_ports_that_systemd_opened() {
 fn check(text: &str) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = rcgen::generate_simple_self_signed(vec!["webmail.example.edu".to_owned()]).expect("it is a name");
-    for name in ["fullchain.pem", "webmail-fullchain.pem"] {
+    for name in ["fullchain.pem", "webmail-fullchain.pem", "redis-ca.pem"] {
         fs::write(folder.path().join(name), made.cert.pem()).expect("a folder of our own");
     }
     for name in ["privkey.pem", "webmail-privkey.pem"] {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
+    for secret in ["mail-password", "hook-secret"] {
+        fs::write(folder.path().join(secret), "a secret\n").expect("a folder of our own");
+    }
     for (known, named) in [
         ("country-4.mmdb", "GeoLite2-Country.mmdb"),
         ("asn.mmdb", "GeoLite2-ASN.mmdb"),

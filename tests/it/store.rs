@@ -15,8 +15,10 @@ use mailward::domain::{
     SessionState, Signal, SiteName, Spot, Timestamp, Verdict,
 };
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt};
+use mailward::policy::share::Share;
 use mailward::policy::window::Entry;
 use mailward::store::embedded::{Embedded, Settings};
+use mailward::store::fallback::{self, Fallback};
 use mailward::store::{
     CORRESPONDENTS_MAX, FACTORS_BYTES_MAX, Kept, KeptKind, KnownDevice, Lock, Raise, Record, Sealed, Store,
 };
@@ -33,7 +35,7 @@ pub fn at(second: u64) -> Timestamp {
 }
 
 pub fn run<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
 /// The same for what waits.
@@ -1402,6 +1404,14 @@ fn scratch() -> ((), Arc<dyn Store>) {
 }
 
 backend!(scratch_store, super::scratch());
+
+fn fallback() -> ((), Arc<dyn Store>) {
+    let scratch = || Embedded::open_scratch(at(0), SETTINGS).expect("it opens");
+    let settings = fallback::Settings { share: Share::new(0.5), timeout: Duration::from_secs(10), sites: Vec::new() };
+    ((), Arc::new(Fallback::new(Arc::new(scratch()), scratch(), settings, at(0))))
+}
+
+backend!(fallback_before_a_store_that_is_well, super::fallback());
 
 fn at_one_server() -> ((), Arc<dyn Store>) {
     ((), Arc::new(servers::store(&[servers::shared().url()])))

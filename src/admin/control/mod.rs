@@ -10,9 +10,11 @@
 
 mod explain;
 mod flags;
+mod moving;
 mod socket;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -61,6 +63,10 @@ enum NotDone {
     LongNote(usize),
     #[error("{what} {}. Do it again; what is done already is not done twice", .missing.join("; "))]
     Halfway { what: String, missing: Vec<String> },
+    #[error("{0}")]
+    Moving(String),
+    #[error("the store is a shared one: let its server save it, or use: mailward store export")]
+    NotEmbedded,
     #[error(transparent)]
     Away(#[from] Away),
 }
@@ -75,6 +81,10 @@ pub struct Control {
     pub clock: Clock,
     /// The sites of the configuration in force.
     pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
+    /// The folder of the embedded store; none where the store is a shared one.
+    pub embedded_in: Option<PathBuf>,
+    /// Since when the store is away, and how much waits for it.
+    pub degraded: Box<dyn Fn() -> (Option<Timestamp>, usize) + Send + Sync>,
 }
 
 impl Control {
@@ -102,16 +112,22 @@ impl Control {
             Command::ForgetDevices { name, device, site } => {
                 self.forget_devices(&name, device.as_deref(), site.as_deref(), now).await
             }
+            Command::ExportStore { after, most } => self.export_store(after, most).await,
+            Command::ImportStore { lines } => self.import_store(&lines, now).await,
+            Command::BackupStore { to } => self.backup_store(to).await,
             Command::Explain { what, site } => self.explain(&what, site.as_deref(), now).await,
         };
         reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() })
     }
 
     async fn status(&self, now: Timestamp) -> Reply {
+        let (since, store_waiting) = (self.degraded)();
         Reply::Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             time: now.to_string(),
             store_away: self.store.probe(now).await.err().map(|away| away.what),
+            store_away_since: since.map(|since| since.to_string()),
+            store_waiting,
         }
     }
 

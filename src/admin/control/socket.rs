@@ -15,12 +15,12 @@ use super::{Command, Control, Reply};
 /// Commands answered at the same time; others wait.
 const AT_ONCE_MAX: usize = 16;
 
-/// The longest command, in bytes.
-const COMMAND_BYTES_MAX: u64 = 64 * 1024;
+/// The longest command, in bytes: the largest held message, in base 64, with what stands around it.
+const COMMAND_BYTES_MAX: u64 = 64 << 20;
 
-/// The longest answer a client reads, in bytes: [`super::ROWS_MAX`] rows of a kilobyte, or [`super::FLAGS_MAX`] flags
-/// of sixteen.
-const REPLY_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// The longest answer a client reads, in bytes: a page of held messages, in base 64. [`super::ROWS_MAX`] rows of a
+/// kilobyte and [`super::FLAGS_MAX`] flags of sixteen are far less.
+const REPLY_BYTES_MAX: u64 = 160 << 20;
 
 /// How long either side waits for the other.
 const PATIENCE: Duration = Duration::from_secs(30);

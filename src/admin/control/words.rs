@@ -2,12 +2,14 @@
 //!
 //! Times are RFC 3339, sessions and devices 32 hexadecimal digits, names canonical.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
 use crate::domain::{Account, Country, Flag, FlagStatus, Profile, Session, Timestamp};
-use crate::store::{KnownDevice, Lock};
+use crate::store::{Cursor, KnownDevice, Lock};
 
 /// What an operator asks for. A `site` is named by any of its hosts; absent, all sites are meant. Names are folded like
 /// those that people type at the sign-in.
@@ -116,6 +118,23 @@ pub enum Command {
         /// Where.
         site: Option<String>,
     },
+    /// Some of what the store holds, to move it elsewhere.
+    ExportStore {
+        /// Where the page before ended; none: from the beginning.
+        after: Option<Cursor>,
+        /// About so many.
+        most: usize,
+    },
+    /// Takes in what another store held.
+    ImportStore {
+        /// Records, each as a JSON object.
+        lines: Vec<String>,
+    },
+    /// Copies the embedded store to a new file.
+    BackupStore {
+        /// Absolute; the gateway writes it, as its own user.
+        to: PathBuf,
+    },
     /// All that is known of an account.
     Explain {
         /// A session, the code of a flag, or an account as typed.
@@ -137,7 +156,27 @@ pub enum Reply {
         time: String,
         /// Why the store cannot be written; none when it can.
         store_away: Option<String>,
+        /// Since when; none when it can.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        store_away_since: Option<String>,
+        /// Changes that wait until a shared store can be told of them.
+        #[serde(default)]
+        store_waiting: usize,
     },
+    /// To [`Command::ExportStore`].
+    Exported {
+        /// Records, each as a JSON object.
+        lines: Vec<String>,
+        /// Where the next page begins; none at the end.
+        next: Option<Cursor>,
+    },
+    /// To [`Command::ImportStore`].
+    Imported {
+        /// How many of the records changed something.
+        changed: usize,
+    },
+    /// To [`Command::BackupStore`].
+    BackedUp,
     /// What was done, at each site.
     Done {
         /// One for each account.

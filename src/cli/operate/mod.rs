@@ -143,12 +143,25 @@ fn operate(command: &Command, common: &Common, config: &Path) -> ExitCode {
         Ok(reply) => {
             let shown = if common.json { json(&reply) } else { spoken(&reply) };
             print!("{shown}");
+            say_whether_the_store_is_away(&socket);
             ExitCode::SUCCESS
         }
         Err(error) => {
             eprintln!("mailward: {error:#}");
             ExitCode::from(FAILED)
         }
+    }
+}
+
+/// What is shown and done while a shared store is away is what this one gateway knows: whoever asks must know that.
+fn say_whether_the_store_is_away(socket: &Path) {
+    if let Ok(Reply::Status { store_away: Some(_), store_away_since: Some(since), .. }) = ask(socket, &Command::Status)
+    {
+        eprintln!(
+            "note: the store has not answered since {}. This gateway goes by what it knows itself; what is done now holds \
+             here at once, and elsewhere when the store is back.",
+            plain(&since)
+        );
     }
 }
 
@@ -165,7 +178,7 @@ fn json(reply: &Reply) -> String {
 
 fn spoken(reply: &Reply) -> String {
     match reply {
-        Reply::Status { version, time, store_away } => {
+        Reply::Status { version, time, store_away, .. } => {
             let store = store_away.as_deref().map_or_else(|| "well".into(), plain);
             format!("version {}, time {}, store: {store}\n", plain(version), plain(time))
         }
@@ -196,6 +209,8 @@ fn spoken(reply: &Reply) -> String {
         Reply::Devices { devices } => explain::devices(devices),
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),
+        // Those of `mailward store`, which words them itself.
+        Reply::Exported { .. } | Reply::Imported { .. } | Reply::BackedUp => String::new(),
     }
 }
 

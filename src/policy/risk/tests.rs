@@ -94,11 +94,33 @@ fn the_more_speaks_the_harder_it_gets() {
         }),
         Verdict::Refuse
     );
-    assert_eq!(
-        verdict_of(|facts| facts.profile = Fact::StoreAway),
-        Verdict::Restrict,
-        "a store that is away opens nothing"
-    );
+}
+
+#[test]
+fn without_the_store_a_newcomer_reads_only_and_who_is_vouched_for_passes_with_a_flag() {
+    let away = |change: fn(&mut Facts<'_>)| {
+        verdict_of(|facts| {
+            facts.profile = Fact::StoreAway;
+            change(facts);
+        })
+    };
+    let tor = |facts: &mut Facts<'_>| facts.whereabouts.kinds.tor = true;
+    let known = |facts: &mut Facts<'_>| facts.device = DeviceFact::Known(at(0));
+    let campus = |facts: &mut Facts<'_>| facts.network = NetworkClass::Campus;
+    for (who, found, verdict) in [
+        ("a newcomer", away(|_| {}), Verdict::Restrict),
+        ("a session that moved", away(|facts| facts.device = DeviceFact::Unasked), Verdict::Restrict),
+        ("a known browser", away(known), Verdict::Flag),
+        ("campus", away(campus), Verdict::Flag),
+        ("a newcomer through Tor", away(tor), Verdict::Restrict),
+    ] {
+        assert_eq!(found, verdict, "{who}");
+    }
+    let (site, account, profile) = ("webmail.example.edu".into(), Account::from_canonical("alice"), at_home());
+    let facts = Facts { profile: Fact::StoreAway, ..facts(&site, &account, &profile) };
+    let judged = judge(&facts, &Risk::default(), &[]);
+    assert!(judged.signals.iter().any(|signal| signal.name == "store_away"), "{:?}", judged.signals);
+    assert_eq!(judged.rule, None, "it is not held against later sign-ins");
 }
 
 #[test]

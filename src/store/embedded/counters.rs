@@ -103,6 +103,22 @@ impl Counters {
         !missing.is_empty()
     }
 
+    /// Takes out every counter whose name begins like this.
+    pub(super) fn take_named(&self, beginning: &str) -> Vec<(CounterKey, Window)> {
+        let mut taken = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock();
+            let named: Vec<CounterKey> =
+                shard.windows.keys().filter(|key| key.name().starts_with(beginning)).cloned().collect();
+            for key in named {
+                taken.extend(shard.windows.get(&key).map(|window| (key.clone(), window.clone())));
+                shard.remove(&key);
+                shard.unwritten.insert(key);
+            }
+        }
+        taken
+    }
+
     /// Gives back what is still there.
     pub(super) fn refund(&self, receipt: &Receipt) {
         for (key, number) in &receipt.entries {

@@ -15,6 +15,7 @@
 //! `mailward.db` can be read with `sqlite3` while the gateway runs. Two gateways do not share one folder.
 
 mod behind;
+mod beside;
 mod correspondents;
 mod counters;
 mod database;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use rusqlite::Connection;
 
+pub use beside::{CopyError, Looked, copy, look};
 pub use counters::Counters;
 pub use database::OpenError;
 pub use devices::Devices;
@@ -55,7 +57,7 @@ use crate::domain::{
     Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
-use crate::policy::window::Entry;
+use crate::policy::window::{Entry, Window};
 use correspondents::Correspondents;
 use flags::Activities;
 use profiles::Takes;
@@ -167,6 +169,13 @@ impl Embedded {
     /// Takes over a changed configuration.
     pub fn configure(&self, settings: Settings) {
         self.memory.configure(settings);
+    }
+
+    /// Takes out every counter whose name begins like this: each with how long its entries are kept, and they. The
+    /// reverse of [`Store::merge_charges`].
+    pub fn take_counted(&self, beginning: &str) -> Vec<(CounterKey, Duration, Vec<Entry>)> {
+        let counted = |(key, window): (CounterKey, Window)| (key, window.keep(), window.entries().to_vec());
+        self.memory.counters.take_named(beginning).into_iter().map(counted).collect()
     }
 
     async fn write<C: Change>(&self, change: C) -> Result<C::Done, Away> {

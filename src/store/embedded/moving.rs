@@ -99,6 +99,11 @@ const TABLES: &[Table] = &[
     },
 ];
 
+/// The names of all tables whose rows are records.
+pub(super) fn tables() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|table| table.name)
+}
+
 /// What follows a cursor, which is a JSON list of a table's name and the keys of the last row that was read.
 pub(super) fn page(database: &Connection, after: Option<&Cursor>, most: usize) -> rusqlite::Result<Page> {
     let mut position: Vec<String> = match after {

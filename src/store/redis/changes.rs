@@ -12,7 +12,7 @@ use super::link::Lane;
 use super::node::{Node, unreadable};
 use super::script::CHANGES;
 use crate::domain::SessionHash;
-use crate::store::Away;
+use crate::store::{Away, Changed};
 
 /// What a log is told when a session changes.
 pub(super) fn of_session(hash: &SessionHash) -> String {
@@ -46,6 +46,7 @@ impl Node {
             let (place, has_missed, changed) = read(answer).ok_or_else(unreadable)?;
             if has_missed {
                 self.cache.clear();
+                self.tell(Changed::Everything);
             }
             for what in changed {
                 self.note_change(&what);
@@ -58,8 +59,16 @@ impl Node {
     fn note_change(&self, what: &str) {
         if let Some(Ok(hash)) = what.strip_prefix('s').map(str::parse) {
             self.cache.forget(&hash);
+            self.tell(Changed::Session(hash));
         } else if let Some(of) = what.strip_prefix('l') {
             self.cache.forget_lock(of);
+            self.tell(Changed::Locks);
+        }
+    }
+
+    fn tell(&self, changed: Changed) {
+        if let Some(told) = self.told.get() {
+            told(changed);
         }
     }
 }

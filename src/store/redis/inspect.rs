@@ -84,8 +84,7 @@ impl Node {
         let mut time = Timestamp::from_millis(0);
         for (place, master) in self.link.masters().await?.into_iter().enumerate() {
             if place == 0 {
-                let (seconds, micros): (u64, u64) = self.link.ask_master(master.as_ref(), &cmd("TIME")).await?;
-                time = Timestamp::from_millis(seconds * 1000 + micros / 1000);
+                time = self.time_of(master.as_ref()).await?;
             }
             let info: String = self.link.ask_master(master.as_ref(), &cmd("INFO")).await?;
             let mut save = cmd("CONFIG");
@@ -103,6 +102,17 @@ impl Node {
         };
         let (encrypted, local) = (target.is_encrypted(), target.is_local());
         Ok(Inspection { kind, encrypted, local, open_to_all, time, servers })
+    }
+
+    /// The clock of the first server.
+    pub(super) async fn time(&self) -> Result<Timestamp, Away> {
+        let masters = self.link.masters().await?;
+        self.time_of(masters.first().and_then(Option::as_ref)).await
+    }
+
+    async fn time_of(&self, master: Option<&(String, u16)>) -> Result<Timestamp, Away> {
+        let (seconds, micros): (u64, u64) = self.link.ask_master(master, &cmd("TIME")).await?;
+        Ok(Timestamp::from_millis(seconds * 1000 + micros / 1000))
     }
 
     /// A real write, read back, on every master.

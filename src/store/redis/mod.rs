@@ -80,7 +80,7 @@ pub use link::Traffic;
 pub use sessions::SESSIONS_OF_ACCOUNT_MAX;
 
 use super::{
-    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
+    Answer, Away, Changed, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
 };
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use crate::domain::{
@@ -200,6 +200,20 @@ impl Redis {
     /// They do not answer.
     pub async fn inspect(&self) -> Result<Inspection, Away> {
         self.run(link::BULK, |node| async move { node.inspect().await }).await
+    }
+
+    /// The clock of the first server.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub async fn time(&self) -> Result<Timestamp, Away> {
+        self.ask(|node| async move { node.time().await }).await
+    }
+
+    /// Tells somebody else what is changed from now on, by this node or another. The first to ask is told, and on the
+    /// thread that speaks to the servers.
+    pub fn on_change(&self, told: Box<dyn Fn(Changed) + Send + Sync>) {
+        let _first = self.node.told.set(told);
     }
 
     async fn ask<T, F>(&self, work: impl FnOnce(Arc<Node>) -> F + Send) -> Result<T, Away>

@@ -1,7 +1,7 @@
 //! What every operation needs, and how a value is changed that others may be changing.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -15,7 +15,7 @@ use super::keys::{Keys, SHARDS};
 use super::link::{Lane, Link};
 use super::script::SWAP;
 use crate::domain::Timestamp;
-use crate::store::{Away, Settings};
+use crate::store::{Away, Changed, Settings};
 
 /// How much longer a key is kept than what stands under it counts: expiry is judged by the time passed in, and clocks of
 /// nodes and servers differ.
@@ -36,6 +36,8 @@ pub(super) struct Node {
     pub(super) seen: Mutex<Vec<String>>,
     /// One permit for each thing that is written behind.
     pub(super) behind: Arc<Semaphore>,
+    /// Who else is told of what was changed.
+    pub(super) told: OnceLock<Box<dyn Fn(Changed) + Send + Sync>>,
     operation_timeout: Duration,
     /// The time that was passed in last, in milliseconds: rubbish is judged by it.
     latest: AtomicU64,
@@ -62,6 +64,7 @@ impl Node {
             cache: Cache::default(),
             seen: Mutex::new(vec!["0-0".to_owned(); usize::from(SHARDS)]),
             behind: Arc::new(Semaphore::new(BEHIND_MAX as usize)),
+            told: OnceLock::new(),
             operation_timeout,
             latest: AtomicU64::new(0),
             idle_millis: AtomicU64::new(0),

@@ -118,6 +118,12 @@ impl Client {
         self.cookies.insert(name.to_owned(), value.to_owned());
     }
 
+    /// The same browser at another gateway: it brings the cookies of the first along.
+    pub fn with_cookies_of(mut self, other: &Self) -> Self {
+        self.cookies.clone_from(&other.cookies);
+        self
+    }
+
     /// Forgets all cookies.
     pub fn forget_cookies(&mut self) {
         self.cookies.clear();

@@ -69,7 +69,21 @@ impl Gateway {
         Self::start_by(upstream, settings, true).await
     }
 
+    /// Starts one that must not come up; what it says before it ends.
+    pub async fn refused(upstream: SocketAddr, settings: &Settings) -> String {
+        let mut gateway = Self::launch(upstream, settings, false).await;
+        let status = gateway.stopped().await;
+        assert!(!status.success(), "{}", gateway.log());
+        gateway.log()
+    }
+
     async fn start_by(upstream: SocketAddr, settings: &Settings, activated: bool) -> Self {
+        let mut gateway = Self::launch(upstream, settings, activated).await;
+        gateway.ready().await;
+        gateway
+    }
+
+    async fn launch(upstream: SocketAddr, settings: &Settings, activated: bool) -> Self {
         let folder = tempfile::Builder::new().prefix("mailward-it-").tempdir().expect("a temporary folder");
         let [https, http, admin] = free_ports();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("localhost is a name");
@@ -114,10 +128,7 @@ default_domain = "campus.example"
             until("systemd-socket-activate listens", 10, async || tokio::net::TcpStream::connect(https).await.ok())
                 .await;
         }
-        let mut gateway =
-            Self { folder, process, https, http, admin, certificate: CertificateDer::from(made.cert.der().to_vec()) };
-        gateway.ready().await;
-        gateway
+        Self { folder, process, https, http, admin, certificate: CertificateDer::from(made.cert.der().to_vec()) }
     }
 
     async fn ready(&mut self) {
@@ -230,6 +241,12 @@ default_domain = "campus.example"
             .status()
             .expect("kill is part of every system");
         assert!(status.success(), "the process {} is gone", self.process.id());
+    }
+
+    /// kill -9.
+    pub async fn kill(&mut self) {
+        self.process.kill().expect("it is this process's child");
+        self.process.wait().expect("it is this process's child");
     }
 
     /// kill -9, then a new process with the same configuration and data.
