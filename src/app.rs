@@ -29,6 +29,7 @@ use tower::ServiceExt as _;
 
 use crate::admin::control::{self, Control};
 use crate::admin::{Admin, Facts, Peer, SiteFacts};
+use crate::alert::Alerts;
 use crate::challenge::pages::OwnPages;
 use crate::clock::{Clock, Dice};
 use crate::config::{self, Config, Site};
@@ -67,7 +68,10 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     config.make_folders().context("the folders for data and control socket cannot be made")?;
     let keys = config::keys::read_or_make(&config.key_file, &dice)?;
     let metrics = Metrics::new(now);
-    let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics))
+    let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), outgoing_tls()?));
+    let for_events = Arc::clone(&alerts);
+    let listener = Box::new(move |event: &Event| for_events.offer(event));
+    let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics), listener)
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
     let storage = Arc::new(Storage::open(&config, &dice, now)?);
     let intel = Arc::new(Intel::open(&config, now)?);
@@ -78,6 +82,11 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let open = Arc::new(Open::default());
     let spool = Spool::new(&config.data_dir);
     let control_path = config.control.clone();
+    let runtime = current_thread()?;
+    {
+        let _within = runtime.enter();
+        alerts.configure(&config)?;
+    }
     let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open)));
     let shared = Arc::new(Shared {
         live,
@@ -95,6 +104,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let running = Running {
         shared,
         storage,
+        alerts,
         certificates,
         open,
         workers,
@@ -103,7 +113,6 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         stopping,
         stops: Arc::default(),
     };
-    let runtime = current_thread()?;
     let threads = running.start_workers(&sockets)?;
     let Sockets { https, http, admin } = sockets;
     // Each worker has its own copy and closes it when it stops; one kept here would go on taking connections into a
@@ -188,6 +197,7 @@ fn open(address: SocketAddr, workers: usize, handed: &Handed) -> anyhow::Result<
 struct Running {
     shared: Arc<Shared>,
     storage: Arc<Storage>,
+    alerts: Arc<Alerts>,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
     workers: usize,
@@ -199,7 +209,7 @@ struct Running {
 
 impl Running {
     fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
-        let upstream_tls = upstream_tls()?;
+        let upstream_tls = outgoing_tls()?;
         (0..self.workers).map(|worker| self.start_worker(worker, sockets, &upstream_tls)).collect()
     }
 
@@ -366,6 +376,9 @@ impl Running {
         if let Err(error) = self.shared.intel.configure(&config) {
             return refused(error.to_string());
         }
+        if let Err(error) = self.alerts.configure(&config) {
+            return refused(error.to_string());
+        }
         for warning in &config.warnings {
             tracing::warn!("{}", warning.explain(false));
         }
@@ -440,8 +453,8 @@ impl Running {
     }
 }
 
-/// Trust in `https://` webmails: the system's authorities.
-fn upstream_tls() -> anyhow::Result<rustls::ClientConfig> {
+/// Trust in `https://` webmails and webhooks: the system's authorities.
+fn outgoing_tls() -> anyhow::Result<rustls::ClientConfig> {
     let mut roots = RootCertStore::empty();
     for certificate in rustls_native_certs::load_native_certs().certs {
         // One odd certificate among the system's is no reason not to start.

@@ -4,6 +4,7 @@
 //! Deciding ([`policy`], [`domain`]) is pure; doing is outside. `ARCHITECTURE.md` draws the map and names the invariants.
 
 pub mod admin;
+pub mod alert;
 pub mod app;
 pub mod challenge;
 pub mod cli;
@@ -13,6 +14,7 @@ pub mod domain;
 pub mod edge;
 pub mod gateway;
 pub mod intel;
+pub mod mail;
 pub mod policy;
 pub mod store;
 pub mod telemetry;

@@ -8,6 +8,7 @@
 //! `docs/configuration.md` come from there), a line in `read.rs`, and a file in `tests/config/bad` for each way to get
 //! it wrong.
 
+mod alert;
 pub mod keys;
 pub mod mistake;
 mod read;
@@ -66,6 +67,10 @@ pub struct Config {
     pub risk: Risk,
     /// The operator's own rules, in the order of the file.
     pub rules: Vec<Rule>,
+    /// How Mailward sends mail of its own; none: it sends none.
+    pub mail: Option<Mail>,
+    /// Who is told what, in the order of the file.
+    pub alerts: Vec<Alert>,
     /// The mode of sites that have none of their own.
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
@@ -320,6 +325,95 @@ pub enum RedisKind {
     Cluster,
     /// A sentinel, which says where the server is.
     Sentinel,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mail {
+    /// The server's name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: MailTls,
+    /// Who signs in there; none: nobody does.
+    pub user: Option<String>,
+    /// Holds the user's password. Read when it is needed, and at every reload.
+    pub password_file: Option<PathBuf>,
+    /// Who letters are from.
+    pub from: String,
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MailTls {
+    /// Not at all: `smtp://`.
+    Clear,
+    /// From the greeting on: `starttls://`.
+    Starttls,
+    /// From the first byte: `smtps://`.
+    Tls,
+}
+
+/// `[[alert]]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// What waits for it is kept under this name.
+    pub name: String,
+    /// Who is told.
+    pub to: AlertTo,
+    /// Of these events; empty: of all that alerts can be about.
+    pub events: Vec<&'static str>,
+    /// What is milder is not told.
+    pub at_least: crate::domain::Severity,
+    /// The same about the same account not sooner than this.
+    pub repeat_after: Duration,
+    /// What is not critical waits and is told together so often; none: at once.
+    pub digest: Option<Duration>,
+}
+
+/// Who is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AlertTo {
+    /// People, by mail.
+    Mail(Vec<String>),
+    /// A web server.
+    Webhook(Webhook),
+    /// A syslog server.
+    Syslog(SyslogAddress),
+}
+
+/// A web server that takes alerts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where; whoever knows it may write there, so it is not shown.
+    pub url: http::Uri,
+    /// Holds the secret under which bodies are signed.
+    pub secret_file: Option<PathBuf>,
+    /// What the body looks like.
+    pub style: WebhookStyle,
+}
+
+/// What the body of a webhook looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookStyle {
+    /// `{"alerts": […]}` with everything that is known.
+    Json,
+    /// `{"text": "…"}`: Slack, Mattermost, Rocket.Chat, Google Chat, Zulip.
+    Text,
+    /// `{"content": "…"}`.
+    Discord,
+}
+
+/// Where a syslog server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SyslogAddress {
+    /// Datagrams.
+    Udp(SocketAddr),
+    /// A stream with lengths (RFC 6587).
+    Tcp(SocketAddr),
+    /// The local socket.
+    Unix(PathBuf),
 }
 
 /// `[sign_in.limits]`

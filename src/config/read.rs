@@ -12,7 +12,6 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::mistake::{Mistakes, Place};
-use super::risk;
 use super::schema;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
@@ -20,6 +19,7 @@ use super::{
     CertificateFiles, Config, Events, Exception, GeoIp, Listen, Mode, NetworkList, Networks, Passwords, SendLimits,
     SignInLimits, Site, Upgrades,
 };
+use super::{alert, risk};
 use crate::domain::{Account, AccountFolding, Limit, Timestamp};
 use crate::webmail;
 
@@ -124,6 +124,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let exceptions = read_exceptions(top, &sites, &send, now);
     let risk = risk::read_risk(&top.section("risk", &schema::RISK));
     let rules = risk::read_rules(top, &sites, now);
+    let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
+    let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -141,6 +143,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         exceptions,
         risk,
         rules,
+        mail,
+        alerts,
         mode,
         warnings: Vec::new(),
     })
@@ -331,7 +335,7 @@ fn read_files(section: &Section<'_, '_>, name: &str, base_dir: &Path, allowed: &
 }
 
 /// Only that it is there: what is in it is found when it is read.
-fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, allowed: &str) {
+pub(super) fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, allowed: &str) {
     match fs::File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_file() => {}
         Ok(_) => section.report.mistake(span, format_args!("{} is not a file", path.display()), allowed),

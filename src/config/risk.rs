@@ -138,7 +138,7 @@ fn rule_verdict(text: &str) -> Result<Verdict, &'static str> {
 }
 
 /// One of some words.
-fn among(text: &str, known: impl Iterator<Item = &'static str> + Clone) -> Result<&'static str, String> {
+pub(super) fn among(text: &str, known: impl Iterator<Item = &'static str> + Clone) -> Result<&'static str, String> {
     known.clone().find(|word| *word == text).ok_or_else(|| {
         let hint = value::hint(text, known.clone());
         format!("expected one of: {}{hint}", known.collect::<Vec<_>>().join(", "))
@@ -165,7 +165,7 @@ fn whole(least: i32, most: i32) -> impl Fn(&Report<'_>, &Value<'_>) -> Option<i3
 }
 
 /// One value or a list of them.
-fn one_or_more<'t, 'r, T>(
+pub(super) fn one_or_more<'t, 'r, T>(
     each: impl Fn(&Report<'t>, &'r Value<'t>) -> Option<T>,
 ) -> impl Fn(&Report<'t>, &'r Value<'t>) -> Option<Vec<T>>
 where

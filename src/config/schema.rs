@@ -72,6 +72,8 @@ pub static TOP: Table = Table {
         key("geoip", "table", "what is compiled in", "`[geoip]`"),
         key("passwords", "table", "what is compiled in", "`[passwords]`"),
         key("store", "table", "the embedded store in `data_dir`", "`[store]`"),
+        key("mail", "table", "no mail", "`[mail]`"),
+        key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
@@ -629,7 +631,65 @@ pub static TABLES: &[&Table] = &[
     &RISK,
     &RULE,
     &RULE_WHEN,
+    &MAIL,
+    &ALERT,
 ];
+
+/// `[mail]`
+pub static MAIL: Table = Table {
+    header: "[mail]",
+    text: "How Mailward sends mail of its own, to administrators and to people. Without it, it sends none.",
+    keys: &[
+        key(
+            "server",
+            "`smtp://`, `starttls://` or `smtps://` with host and port",
+            "required",
+            "`smtp://` is in the clear and for a server on this machine; `starttls://` insists on TLS.",
+        ),
+        key("from", "mail address", "required", "Who the mail is from: `Mailward <mailward@example.edu>`."),
+        key("user", "name", "nobody signs in", "Who signs in at the server."),
+        key("password_file", "file", "none", "Holds the user's password and nothing else."),
+    ],
+};
+
+/// `[[alert]]`
+pub static ALERT: Table = Table {
+    header: "[[alert]]",
+    text: "Somebody who is told what cannot wait; one table for each. What cannot be delivered waits on disk, is tried \
+           again, and is dropped after a week. More in [alerts.md](alerts.md).",
+    keys: &[
+        key("mail", "mail address or list of them", "one of three", "People, by mail. Needs `[mail]`."),
+        key("webhook", "https address", "one of three", "A web server, which gets a POST."),
+        key(
+            "syslog",
+            "`udp://ADDRESS:PORT`, `tcp://ADDRESS:PORT` or `unix:/dev/log`",
+            "one of three",
+            "A syslog server (RFC 5424; the local socket in its own way; facility authpriv). Datagrams may be lost on the way; TCP is not.",
+        ),
+        key("name", "letters, digits, - and _", "`mail`, `webhook` or `syslog`", "What waits is kept under this name."),
+        key("events", "event or list of events", "all", "Which events; their names are in [alerts.md](alerts.md)."),
+        key("severity", "`notice`, `warning` or `critical`", "`warning`", "What is milder is not told."),
+        key(
+            "repeat_after",
+            "duration from `1s` to `7d`",
+            "`15m`",
+            "The same event about the same account is told again only after so long; what came meanwhile is counted.",
+        ),
+        key(
+            "digest",
+            "duration from `1m` to `1d`",
+            "everything at once",
+            "What is not critical waits and is told together, so often.",
+        ),
+        key(
+            "style",
+            "`json`, `text` or `discord`",
+            "`json`",
+            "Of a webhook: `text` is understood by Slack, Mattermost, Rocket.Chat, Zulip and Google Chat.",
+        ),
+        key("secret_file", "file", "not signed", "Of a webhook: the secret under which bodies are signed."),
+    ],
+};
 
 /// Keys that later versions have, by header: refused with words that say so, not with a wrong guess.
 static LATER: &[(&str, &[&str])] = &[("[events]", &["pseudonyms_after"])];

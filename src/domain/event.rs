@@ -144,6 +144,25 @@ pub enum EventKind {
     Stopping,
 }
 
+/// The events that an alert can be about, by name; `alert/words.rs` says what it says.
+pub const ALERTS: [&str; 15] = [
+    "sign_in_refused",
+    "send_refused",
+    "sent_unasked",
+    "many_messages",
+    "account_locked",
+    "account_unlocked",
+    "flag_raised",
+    "flag_cleared",
+    "flag_confirmed",
+    "session_moved",
+    "upstream_failed",
+    "store_degraded",
+    "configuration_refused",
+    "started",
+    "stopping",
+];
+
 impl EventKind {
     /// The stable name.
     pub const fn name(&self) -> &'static str {

@@ -27,6 +27,9 @@ const KEEP_SHARES: u32 = 8;
 /// Between two reports of a file that cannot be written: one line a minute says as much as thousands.
 const COMPLAINT_EVERY: Duration = Duration::from_secs(60);
 
+/// Somebody else who hears of every event, on the writing thread.
+pub type Listener = Box<dyn FnMut(&Event) + Send>;
+
 /// Takes events. Cheap to clone; recording never waits and never fails.
 #[derive(Clone)]
 pub struct Events {
@@ -71,18 +74,18 @@ impl EventsFile {
 }
 
 impl Events {
-    /// Opens the file and starts the writing thread.
+    /// Opens the file and starts the writing thread, on which `listener` hears of every event.
     ///
     /// Fails when the file cannot be opened for appending: at a start the operator should know at once. Later the
     /// gateway goes on without it, and says so in the log and in `mailward_events_dropped_total`.
-    pub fn open(file: EventsFile, metrics: Arc<Metrics>) -> io::Result<(Self, Writer)> {
+    pub fn open(file: EventsFile, metrics: Arc<Metrics>, listener: Listener) -> io::Result<(Self, Writer)> {
         let written = Written::open(&file)?;
         let (queue, orders) = sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared { dropped: AtomicU64::new(0) });
         let events = Self { queue: queue.clone(), shared: Arc::clone(&shared), metrics: Arc::clone(&metrics) };
-        let thread = std::thread::Builder::new()
-            .name("events".into())
-            .spawn(move || Scribe { file, written: Some(written), shared, metrics, complained: None }.run(&orders))?;
+        let thread = std::thread::Builder::new().name("events".into()).spawn(move || {
+            Scribe { file, written: Some(written), shared, metrics, listener, complained: None }.run(&orders);
+        })?;
         Ok((events, Writer { queue, thread }))
     }
 
@@ -149,6 +152,7 @@ struct Scribe {
     written: Option<Written>,
     shared: Arc<Shared>,
     metrics: Arc<Metrics>,
+    listener: Listener,
     complained: Option<Timestamp>,
 }
 
@@ -194,6 +198,7 @@ impl Scribe {
         if let Err(error) = self.append(&lines, event.time) {
             self.lose(dropped, 1, event.time, &error);
         }
+        (self.listener)(event);
     }
 
     /// Gives the file up after a failed write. `said` were reported in the line that is lost now, `more` came with it.
@@ -372,7 +377,8 @@ mod tests {
     fn opened(folder: &tempfile::TempDir, keep: Duration, bytes_max: u64) -> (Events, Writer, PathBuf) {
         let path = folder.path().join("events.jsonl");
         let file = EventsFile { path: path.clone(), keep, bytes_max };
-        let (events, writer) = Events::open(file, Metrics::new(at(0))).expect("the folder is writable");
+        let (events, writer) =
+            Events::open(file, Metrics::new(at(0)), Box::new(|_| ())).expect("the folder is writable");
         (events, writer, path)
     }
 
@@ -462,7 +468,8 @@ mod tests {
     fn events_that_the_disk_does_not_take_are_counted_and_nobody_waits() {
         let file = EventsFile { path: "/dev/full".into(), keep: DAY, bytes_max: FILE_BYTES_MAX };
         let metrics = Metrics::new(at(0));
-        let (events, writer) = Events::open(file, Arc::clone(&metrics)).expect("it opens; only writing fails");
+        let (events, writer) =
+            Events::open(file, Arc::clone(&metrics), Box::new(|_| ())).expect("it opens; only writing fails");
         for _ in 0..3 {
             events.record(Event::new(at(0), EventKind::SignedOut));
         }

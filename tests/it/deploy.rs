@@ -69,6 +69,9 @@ fn check(text: &str) -> Output {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
+    for secret in ["mail-password", "hook-secret"] {
+        fs::write(folder.path().join(secret), "a secret\n").expect("a folder of our own");
+    }
     for (known, named) in [
         ("country-4.mmdb", "GeoLite2-Country.mmdb"),
         ("asn.mmdb", "GeoLite2-ASN.mmdb"),

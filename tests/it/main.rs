@@ -14,6 +14,7 @@ mod php_differential;
 mod php_fpm;
 mod policy_attacks;
 mod policy_window;
+mod real_alerts;
 mod real_gateway;
 mod real_limits;
 mod rooms;

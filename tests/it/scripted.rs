@@ -3,6 +3,7 @@
 //! Each attack stands beside the innocent request that resembles it. What the scripted webmail claims about the real
 //! ones is tested in `real_*` with the real ones.
 
+mod alerts;
 mod bodies;
 mod chaos;
 mod edge;
