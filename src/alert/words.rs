@@ -76,6 +76,10 @@ fn about(event: &Event) -> Option<(Severity, String)> {
         EventKind::StoreDegraded { what } => {
             (Severity::Critical, format!("the store does not answer, limits are stricter: {what}"))
         }
+        EventKind::StoreRecovered { lost, .. } if *lost > 0 => {
+            (Severity::Warning, format!("the store answers again, but was not told of {lost} changes"))
+        }
+        EventKind::StoreRecovered { .. } => (Severity::Notice, "the store answers again".to_owned()),
         EventKind::ConfigurationRefused { what } => {
             (Severity::Warning, format!("the configuration was refused, the old one stays: {what}"))
         }

@@ -281,6 +281,52 @@ pub struct Passwords {
     pub range_service: Option<http::Uri>,
 }
 
+/// `[store]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Store {
+    /// The servers of a store that several gateways share; none: the embedded one in `data_dir`.
+    pub redis: Vec<RedisUrl>,
+    /// How much of every limit each node lets through while the shared store is away: 0.01 to 1.
+    pub degraded_share: f64,
+    /// The longest that a request waits for the shared store.
+    pub timeout: Duration,
+    /// Who vouches for its certificate, PEM; none: the system's authorities.
+    pub certificate_authority: Option<PathBuf>,
+    /// What its keys begin with.
+    pub prefix: String,
+}
+
+/// A server of a shared store. Shown without user and password.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RedisUrl {
+    /// As it is written, password included.
+    pub url: Secret<String>,
+    /// What answers there.
+    pub kind: RedisKind,
+    /// Whether the connection is encrypted.
+    pub tls: bool,
+    /// Whether a password is given.
+    pub has_password: bool,
+    /// Whether it is this machine, by its name.
+    pub on_loopback: bool,
+    scheme: String,
+    /// Host, and port if one is given.
+    server: String,
+    /// The database, or the sentinels' name of the master and the database.
+    name: String,
+}
+
+/// What answers at a [`RedisUrl`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RedisKind {
+    /// The server itself; several are those of a cluster.
+    One,
+    /// One of a cluster.
+    Cluster,
+    /// A sentinel, which says where the server is.
+    Sentinel,
+}
+
 /// `[mail]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mail {
@@ -368,52 +414,6 @@ pub enum SyslogAddress {
     Tcp(SocketAddr),
     /// The local socket.
     Unix(PathBuf),
-}
-
-/// `[store]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Store {
-    /// The servers of a store that several gateways share; none: the embedded one in `data_dir`.
-    pub redis: Vec<RedisUrl>,
-    /// How much of every limit each node lets through while the shared store is away: 0.01 to 1.
-    pub degraded_share: f64,
-    /// The longest that a request waits for the shared store.
-    pub timeout: Duration,
-    /// Who vouches for its certificate, PEM; none: the system's authorities.
-    pub certificate_authority: Option<PathBuf>,
-    /// What its keys begin with.
-    pub prefix: String,
-}
-
-/// A server of a shared store. Shown without user and password.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct RedisUrl {
-    /// As it is written, password included.
-    pub url: Secret<String>,
-    /// What answers there.
-    pub kind: RedisKind,
-    /// Whether the connection is encrypted.
-    pub tls: bool,
-    /// Whether a password is given.
-    pub has_password: bool,
-    /// Whether it is this machine, by its name.
-    pub on_loopback: bool,
-    scheme: String,
-    /// Host, and port if one is given.
-    server: String,
-    /// The database, or the sentinels' name of the master and the database.
-    name: String,
-}
-
-/// What answers at a [`RedisUrl`].
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RedisKind {
-    /// The server itself; several are those of a cluster.
-    One,
-    /// One of a cluster.
-    Cluster,
-    /// A sentinel, which says where the server is.
-    Sentinel,
 }
 
 /// `[sign_in.limits]`
