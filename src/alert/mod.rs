@@ -5,7 +5,7 @@
 //! requests nor the others. What cannot be told is tried again, ever more rarely, until it was told or is a week old.
 //!
 //! The room knows events and nothing of requests, stores or who decided. To add a kind of receiver: a file beside
-//! `mail.rs` with a type that is a [`Receiver`], and its line in [`receiver`].
+//! `mail.rs` with a type that is a `Receiver`, and its line in `receiver`.
 
 pub mod fold;
 mod mail;

@@ -1,6 +1,6 @@
 //! What an event is to somebody who is not looking: how urgent, about whom, in which words.
 //!
-//! Pure. To make another event an alert: one arm in [`about`].
+//! Pure. To make another event an alert: one arm in `about`.
 
 use serde::{Deserialize, Serialize};
 

@@ -2,9 +2,9 @@
 //!
 //! While the shared store answers it is the truth, and this only remembers what came by: what this node charged, the
 //! sessions, locks and devices it was told of, all in an embedded store of its own. Once the shared store does not
-//! answer within its time, nobody waits for it any more ([`breaker`]): charges are judged by a share of their limits
+//! answer within its time, nobody waits for it any more (`breaker`): charges are judged by a share of their limits
 //! ([`crate::policy::share`]) against what this node counted, known sessions keep their last state, what makes things
-//! stricter holds here at once, and what the store must learn of waits in a queue ([`spool`]). What would make things
+//! stricter holds here at once, and what the store must learn of waits in a queue (`spool`). What would make things
 //! looser fails as [`Away`], and so does what only the shared store can know; `policy` says what follows.
 //!
 //! [`Fallback::tend`] tries the store again, tells it all that waited, counters last, and only then goes back to it. So
