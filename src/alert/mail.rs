@@ -78,7 +78,8 @@ mod tests {
 
     #[test]
     fn a_letter_says_all_that_the_alert_says() {
-        let event = Event { kind: EventKind::FlagRaised, ..line::example() };
+        let verdict = Some(crate::domain::Verdict::Flag);
+        let event = Event { kind: EventKind::FlagRaised, verdict, ..line::example() };
         let (alert, _) = Alert::of(&event, [7; 16]).expect("an alert");
         let written = text(&[&alert]);
         for line in alert.lines.iter().chain([&alert.title]) {

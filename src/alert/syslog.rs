@@ -118,7 +118,8 @@ mod tests {
 
     #[test]
     fn a_line_is_as_the_standard_says_and_never_longer_than_everybody_takes() {
-        let event = Event { kind: EventKind::FlagRaised, ..line::example() };
+        let verdict = Some(crate::domain::Verdict::Flag);
+        let event = Event { kind: EventKind::FlagRaised, verdict, ..line::example() };
         let (mut alert, _) = Alert::of(&event, [7; 16]).expect("an alert");
         let udp = SyslogAddress::Udp("127.0.0.1:514".parse().expect("an address"));
         let mut syslog = Syslog { address: udp, host: host_field("mx 1\n") };

@@ -197,6 +197,13 @@ fn subject_account(event: &Event) -> Option<String> {
     }
 }
 
+/// Signals speak in the middle of a list; here each stands by itself.
+fn whole_sentence(words: &str) -> String {
+    let mut letters = words.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    first.chain(letters).chain(std::iter::once('.')).collect()
+}
+
 fn lines(event: &Event) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(address) = event.address {
@@ -213,7 +220,7 @@ fn lines(event: &Event) -> Vec<String> {
     if let Some(user_agent) = &event.user_agent {
         lines.push(format!("Browser: {user_agent}"));
     }
-    lines.extend(event.signals.iter().map(|signal| signal.sentence.clone()));
+    lines.extend(event.signals.iter().map(|signal| whole_sentence(&signal.sentence)));
     if let Some(stopped_by) = &event.stopped_by {
         lines.push(format!("Stopped by {stopped_by}."));
     }
@@ -245,7 +252,7 @@ mod tests {
         assert!(many.lines.iter().any(|line| line == "Look at it: mailward explain alice"), "{many:?}");
         let (flag, _) = alert(EventKind::FlagRaised);
         for signal in &line::example().signals {
-            assert!(flag.lines.contains(&signal.sentence), "{flag:?}");
+            assert!(flag.lines.contains(&whole_sentence(&signal.sentence)), "{flag:?}");
         }
         assert!(flag.lines.iter().any(|line| line.starts_with("Look at it: mailward flag show ")), "{flag:?}");
     }

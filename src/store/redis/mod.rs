@@ -1,8 +1,9 @@
 //! The store that several gateways share: Redis or Valkey, one server, one watched by Sentinels, or a Cluster.
+//! Redis 6.2 is the oldest that has all that is used; tested with 7.0. No module, no function, nothing that Valkey lacks.
 //!
 //! A thread of its own speaks to the servers; nobody else waits for the network. An operation lasts at most
 //! `operation_timeout`, then it is [`Away`]; with what is kept, as much longer as a slow line takes for it. What only
-//! operators wait for, long lists, export and import, has [`link::BULK`].
+//! operators wait for, long lists, export and import, has twenty seconds.
 //! Connections are opened again by themselves, the second attempt after a twentieth of a second and from then on ever
 //! later, up to two seconds.
 //!
