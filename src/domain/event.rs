@@ -145,7 +145,7 @@ pub enum EventKind {
 }
 
 /// The events that an alert can be about, by name; `alert/words.rs` says what it says.
-pub const ALERTS: [&str; 15] = [
+pub const ALERTS: [&str; 16] = [
     "sign_in_refused",
     "send_refused",
     "sent_unasked",
@@ -158,6 +158,7 @@ pub const ALERTS: [&str; 15] = [
     "session_moved",
     "upstream_failed",
     "store_degraded",
+    "store_recovered",
     "configuration_refused",
     "started",
     "stopping",

@@ -269,14 +269,23 @@ async fn suffer(harm: Harm, lasts: Duration) -> Row {
         }
         Harm::FailedOver => {
             watched.as_ref().expect("it runs").master.signal("KILL");
-            tokio::time::sleep(lasts).await;
+            // That it is gone has been noticed when a Sentinel can know.
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
-    let harmed = traffic.take();
-    for gateway in &gateways {
-        until_ready(gateway).await;
-    }
-    let recovered = clock.now().since(mended);
+    let until_all_are_ready = async || {
+        for gateway in &gateways {
+            until_ready(gateway).await;
+        }
+        clock.now().since(mended)
+    };
+    let (harmed, recovered) = if harm == Harm::FailedOver {
+        // It mends itself: what is seen until then is what was seen during the harm.
+        let recovered = until_all_are_ready().await;
+        (traffic.take(), recovered)
+    } else {
+        (traffic.take(), until_all_are_ready().await)
+    };
     tokio::time::sleep(lasts).await;
     for gateway in &gateways {
         assert_ne!(readiness(gateway).await["status"], "not_ready");
