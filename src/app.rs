@@ -23,7 +23,7 @@ use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use tokio::runtime::{self, Runtime};
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
@@ -56,6 +56,9 @@ const INTEL_EVERY: Duration = Duration::from_secs(10);
 
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// Letters to people that are under way at once, each over a connection of its own.
+const LETTERS_AT_ONCE_MAX: usize = 16;
 
 /// Runs the gateway until it is told to stop.
 ///
@@ -92,12 +95,13 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         live,
         store: storage.store(),
         intel,
-        keys,
+        keys: Arc::new(keys),
         events,
         clock,
         dice,
         spool,
         own: OwnPages::new(),
+        letters_at_once: Arc::new(Semaphore::new(LETTERS_AT_ONCE_MAX)),
         degraded: Degraded::default(),
     });
     let (stop, stopping) = watch::channel(false);
@@ -304,11 +308,14 @@ impl Running {
 
     fn control(&self) -> Control {
         let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
-        let shared = Arc::clone(&self.shared);
+        let (shared, for_lives) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
+            keys: Arc::clone(&self.shared.keys),
+            dice: self.shared.dice.clone(),
+            helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
             embedded_in: self.storage.embedded_in(),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),

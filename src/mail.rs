@@ -12,6 +12,9 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Message, Tokio1Executor};
 use crate::config::{self, MailTls};
 use crate::domain::Timestamp;
 
+/// The longest address that is written to, in bytes (RFC 5321, section 4.5.3.1.3, less its brackets).
+const ADDRESS_BYTES_MAX: usize = 254;
+
 /// The server has so long for each step.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,6 +30,13 @@ pub struct Letter<'a> {
     pub id: &'a str,
     /// When it is written.
     pub now: Timestamp,
+}
+
+/// An address of a person as it is written to, without a name. None where it is none, is too long, or is not of ASCII
+/// letters, which not every server takes.
+pub fn address(text: &str) -> Option<Mailbox> {
+    let is_short = text.is_ascii() && text.len() <= ADDRESS_BYTES_MAX;
+    is_short.then(|| text.parse().ok()).flatten().map(|address| Mailbox::new(None, address))
 }
 
 /// Sends letters.
@@ -104,6 +114,26 @@ mod tests {
             from: "Mailward <mailward@example.edu>".to_owned(),
         })
         .expect("usable")
+    }
+
+    #[test]
+    fn only_what_can_be_written_to_is_an_address() {
+        for good in ["bob@example.org", "b.o+b@sub.example.org"] {
+            assert!(address(good).is_some(), "{good}");
+        }
+        let long = format!("{}@example.org", "a".repeat(250));
+        for bad in [
+            "",
+            "bob",
+            "@example.org",
+            "bob@",
+            "a b@example.org",
+            "bob@example.org\r\nBcc: x@y.example",
+            "bob@b\u{fc}ro.example",
+            &long,
+        ] {
+            assert!(address(bad).is_none(), "{bad:?}");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Mailward's own pages: their style sheet for now, under a flood guard of their own.
+//! The files of Mailward's own pages, and the flood guard that stands before all of them.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -12,10 +12,14 @@ use tower_governor::governor::{GovernorConfig, GovernorConfigBuilder};
 use tower_governor::key_extractor::KeyExtractor;
 use tower_governor::{GovernorError, GovernorLayer};
 
+use super::words::Languages;
 use crate::domain::Prefix;
 
 /// The style of every page of Mailward's; no page has code or style inside.
 pub const STYLE_SHEET: &str = include_str!("../../templates/static/page.css");
+
+/// The script of pages that ask for a passkey.
+pub const PASSKEY_SCRIPT: &str = include_str!("../../templates/static/passkey.js");
 
 /// Our pages are a few small files: a person who asks for more than this at once is none.
 const BURST: u32 = 60;
@@ -38,9 +42,11 @@ impl KeyExtractor for ByPrefix {
     }
 }
 
-/// The pages, and the guard whose quiet prefixes must be forgotten now and then: nothing else does.
+/// The files, and the guard whose quiet prefixes must be forgotten now and then: nothing else does.
 pub struct OwnPages {
-    /// Takes requests below [`super::OWN_PREFIX`] that carry a [`Prefix`] in their extensions.
+    /// What pages say.
+    pub languages: Languages,
+    /// Takes requests for files below [`super::OWN_PREFIX`] that carry a [`Prefix`] in their extensions.
     pub router: Router,
     guard: Arc<GovernorConfig<ByPrefix, NoOpMiddleware>>,
 }
@@ -59,10 +65,16 @@ impl OwnPages {
             .expect("burst and refill are not zero");
         let guard = Arc::new(guard);
         let router = Router::new()
-            .route("/.mailward/page.css", get(style_sheet))
+            .route("/.mailward/page.css", get(async || file("text/css; charset=utf-8", STYLE_SHEET)))
+            .route("/.mailward/passkey.js", get(async || file("text/javascript; charset=utf-8", PASSKEY_SCRIPT)))
             .fallback(async || StatusCode::NOT_FOUND)
             .layer(GovernorLayer::new(Arc::clone(&guard)));
-        Self { router, guard }
+        Self { languages: Languages::new(), router, guard }
+    }
+
+    /// Whether the guard lets a page of ours be asked for from this prefix. Files ask by themselves.
+    pub fn admits(&self, prefix: Prefix) -> bool {
+        self.guard.limiter().check_key(&prefix).is_ok()
     }
 
     /// Forgets prefixes that have been quiet.
@@ -78,7 +90,6 @@ impl Default for OwnPages {
     }
 }
 
-async fn style_sheet() -> axum::response::Response {
-    let headers = [(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=3600")];
-    (headers, STYLE_SHEET).into_response()
+fn file(kind: &'static str, text: &'static str) -> axum::response::Response {
+    ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")], text).into_response()
 }

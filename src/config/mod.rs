@@ -9,8 +9,10 @@
 //! it wrong.
 
 mod alert;
+mod challenge;
 pub mod keys;
 pub mod mistake;
+mod pages;
 mod read;
 mod risk;
 pub mod schema;
@@ -28,7 +30,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Country, Limit, NetworkClass, NetworkKind, SIGNALS, Secret, SiteName, Timestamp, Verdict,
+    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, SIGNALS, Secret, SiteName,
+    Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -65,6 +68,10 @@ pub struct Config {
     pub exceptions: Vec<Exception>,
     /// What signals weigh and what their sum comes to.
     pub risk: Risk,
+    /// How our pages look.
+    pub pages: Pages,
+    /// Second proofs.
+    pub challenge: Challenge,
     /// The operator's own rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// How Mailward sends mail of its own; none: it sends none.
@@ -497,6 +504,52 @@ impl Risk {
     pub fn weight(&self, name: &str) -> i32 {
         let place = SIGNALS.iter().position(|kind| kind.name == name);
         place.and_then(|place| self.weights.get(place)).copied().unwrap_or(0)
+    }
+}
+
+/// `[pages]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// Whose webmail it is.
+    pub name: Option<String>,
+    /// A picture.
+    pub logo: Option<PathBuf>,
+    /// Of buttons and links; dark enough to bear white text.
+    pub colour: Option<Colour>,
+}
+
+/// `[challenge]`
+#[derive(Clone, Debug)]
+pub struct Challenge {
+    /// What may be used at all.
+    pub factors: Vec<FactorKind>,
+    /// What opens a session that came to `restrict`; part of `factors`.
+    pub opens_restricted: Vec<FactorKind>,
+    /// Whether people's other addresses are told of new sign-ins and of changes.
+    pub notices: bool,
+    /// How long a page that asks is good for.
+    pub lives: Duration,
+    /// How long a code of the helpdesk is good for.
+    pub helpdesk_code_lives: Duration,
+    /// Wrong codes per account, kind of factor and prefix.
+    pub wrong_codes_per_account_and_prefix: Vec<Limit>,
+    /// Wrong codes per account and kind of factor, from outside together.
+    pub wrong_codes_per_account: Vec<Limit>,
+}
+
+impl Default for Challenge {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        let limit = |amount, window| Limit { amount, window };
+        Self {
+            factors: FactorKind::ALL.to_vec(),
+            opens_restricted: vec![FactorKind::Passkey, FactorKind::HelpdeskCode],
+            notices: true,
+            lives: minute * 15,
+            helpdesk_code_lives: minute * 30,
+            wrong_codes_per_account_and_prefix: vec![limit(5, minute * 15)],
+            wrong_codes_per_account: vec![limit(10, minute * 60), limit(30, minute * 60 * 24)],
+        }
     }
 }
 

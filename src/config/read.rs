@@ -11,7 +11,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use super::challenge::read_challenge;
 use super::mistake::{Mistakes, Place};
+use super::pages::read_pages;
 use super::schema;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
@@ -123,6 +125,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
     let exceptions = read_exceptions(top, &sites, &send, now);
     let risk = risk::read_risk(&top.section("risk", &schema::RISK));
+    let pages = read_pages(&top.section("pages", &schema::PAGES), base_dir);
+    let challenge = read_challenge(&top.section("challenge", &schema::CHALLENGE));
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
@@ -142,6 +146,8 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         send,
         exceptions,
         risk,
+        pages,
+        challenge,
         rules,
         mail,
         alerts,

@@ -78,6 +78,8 @@ pub static TOP: Table = Table {
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
         key("risk", "table", "see below", "`[risk]`"),
+        key("pages", "table", "a plain look", "`[pages]`"),
+        key("challenge", "table", "see below", "`[challenge]`"),
         key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
     ],
 };
@@ -629,6 +631,8 @@ pub static TABLES: &[&Table] = &[
     &EXCEPTION,
     &EXCEPTION_LIMITS,
     &RISK,
+    &PAGES,
+    &CHALLENGE,
     &RULE,
     &RULE_WHEN,
     &MAIL,
@@ -688,6 +692,79 @@ pub static ALERT: Table = Table {
             "Of a webhook: `text` is understood by Slack, Mattermost, Rocket.Chat, Zulip and Google Chat.",
         ),
         key("secret_file", "file", "not signed", "Of a webhook: the secret under which bodies are signed."),
+    ],
+};
+
+/// `[pages]`
+pub static PAGES: Table = Table {
+    header: "[pages]",
+    text: "What makes Mailward's own pages look like yours. Whom people ask for help stands in `[[site]]` (`helpdesk`).",
+    keys: &[
+        key("name", "text, at most 200 characters", "none", "Whose webmail it is: \"Example University\"."),
+        key(
+            "logo",
+            "file",
+            "none",
+            "A picture above every page, `.svg` or `.png`, at most 256 KiB; shown 3 rem high. Read at the start and at a reload.",
+        ),
+        key(
+            "colour",
+            "`\"#\"` and six hexadecimal digits",
+            "`\"#0b5fa5\"`",
+            "Of buttons and links. It must be dark enough to bear white text (contrast 4.5); on dark pages a lighter one is made from it.",
+        ),
+    ],
+};
+
+/// `[challenge]`
+pub static CHALLENGE: Table = Table {
+    header: "[challenge]",
+    text: "What a person is asked for when a sign-in or a session does not fit the account. It is asked only where the \
+           account has a factor of these; without one the session reads and does nothing else. More in \
+           [challenge.md](challenge.md).",
+    keys: &[
+        key(
+            "factors",
+            "list of `passkey`, `totp`, `other_address`, `recovery_code`, `helpdesk_code`",
+            "all of them",
+            "What may be used; `other_address` needs `[mail]`. `[]`: nobody is asked, and what comes to `challenge` restricts.",
+        ),
+        key(
+            "opens_restricted",
+            "list of the same",
+            "`[\"passkey\", \"helpdesk_code\"]`",
+            "What opens a session that came to `restrict`. After any other factor such a session reads only. Part of `factors`.",
+        ),
+        key(
+            "notices",
+            "`true` or `false`",
+            "`true`",
+            "Whether a person's other addresses are told of a sign-in with a new browser or from a new country, and when what proves the person was changed. Needs `[mail]`.",
+        ),
+        key(
+            "lives",
+            "duration from `2m` to `1h`",
+            "`15m`",
+            "How long a page that asks is good for; then it comes anew.",
+        ),
+        key(
+            "helpdesk_code_lives",
+            "duration from `5m` to `7d`",
+            "`30m`",
+            "How long a code from `mailward account helpdesk-code` is good for. It works once.",
+        ),
+        key(
+            "wrong_codes_per_account_and_prefix",
+            LIMITS,
+            "`\"5/15m\"`",
+            "Wrong codes of one kind for one account from one prefix. Other kinds are counted apart.",
+        ),
+        key(
+            "wrong_codes_per_account",
+            LIMITS,
+            "`[\"10/h\", \"30/d\"]`",
+            "Wrong codes of one kind for one account, from outside campus together. At most 30 guesses a day at a six-digit code, of which three are right at any time, succeed with a probability below 0.01 % a day.",
+        ),
     ],
 };
 

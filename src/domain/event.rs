@@ -104,6 +104,31 @@ pub enum EventKind {
     },
     /// The client that uses a session is not the one that signed in, and was judged again.
     SessionMoved,
+    /// A second proof was right.
+    ChallengePassed {
+        /// With what; [`super::FactorKind::name`].
+        factor: &'static str,
+    },
+    /// A second proof was wrong.
+    ChallengeFailed {
+        /// As above.
+        factor: &'static str,
+    },
+    /// A second proof was not looked at: too many were wrong before.
+    ChallengeRefused {
+        /// As above.
+        factor: &'static str,
+    },
+    /// An account can prove itself with something more.
+    FactorAdded {
+        /// As above.
+        factor: &'static str,
+    },
+    /// An account cannot prove itself with something any more.
+    FactorRemoved {
+        /// As above.
+        factor: &'static str,
+    },
     /// A barred action of a restricted session was refused.
     ActionRefused {
         /// [`super::Action::name`].
@@ -188,6 +213,11 @@ impl EventKind {
             Self::SessionCleared => "session_cleared",
             Self::DeviceForgotten { .. } => "device_forgotten",
             Self::SessionMoved => "session_moved",
+            Self::ChallengePassed { .. } => "challenge_passed",
+            Self::ChallengeFailed { .. } => "challenge_failed",
+            Self::ChallengeRefused { .. } => "challenge_refused",
+            Self::FactorAdded { .. } => "factor_added",
+            Self::FactorRemoved { .. } => "factor_removed",
             Self::ActionRefused { .. } => "action_refused",
             Self::RequestRefused { .. } => "request_refused",
             Self::UpstreamFailed { .. } => "upstream_failed",

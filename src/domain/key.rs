@@ -19,6 +19,12 @@ pub enum Purpose {
     Place,
     /// Addresses written to, to know the new ones. Truncated to 32 bits before it is kept.
     Recipient,
+    /// The keys under which things are sealed: see [`super::seal`].
+    Sealing,
+    /// Recovery, helpdesk and mailed codes.
+    Code,
+    /// Numbers of accounts that authenticators and the store keep; they say nothing about whose they are.
+    Handle,
 }
 
 impl Purpose {
@@ -30,6 +36,9 @@ impl Purpose {
             Self::Pseudonym => b"mailward pseudonym 1",
             Self::Place => b"mailward place 1",
             Self::Recipient => b"mailward recipient 1",
+            Self::Sealing => b"mailward sealing 1",
+            Self::Code => b"mailward code 1",
+            Self::Handle => b"mailward handle 1",
         }
     }
 }

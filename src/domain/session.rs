@@ -52,6 +52,8 @@ pub enum SessionState {
     Open,
     /// Reads; does not send, change identity, filter or password, or export.
     Restricted,
+    /// Reaches nothing but the page that asks for a second proof.
+    Challenged,
     /// Ended by an operator or a lock: its next request is told to sign in again.
     Ended,
 }
@@ -62,6 +64,7 @@ impl SessionState {
         match self {
             Self::Open => "open",
             Self::Restricted => "restricted",
+            Self::Challenged => "challenged",
             Self::Ended => "ended",
         }
     }
@@ -70,6 +73,7 @@ impl SessionState {
     pub const fn stricter(self, other: Self) -> Self {
         match (self, other) {
             (Self::Ended, _) | (_, Self::Ended) => Self::Ended,
+            (Self::Challenged, _) | (_, Self::Challenged) => Self::Challenged,
             (Self::Restricted, _) | (_, Self::Restricted) => Self::Restricted,
             (Self::Open, Self::Open) => Self::Open,
         }
@@ -77,7 +81,7 @@ impl SessionState {
 
     /// Reads [`SessionState::name`] back.
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Open, Self::Restricted, Self::Ended].into_iter().find(|state| state.name() == name)
+        [Self::Open, Self::Restricted, Self::Challenged, Self::Ended].into_iter().find(|state| state.name() == name)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::policy::facts::{DeviceFact, Facts};
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::risk::{self, Judgement};
 use crate::policy::session::{Watch, watch};
-use crate::policy::{Decision, Fact, Why, rule, send, sign_in, theft};
+use crate::policy::{Decision, Fact, Why, proof, rule, send, sign_in, theft};
 use crate::store::{Away, Raise, Store};
 
 /// Sessions of one account that are restricted together.
@@ -89,6 +89,14 @@ pub struct Admitted {
     pub state: SessionState,
     /// Whether a flag was raised.
     pub flagged: bool,
+}
+
+/// What became of the session whose message was stopped.
+pub struct Contained {
+    /// The code of its flag, where there is one.
+    pub flag: Option<Reference>,
+    /// What it may do now.
+    pub state: SessionState,
 }
 
 /// A message that is to be sent.
@@ -162,7 +170,7 @@ impl Judging<'_> {
     }
 
     /// Charges what is only counted; a store that is away loses it, which opens nothing.
-    async fn note(&self, charges: &[Charge]) {
+    pub(super) async fn note(&self, charges: &[Charge]) {
         let _: Fact<Charged> = self.charge(charges).await;
     }
 
@@ -379,7 +387,8 @@ impl Judging<'_> {
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
         let Judged { judgement, spot, lesson } = judged;
-        let state = if self.enforces { judgement.state() } else { SessionState::Open };
+        let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
+        let state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
         let flagged = judgement.is_flagged();
         let device = attempt.device.unwrap_or(new_device);
         let flag = async {
@@ -493,14 +502,15 @@ impl Judging<'_> {
                 stopped_by: judgement.rule.clone(),
             };
             // Somebody who is at work is asked, never thrown out.
-            let state = judgement.state();
+            let can_prove = self.enforces && judgement.asks() && self.can_prove(site, &session.account).await;
+            let state = judgement.state(can_prove);
             let state = if state == SessionState::Ended { SessionState::Restricted } else { state };
             changed = self.flag_session(site, session, client, raise, state, code).await.unwrap_or(changed);
         }
         Some((changed, Some(judgement)))
     }
 
-    async fn change(&self, session: &Arc<Session>, change: SessionChange) -> Option<Arc<Session>> {
+    pub(super) async fn change(&self, session: &Arc<Session>, change: SessionChange) -> Option<Arc<Session>> {
         match self.fact(self.store.change_session(&session.hash, change, self.now).await) {
             Fact::Known(changed) => changed,
             Fact::StoreAway => None,
@@ -646,10 +656,11 @@ impl Judging<'_> {
     }
 
     /// What follows from a message that was stopped: noted on the session's flag; where it does not look like the
-    /// account's owner, a flag is raised and the account's sessions on new browsers read only. Returns the code of the
-    /// flag, where there is one.
-    pub async fn contain(&self, sending: &Sending<'_>, decision: &Decision, code: Reference) -> Option<Reference> {
+    /// account's owner, a flag is raised and the account's sessions on new browsers read only. Returns what became
+    /// of its own, where it is known.
+    pub async fn contain(&self, sending: &Sending<'_>, decision: &Decision, code: Reference) -> Option<Contained> {
         let session = sending.known()?;
+        let mut state = session.state;
         let unlike = matches!(decision.why, Why::Unlike(_) | Why::Rule(_));
         let flag = if unlike { Some(session.flag.unwrap_or(code)) } else { session.flag };
         if unlike {
@@ -658,7 +669,12 @@ impl Judging<'_> {
                 signals: decision.signals.clone(),
                 stopped_by: decision.stopped_by.clone(),
             };
-            self.flag_session(sending.site, session, sending.client, raise, SessionState::Restricted, code).await;
+            let can_prove = self.enforces && self.can_prove(sending.site, &session.account).await;
+            let stricter = proof::state(Verdict::Restrict, can_prove);
+            if let Some(changed) = self.flag_session(sending.site, session, sending.client, raise, stricter, code).await
+            {
+                state = changed.state;
+            }
             // It vouches for nobody any more, until the flag is cleared.
             if let Some(device) = session.device.filter(|_| self.enforces) {
                 let forgotten = self.store.forget_devices(&sending.site.name, &session.account, Some(device)).await;
@@ -670,7 +686,7 @@ impl Judging<'_> {
         if let Some(flag) = flag {
             let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, stopped).await);
         }
-        flag
+        Some(Contained { flag, state })
     }
 
     /// The account's other sessions that nothing vouches for.

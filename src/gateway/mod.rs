@@ -3,7 +3,7 @@
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
 //! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share),
-//! [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words
+//! [`own`] answers for our own pages, [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words
 //! every "no". Nothing here decides.
 
 pub mod answer;
@@ -11,7 +11,9 @@ pub mod client;
 pub mod gate;
 pub mod headers;
 pub mod judging;
+mod own;
 pub mod path;
+mod proving;
 pub mod refusal;
 pub mod script;
 pub mod send;
@@ -24,13 +26,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use axum::body::Body as OwnBody;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, Uri, header, uri};
 use hyper::body::Incoming;
 use ipnet::IpNet;
-use tower::ServiceExt as _;
+use tokio::sync::Semaphore;
 
+use crate::challenge::brand::{Brand, LOGO_BYTES_MAX};
 use crate::challenge::{OWN_PREFIX, pages::OwnPages};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
@@ -38,6 +40,7 @@ use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timest
 use crate::edge::admission::{Admission, Open};
 use crate::edge::{Connection, Handler};
 use crate::intel::Intel;
+use crate::mail::Sender;
 use crate::store::Store;
 use crate::telemetry::Events;
 use crate::telemetry::metrics::{Metrics, RequestCounts, RequestKind};
@@ -57,7 +60,7 @@ pub struct Shared {
     /// Where addresses are, and how good passwords are.
     pub intel: Arc<Intel>,
     /// Behind session hashes, fingerprints and device cookies.
-    pub keys: KeyRing,
+    pub keys: Arc<KeyRing>,
     /// Who is told what happened.
     pub events: Events,
     /// Read once per request.
@@ -68,6 +71,8 @@ pub struct Shared {
     pub spool: Arc<Spool>,
     /// Our own pages.
     pub own: OwnPages,
+    /// Room for so many letters under way at once.
+    pub letters_at_once: Arc<Semaphore>,
     /// Whether the store answers.
     pub degraded: Degraded,
 }
@@ -103,6 +108,10 @@ pub struct Live {
     /// In the order of the file.
     pub sites: Vec<Arc<LiveSite>>,
     hosts: HashMap<String, Arc<LiveSite>>,
+    /// Who writes to people; none: nobody does.
+    pub letters: Option<Arc<Sender>>,
+    /// How our own pages look.
+    pub brand: Brand,
     /// Who may connect and ask, and how often.
     pub admission: Admission,
     hsts: Option<HeaderValue>,
@@ -167,7 +176,23 @@ impl Live {
         let hsts = (!listen.hsts_max_age.is_zero())
             .then(|| HeaderValue::try_from(format!("max-age={}", listen.hsts_max_age.as_secs())).ok())
             .flatten();
-        Self { sites, hosts, admission, hsts, config }
+        let pages = &config.pages;
+        let logo = pages.logo.as_deref().and_then(|path| match read_logo(path) {
+            Ok(logo) => Some(logo),
+            Err(error) => {
+                tracing::warn!(path = %path.display(), %error, "the logo cannot be read; pages go without");
+                None
+            }
+        });
+        let brand = Brand::new(pages.name.clone(), logo, pages.colour);
+        let letters = config.mail.as_ref().and_then(|mail| match Sender::new(mail) {
+            Ok(sender) => Some(Arc::new(sender)),
+            Err(error) => {
+                tracing::warn!(%error, "nobody can be written to");
+                None
+            }
+        });
+        Self { sites, hosts, letters, brand, admission, hsts, config }
     }
 
     /// The site of a host name, lower-case, without port.
@@ -274,7 +299,7 @@ impl Gateway {
             rewrite_path(&mut parts.uri, &rewritten);
         }
         if decoded.starts_with(OWN_PREFIX) {
-            return (RequestKind::Own, Box::pin(self.own_page(visit, parts)).await);
+            return (RequestKind::Own, Box::pin(self.own_page(visit, parts, &decoded, body)).await);
         }
         let Some(below) = below_base(&decoded, &site.base) else {
             if decoded.len() + 1 == site.base.len() && site.base.starts_with(&*decoded) {
@@ -362,17 +387,6 @@ impl Gateway {
         headers::harden(headers, &hardening);
     }
 
-    async fn own_page(&self, visit: &Visit, parts: &Parts) -> Response<AnswerBody> {
-        let mut request = Request::new(OwnBody::empty());
-        *request.method_mut() = parts.method.clone();
-        *request.uri_mut() = parts.uri.clone();
-        request.extensions_mut().insert(Prefix::of(visit.address));
-        let response = self.shared.own.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-        let mut response = response.map(AnswerBody::Own);
-        headers::secure(response.headers_mut(), visit.live.hsts.as_ref());
-        response
-    }
-
     /// `/webmail` where the product lives at `/webmail/`.
     fn to_base(&self, visit: &Visit) -> Response<AnswerBody> {
         let mut response = Response::new(AnswerBody::empty());
@@ -432,6 +446,16 @@ impl Gateway {
         self.shared.events.record(event);
         self.refuse(visit, &Stop::Upstream { never_arrived: failed.never_arrived() }, asked, reference, None)
     }
+}
+
+fn read_logo(path: &std::path::Path) -> std::io::Result<bytes::Bytes> {
+    use std::io::Read as _;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LOGO_BYTES_MAX + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LOGO_BYTES_MAX {
+        return Err(std::io::Error::other("it is larger than 256 KiB"));
+    }
+    Ok(bytes.into())
 }
 
 /// What came of carrying a request.

@@ -39,6 +39,10 @@ pub enum Stop {
     NoRoom,
     /// Far more requests than people make.
     Flood,
+    /// A message waited for a proof until it was not worth sending any more.
+    HeldTooLong,
+    /// A message that waited was on its way when something broke off.
+    HeldUncertain,
     /// The webmail did not answer.
     Upstream {
         /// It is certain that it never saw the request.
@@ -87,8 +91,14 @@ pub fn respond(
         sentence.push_str(&format!(" Help: {helpdesk}."));
     }
     sentence.push_str(&format!(" (Reference code {reference})"));
-    let refusal =
-        Refusal { status: words.status, sentence: &sentence, base: &site.base, retry_after, then: words.then };
+    let refusal = Refusal {
+        status: words.status,
+        title: words.title,
+        sentence: &sentence,
+        base: &site.base,
+        retry_after,
+        then: words.then,
+    };
     let mut response = match site.webmail.dress(asked, &refusal, form) {
         Some(dressed) => from_dressed(dressed),
         None => page(&words, site, reference),
@@ -99,15 +109,20 @@ pub fn respond(
         headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
     }
     if ends_session {
-        // Without this the webmail, which knows nothing of it, would go on showing the session that we refuse.
-        for path in ["/", site.base.as_str()] {
-            let gone = format!("{}=; Path={path}; Max-Age=0; Secure; HttpOnly; SameSite=Lax", site.session_cookie);
-            if let Ok(gone) = HeaderValue::try_from(gone) {
-                headers.append(header::SET_COOKIE, gone);
-            }
-        }
+        forget_session_cookie(headers, site);
     }
     response
+}
+
+/// Has the browser forget the session cookie: the webmail, which knows nothing of it, would otherwise go on showing the
+/// session that we refuse.
+pub(super) fn forget_session_cookie(headers: &mut http::HeaderMap, site: &Site) {
+    for path in ["/", site.base.as_str()] {
+        let gone = format!("{}=; Path={path}; Max-Age=0; Secure; HttpOnly; SameSite=Lax", site.session_cookie);
+        if let Ok(gone) = HeaderValue::try_from(gone) {
+            headers.append(header::SET_COOKIE, gone);
+        }
+    }
 }
 
 /// An answer for a request whose site is not known: it names nothing.
@@ -142,8 +157,15 @@ fn page(words: &Words, site: &Site, reference: Reference) -> Response<AnswerBody
     let page = RefusedPage {
         title: words.title,
         sentences: &words.sentences,
-        next: back.then_some(site.base.as_str()),
-        next_label: if words.then == Then::SignIn { "Sign in" } else { "Back to the webmail" },
+        next: match words.then {
+            Then::Prove(at) => Some(at),
+            _ => back.then_some(site.base.as_str()),
+        },
+        next_label: match words.then {
+            Then::SignIn => "Sign in",
+            Then::Prove(_) => "Continue",
+            Then::Stay | Then::SendAgain(_) => "Back to the webmail",
+        },
         site: &site.name,
         helpdesk: site.helpdesk.as_deref(),
         reference,
@@ -206,6 +228,18 @@ fn words(stop: &Stop, action: &Action) -> Words {
             StatusCode::TOO_MANY_REQUESTS,
             "Too many requests",
             &["Far more requests came from your network than people make. Please wait a moment."],
+        ),
+        Stop::HeldTooLong => words(
+            StatusCode::CONFLICT,
+            "Your message waited too long",
+            &["It was not sent, because too much time had passed. It is still here: you can send it now."],
+        ),
+        Stop::HeldUncertain => words(
+            StatusCode::CONFLICT,
+            "It is not certain whether your message was sent",
+            &[
+                "Something broke off while it was being sent. Look into the folder of sent messages before you send it again.",
+            ],
         ),
         Stop::Upstream { never_arrived } => {
             let mut words = words(
@@ -305,6 +339,16 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action) -> Words {
             "This session may only read",
             vec!["For your safety this session can read mail but not do this. Nothing was changed. Please ask the helpdesk.".to_owned()],
             Then::Stay,
+        ),
+        Why::Challenged => words(
+            StatusCode::FORBIDDEN,
+            "Please confirm that it is you",
+            vec![if is_send {
+                "Please confirm that it is you. Your message was not sent yet, and nothing is lost.".to_owned()
+            } else {
+                "Please confirm that it is you before you go on.".to_owned()
+            }],
+            Then::Prove(super::own::CHALLENGE),
         ),
         Why::UnknownSession | Why::Ended => words(
             StatusCode::FORBIDDEN,

@@ -16,7 +16,7 @@ use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
 use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState};
-use crate::policy::{Decision, Fact, session as session_policy};
+use crate::policy::{Decision, Fact, Why, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -49,6 +49,8 @@ pub(super) struct Script {
     /// The session cookie stays here and does not go upstream.
     without_session: bool,
     pub content_type: Option<HeaderValue>,
+    /// The languages that the browser asks for; written by the client.
+    pub language: Option<String>,
     pub waiting: Option<Waiting>,
 }
 
@@ -172,6 +174,21 @@ impl Gateway {
         } else {
             (None, None)
         };
+        self.understand(visit, parts, below, cookies, form, waiting).await
+    }
+
+    /// Understands a request that was read whole.
+    pub(super) async fn understand(
+        &self,
+        visit: &Visit,
+        parts: &Parts,
+        below: &str,
+        cookies: Cookies,
+        form: Option<Form>,
+        waiting: Option<Waiting>,
+    ) -> Result<Script, (Stop, Shape)> {
+        let site = visit.site();
+        let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         let query = Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), site.php_max_input_vars);
         let reading = Reading {
             method: if parts.method == Method::HEAD { &Method::GET } else { &parts.method },
@@ -199,6 +216,7 @@ impl Gateway {
             device,
             without_session: false,
             content_type,
+            language: parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|text| text.to_str().ok()).map(str::to_owned),
             waiting,
         })
     }
@@ -247,7 +265,7 @@ impl Gateway {
     }
 
     /// The session a request shows: under the newest key, or an older one that made it.
-    async fn find_session(
+    pub(super) async fn find_session(
         &self,
         visit: &Visit,
         cookies: &Cookies,
@@ -274,7 +292,7 @@ impl Gateway {
     }
 
     /// Asks the session's state, then takes the request the way its action goes.
-    async fn judge(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
+    pub(super) async fn judge(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
         if script.shows_ended_page() && script.enforces() {
             // The webmail's own sign-in form says it best, and it comes when the session cookie does not. A redirect
             // could loop where the cookie was set for another path than the one it can be deleted for.
@@ -298,6 +316,15 @@ impl Gateway {
                 self.shared.events.record(stopped_event(&script, kind, &decision, reference));
             }
             if script.enforces() {
+                if decision.why == Why::Challenged && script.asked.shape == Shape::Page && script.waiting.is_none() {
+                    let asked_for = parts.uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+                    return self.to_challenge(&script.visit, asked_for);
+                }
+                if decision.why == Why::Challenged
+                    && let Some(held) = self.hold(&script, parts).await
+                {
+                    return held;
+                }
                 let form = script.whole_form();
                 return self.refuse(&script.visit, &Stop::from(&*decision), &script.asked, reference, form.as_ref());
             }
@@ -330,18 +357,25 @@ impl Gateway {
     /// Looks whether the session is still where it was judged; if it was judged again, goes on with what came of it.
     async fn watch_session(&self, script: &mut Script) {
         let Some(session) = script.known_session() else { return };
-        // An ordinary request comes from where the last one came from, and this is all it costs.
-        if script.client.prefix == session.spot.prefix && session.elsewhere.is_none() {
-            return;
+        if let Some(session) = self.watched(&script.visit, &script.client, session).await {
+            script.session = Fact::Known(Some(session));
         }
-        let on_away = self.on_away(&script.visit);
-        let judging = self.judging(&script.visit, &on_away);
+    }
+
+    /// The session as it is after it was judged again; none where nothing changed.
+    pub(super) async fn watched(&self, visit: &Visit, client: &Client, session: &Arc<Session>) -> Option<Arc<Session>> {
+        // An ordinary request comes from where the last one came from, and this is all it costs.
+        if client.prefix == session.spot.prefix && session.elsewhere.is_none() {
+            return None;
+        }
+        let on_away = self.on_away(visit);
+        let judging = self.judging(visit, &on_away);
         let code = self.shared.dice.reference();
-        let Some((session, judgement)) = judging.watch(script.site(), session, &script.client, code).await else {
-            return;
-        };
+        let (session, judgement) = judging.watch(visit.site(), session, client, code).await?;
         if let Some(judgement) = judgement.filter(|judgement| judgement.is_flagged()) {
-            let mut event = script.event(EventKind::SessionMoved);
+            let mut event = visit.event_of(EventKind::SessionMoved, client);
+            event.session = Some(session.hash);
+            event.account = Some(session.account.clone());
             event.country = session.spot.country;
             event.as_number = session.spot.as_number;
             event.verdict = Some(judgement.verdict);
@@ -351,7 +385,7 @@ impl Gateway {
             event.reference = session.flag;
             self.shared.events.record(event);
         }
-        script.session = Fact::Known(Some(session));
+        Some(session)
     }
 
     /// Notes on a flagged session what it did besides sending, or tried.
@@ -510,7 +544,7 @@ fn shortened(hash: [u8; 32]) -> SessionHash {
     SessionHash(short)
 }
 
-fn read_cookies(headers: &HeaderMap) -> Cookies {
+pub(super) fn read_cookies(headers: &HeaderMap) -> Cookies {
     Cookies::read(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
 }
 

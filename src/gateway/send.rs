@@ -27,14 +27,23 @@ impl Gateway {
         self.watch_attempts(&script, &sending.account).await;
         let mut reference = self.shared.dice.reference();
         if reserved.decision.permit.is_none() {
-            let flag = judging.contain(&sending, &reserved.decision, reference).await;
+            let contained = judging.contain(&sending, &reserved.decision, reference).await;
             let unlike = matches!(reserved.decision.why, Why::Unlike(_) | Why::Rule(_));
-            reference = flag.filter(|_| unlike).unwrap_or(reference);
+            reference = contained.as_ref().and_then(|contained| contained.flag).filter(|_| unlike).unwrap_or(reference);
+            if contained.is_some_and(|contained| contained.state == SessionState::Challenged) {
+                reserved.decision.why = Why::Challenged;
+            }
             let event = stopped_event(&script, EventKind::SendRefused { recipients }, &reserved.decision, reference);
             if unlike && script.known_session().is_some_and(|session| session.flag.is_none()) {
                 self.shared.events.record(crate::domain::Event { kind: EventKind::FlagRaised, ..event.clone() });
             }
             self.shared.events.record(event);
+        }
+        if reserved.decision.why == Why::Challenged
+            && script.enforces()
+            && let Some(held) = self.hold(&script, parts).await
+        {
+            return held;
         }
         let permit = match self.permit(&script, &mut reserved.decision, reference) {
             Ok(permit) => permit,

@@ -13,9 +13,12 @@ use super::refusal::Stop;
 use super::script::{Script, add_cookie};
 use crate::challenge::device;
 use crate::config::Mode;
-use crate::domain::{Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, Secret, SessionHash, Verdict};
+use crate::domain::{
+    Account, Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, Secret, SessionHash, Signal, Verdict,
+};
 use crate::intel::range::Range;
 use crate::policy::limits::Settlement;
+use crate::policy::risk::Judgement;
 use crate::policy::{Decision, Permit};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -112,6 +115,7 @@ impl Gateway {
                             let stop = Stop::from(&Decision::refused(judged.judgement));
                             return self.refuse(visit, &stop, &script.asked, reference, None);
                         }
+                        self.tell_of_sign_in(script, &attempt.account, &judged.judgement).await;
                         cookie =
                             admitted.device.map(|id| device::set_cookie(id, &script.site().name, &self.shared.keys));
                     }
@@ -156,6 +160,16 @@ impl Gateway {
         let is_listed = answer.and_then(|answer| range.is_listed(&answer));
         self.shared.events.metrics().range_asked(is_listed);
         is_listed
+    }
+
+    /// Tells a person's other addresses of a sign-in that is new to the account in a way that they would know.
+    async fn tell_of_sign_in(&self, script: &Script, account: &Account, judgement: &Judgement) {
+        let is_news = |signal: &Signal| matches!(&*signal.name, "new_country" | "new_device");
+        if !judgement.signals.iter().any(is_news) {
+            return;
+        }
+        let words = self.shared.own.languages.spoken(script.language.as_deref());
+        self.tell(&script.visit, words, &script.site().name, account, "letter-new").await;
     }
 
     fn record_judged(

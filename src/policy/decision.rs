@@ -78,6 +78,8 @@ pub enum Why {
     Locked,
     /// The session reads only.
     Restricted,
+    /// The session reaches nothing before its person has proved to be the account's owner.
+    Challenged,
     /// The store does not know the session: it reads only, and a new sign-in mends it.
     UnknownSession,
     /// The session was ended by an operator or a lock.
@@ -130,6 +132,7 @@ impl Decision {
             | Why::Refused
             | Why::Locked
             | Why::Restricted
+            | Why::Challenged
             | Why::UnknownSession
             | Why::Ended => (None, None),
         };

@@ -76,13 +76,14 @@ fn judged_without_the_store() -> Signal {
 }
 
 impl Judgement {
-    /// What the session may do after it. A challenge that nobody can ask yet restricts.
-    pub const fn state(&self) -> SessionState {
-        match self.verdict {
-            Verdict::Pass | Verdict::Flag => SessionState::Open,
-            Verdict::Challenge | Verdict::Restrict | Verdict::Throttle => SessionState::Restricted,
-            Verdict::Refuse => SessionState::Ended,
-        }
+    /// What the session may do after it, by [`super::proof::state`].
+    pub const fn state(&self, can_prove: bool) -> SessionState {
+        super::proof::state(self.verdict, can_prove)
+    }
+
+    /// Whether a second proof could make anything of it, so that it is worth asking what the account can prove with.
+    pub const fn asks(&self) -> bool {
+        matches!(self.verdict, Verdict::Challenge | Verdict::Restrict | Verdict::Throttle)
     }
 
     /// Whether the sign-in may teach the profile at once.

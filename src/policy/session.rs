@@ -26,6 +26,7 @@ pub fn action(session: Fact<Option<SessionState>>, action: &Action) -> Result<()
 pub(super) fn state(session: Fact<Option<SessionState>>, barred: bool) -> Result<(), Box<Decision>> {
     match session {
         Fact::Known(Some(SessionState::Ended)) => Err(stop(Verdict::Refuse, Why::Ended)),
+        Fact::Known(Some(SessionState::Challenged)) => Err(stop(Verdict::Challenge, Why::Challenged)),
         Fact::Known(Some(SessionState::Restricted)) if barred => Err(stop(Verdict::Restrict, Why::Restricted)),
         Fact::Known(None) if barred => Err(stop(Verdict::Restrict, Why::UnknownSession)),
         Fact::StoreAway if barred => Err(stop(Verdict::Restrict, Why::StoreAway)),
@@ -94,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_a_session_may_do_depends_on_its_state() {
-        use SessionState::{Ended, Open, Restricted};
+        use SessionState::{Challenged, Ended, Open, Restricted};
         let cases = [
             (Fact::Known(Some(Open)), send(), Why::Nothing),
             (Fact::Known(Some(Open)), Action::View, Why::Nothing),
@@ -106,6 +107,12 @@ mod tests {
             (Fact::Known(Some(Restricted)), Action::SaveDraft, Why::Nothing),
             (Fact::Known(Some(Restricted)), Action::View, Why::Nothing),
             (Fact::Known(Some(Restricted)), Action::SignOut, Why::Nothing),
+            (Fact::Known(Some(Challenged)), send(), Why::Challenged),
+            (Fact::Known(Some(Challenged)), Action::View, Why::Challenged),
+            (Fact::Known(Some(Challenged)), Action::Poll, Why::Challenged),
+            (Fact::Known(Some(Challenged)), Action::SaveDraft, Why::Challenged),
+            (Fact::Known(Some(Challenged)), Action::Upload, Why::Challenged),
+            (Fact::Known(Some(Challenged)), Action::SignOut, Why::Challenged),
             (Fact::Known(Some(Ended)), send(), Why::Ended),
             (Fact::Known(Some(Ended)), Action::View, Why::Ended),
             (Fact::Known(Some(Ended)), Action::Poll, Why::Ended),

@@ -32,6 +32,7 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
     ("devices", "How many browsers were forgotten."),
+    ("factor", "The kind of second proof: `passkey`, `totp`, `other_address`, `recovery_code` or `helpdesk_code`."),
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
     ("what", "What failed, in words."),
@@ -98,6 +99,8 @@ struct Particulars<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    factor: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     action: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
@@ -119,6 +122,11 @@ impl<'a> Particulars<'a> {
                 Self { messages: Some(*messages), line: Some(line), ..Self::default() }
             }
             EventKind::DeviceForgotten { devices } => Self { devices: Some(*devices), ..Self::default() },
+            EventKind::ChallengePassed { factor }
+            | EventKind::ChallengeFailed { factor }
+            | EventKind::ChallengeRefused { factor }
+            | EventKind::FactorAdded { factor }
+            | EventKind::FactorRemoved { factor } => Self { factor: Some(factor), ..Self::default() },
             EventKind::ActionRefused { action } => Self { action: Some(action), ..Self::default() },
             EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
             EventKind::UpstreamFailed { what }
@@ -330,8 +338,29 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "session moved",
             "A session is used by a client that does not resemble the one that signed in, or from two places at once. It was judged again.",
         ),
+        EventKind::ChallengePassed { .. } => (
+            Level::INFO,
+            "second proof passed",
+            "A person proved to be the account's owner. Where the session had come to `challenge` it is open, and where it signed in from is usual from now on; where it had come to `restrict`, that depends on the factor (`opens_restricted`).",
+        ),
+        EventKind::ChallengeFailed { .. } => {
+            (Level::WARN, "second proof wrong", "A code or key was not the right one.")
+        }
+        EventKind::ChallengeRefused { .. } => (
+            Level::WARN,
+            "second proof refused",
+            "A code was not looked at, because too many were wrong before (`stopped_by`). Whoever it is has the password.",
+        ),
+        EventKind::FactorAdded { .. } => (
+            Level::INFO,
+            "factor added",
+            "An account got something more to prove itself with; for `helpdesk_code` an operator made one.",
+        ),
+        EventKind::FactorRemoved { .. } => {
+            (Level::INFO, "factor removed", "An account lost something that it could prove itself with.")
+        }
         EventKind::ActionRefused { .. } => {
-            (Level::WARN, "action refused", "A restricted session asked for something it may not do.")
+            (Level::WARN, "action refused", "A restricted or challenged session asked for something it may not do.")
         }
         EventKind::RequestRefused { .. } => (
             Level::WARN,
@@ -390,6 +419,11 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::SessionCleared,
         EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
+        EventKind::ChallengePassed { factor: "totp" },
+        EventKind::ChallengeFailed { factor: "totp" },
+        EventKind::ChallengeRefused { factor: "totp" },
+        EventKind::FactorAdded { factor: "totp" },
+        EventKind::FactorRemoved { factor: "totp" },
         EventKind::ActionRefused { action: "change identity" },
         EventKind::RequestRefused { rule: "session id in query" },
         EventKind::UpstreamFailed { what: "connection refused".into() },

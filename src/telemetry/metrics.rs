@@ -433,6 +433,11 @@ impl Metrics {
             | EventKind::SessionCleared
             | EventKind::DeviceForgotten { .. }
             | EventKind::SessionMoved
+            | EventKind::ChallengePassed { .. }
+            | EventKind::ChallengeFailed { .. }
+            | EventKind::ChallengeRefused { .. }
+            | EventKind::FactorAdded { .. }
+            | EventKind::FactorRemoved { .. }
             | EventKind::Started
             | EventKind::Stopping => {}
         }

@@ -82,6 +82,24 @@ pub trait Webmail: Send + Sync {
         None
     }
 
+    /// The page that shows a session from its beginning, below the base, without a slash in front.
+    fn home(&self) -> &'static str {
+        ""
+    }
+
+    /// Whether a form is held whole while its person proves who they are, and sent on afterwards: for products whose
+    /// pages cannot wait by themselves.
+    fn holds(&self, asked: &Asked) -> bool {
+        let _ = asked;
+        false
+    }
+
+    /// A script for the page in a dialog that [`Then::Prove`] opened, run there once the proof was right: it closes the
+    /// dialog and sends the message that waits. Empty where the product has no dialogs.
+    fn resumes(&self) -> &'static str {
+        ""
+    }
+
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
     /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
@@ -249,6 +267,8 @@ pub fn keeps(webmail: &'static dyn Webmail, session_cookie: &str) -> impl Fn(&[u
 pub struct Refusal<'a> {
     /// The status where the shape allows a choice.
     pub status: StatusCode,
+    /// The same in a few words, for a heading.
+    pub title: &'a str,
     /// For people, plain text: what happened, what to do, the reference code.
     pub sentence: &'a str,
     /// The site's own prefix (`/` or `/webmail/`), for links.
@@ -268,6 +288,10 @@ pub enum Then {
     SendAgain(Duration),
     /// The person must sign in again; what was written is kept first.
     SignIn,
+    /// The person must prove to be the account's owner on the page with this path of ours; what was written is kept
+    /// first, and after the proof a send is sent by itself where the product can do that. The page takes in its query
+    /// `back`, where to go on to, and `frame=1` in a dialog.
+    Prove(&'static str),
 }
 
 /// A refusal dressed for the product's client.

@@ -96,6 +96,7 @@ pub(super) fn outcome_of(
 /// A refusal that says all that has to be escaped.
 pub(super) fn refusal(then: Then) -> Refusal<'static> {
     Refusal {
+        title: "Not sent",
         status: StatusCode::FORBIDDEN,
         sentence: "Try \"again\" <b>in</b> 2 minutes & don't </script> (7K3M-PQ9X).",
         base: "/",

@@ -86,6 +86,77 @@ impl Browser {
         self.devtools("Network.setCacheDisabled", serde_json::json!({ "cacheDisabled": true })).await;
     }
 
+    /// From now on there is a security key in this computer that is unlocked by itself.
+    pub async fn have_passkeys(&self) {
+        self.devtools("WebAuthn.enable", serde_json::json!({})).await;
+        let options = serde_json::json!({ "options": {
+            "protocol": "ctap2", "transport": "internal", "hasResidentKey": true, "hasUserVerification": true,
+            "isUserVerified": true, "automaticPresenceSimulation": true,
+        }});
+        self.devtools("WebAuthn.addVirtualAuthenticator", options).await;
+    }
+
+    /// Keeps pictures of a page as a computer and a telephone show it, in light and in dark colours.
+    pub async fn portraits(&self, name: &str) {
+        for (device, width, height) in [("desktop", 1280, 900), ("phone", 320, 640)] {
+            for scheme in ["light", "dark"] {
+                let metrics = serde_json::json!({
+                    "width": width, "height": height, "deviceScaleFactor": 1, "mobile": device == "phone"
+                });
+                self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+                let media = serde_json::json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
+                self.devtools("Emulation.setEmulatedMedia", media).await;
+                let wide = self.script("return document.documentElement.scrollWidth").await;
+                assert!(wide.as_u64().is_some_and(|wide| wide <= width), "{name} is {wide} wide on a {device}");
+                self.screenshot(&format!("{name}-{device}-{scheme}")).await;
+                self.is_accessible(&format!("{name} on a {device} in {scheme}")).await;
+            }
+        }
+        self.devtools("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await;
+        self.devtools("Emulation.setEmulatedMedia", serde_json::json!({ "features": [] })).await;
+    }
+
+    /// As after closing the browser's window for good: no cookie is left.
+    pub async fn forget_cookies(&self) {
+        self.driver.delete_all_cookies().await.expect("cookies can be deleted");
+    }
+
+    /// No rule of WCAG 2.2 AA that a program can check finds anything in the page.
+    pub async fn is_accessible(&self, what: &str) {
+        let rules = std::fs::read_to_string(axe()).expect("tests/prepare installs axe-core");
+        self.driver.execute(rules, Vec::new()).await.expect("the rules are a script");
+        let found = self
+            .script(
+                "return axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+                 .then(result => result.violations.map(rule => rule.id + ': ' + rule.nodes.map(node => node.html).join(' ')))",
+            )
+            .await;
+        assert_eq!(found, serde_json::json!([]), "{what}");
+    }
+
+    /// From now on the browser runs no script of a page.
+    pub async fn run_no_scripts(&self) {
+        let off = serde_json::json!({ "value": true });
+        self.devtools("Emulation.setScriptExecutionDisabled", off).await;
+    }
+
+    /// From now on the browser asks for this language.
+    pub async fn speak(&self, language: &str) {
+        let agent = self.script("return navigator.userAgent").await;
+        let spoken = serde_json::json!({ "userAgent": agent, "acceptLanguage": language });
+        self.devtools("Emulation.setUserAgentOverride", spoken).await;
+    }
+
+    /// The page's markup.
+    pub async fn source(&self) -> String {
+        self.driver.source().await.unwrap_or_default()
+    }
+
+    /// A cookie's value, also one that no script sees.
+    pub async fn cookie(&self, name: &str) -> String {
+        self.driver.get_named_cookie(name).await.expect("the cookie is there").value
+    }
+
     async fn devtools(&self, command: &str, parameters: Value) {
         self.driver.cdp().send_raw(command, parameters).await.expect("chromedriver speaks the DevTools protocol");
     }
@@ -195,6 +266,11 @@ impl Browser {
             format!("/{} {message}", path.split('?').next().unwrap_or_default())
         }));
     }
+}
+
+/// Where `tests/prepare` puts the rules: in the target folder.
+fn axe() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).with_file_name("axe/node_modules/axe-core/axe.min.js")
 }
 
 struct Chromedriver {

@@ -6,7 +6,7 @@ use crate::browser::Browser;
 use crate::stack::{Gateway, Message, Person, Roundcube, Settings, Stack, until};
 
 /// Nothing moves any more: no request is under way and no frame is loading.
-const AT_REST: &str = "window.rcmail && document.readyState === 'complete' && !rcmail.busy";
+pub const AT_REST: &str = "window.rcmail && document.readyState === 'complete' && !rcmail.busy";
 
 /// What a visit showed.
 struct Seen {
@@ -14,7 +14,7 @@ struct Seen {
     protocols: Vec<String>,
 }
 
-async fn sign_in(browser: &mut Browser, url: &str, person: &Person) {
+pub async fn sign_in(browser: &mut Browser, url: &str, person: &Person) {
     browser.open(url).await;
     sign_in_here(browser, person).await;
 }
@@ -27,12 +27,12 @@ async fn sign_in_here(browser: &Browser, person: &Person) {
     browser.wait_for(&format!("{AT_REST} && rcmail.env.task === 'mail' && rcmail.message_list")).await;
 }
 
-async fn open_compose(browser: &Browser) {
+pub async fn open_compose(browser: &Browser) {
     browser.click("#taskmenu a.compose").await;
     browser.wait_for(&format!("{AT_REST} && rcmail.env.action === 'compose' && rcmail.env.compose_id")).await;
 }
 
-async fn write(browser: &Browser, to: &str, subject: &str, body: &str, attachment: Option<&Path>) {
+pub async fn write(browser: &Browser, to: &str, subject: &str, body: &str, attachment: Option<&Path>) {
     browser.type_into("#compose_to .recipient-input input", &format!("{to},")).await;
     browser.type_into("#compose-subject", subject).await;
     browser.type_into("#composebody", body).await;
@@ -47,11 +47,11 @@ async fn write(browser: &Browser, to: &str, subject: &str, body: &str, attachmen
     }
 }
 
-async fn click_send(browser: &Browser) {
+pub async fn click_send(browser: &Browser) {
     browser.click("a.send, button.send").await;
 }
 
-async fn sent_and_back_at_the_list(browser: &Browser) {
+pub async fn sent_and_back_at_the_list(browser: &Browser) {
     browser.wait_for(&format!("{AT_REST} && rcmail.env.task === 'mail' && rcmail.message_list")).await;
 }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mailward::admin::control::{self, Control, Reply};
-use mailward::clock::Clock;
+use mailward::clock::{Clock, Dice};
 use mailward::config;
-use mailward::domain::{Session, SessionHash, SessionState, Timestamp};
+use mailward::domain::{KeyRing, Secret, Session, SessionHash, SessionState, Timestamp};
 use mailward::store::Store;
 use mailward::store::embedded::Embedded;
 use mailward::telemetry::events::EventsReceived;
@@ -183,6 +183,9 @@ impl Served {
             store: Arc::clone(&store),
             events: sink,
             clock: Clock::manual(NOW),
+            keys: Arc::new(KeyRing::new(&[Secret::new([7; 32])])),
+            dice: Dice::repeating(1),
+            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
             sites: Box::new(move || sites.clone()),
             embedded_in: None,
             degraded: Box::new(|| (None, 0)),

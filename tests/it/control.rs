@@ -2,12 +2,13 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use mailward::admin::control::{Command, Control, Explained, Reply};
-use mailward::clock::Clock;
+use mailward::clock::{Clock, Dice};
 use mailward::config;
 use mailward::domain::flag::{FlagStatus, Note};
-use mailward::domain::{Account, Flag, Prefix, Session, SessionState, SiteName};
+use mailward::domain::{Account, FactorKind, Flag, KeyRing, Prefix, Secret, Session, SessionState, SiteName};
 use mailward::policy::theft;
 use mailward::store::Store;
 use mailward::store::embedded::Embedded;
@@ -50,6 +51,9 @@ impl Desk {
             store: Arc::clone(&store),
             events: sink,
             clock: Clock::manual(at(100)),
+            keys: Arc::new(KeyRing::new(&[Secret::new([7; 32])])),
+            dice: Dice::repeating(1),
+            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
             sites: Box::new(move || sites.clone()),
             embedded_in: None,
             degraded: Box::new(|| (None, 0)),
@@ -397,4 +401,42 @@ fn an_account_is_explained_by_its_name_its_session_or_its_flag() {
     assert_eq!(by_name.flags[0].signals[0].weight, 40);
     // A name that reads like a code of no flag is a name.
     assert_eq!(explained(&code(99).to_string()).account, code(99).to_string().to_lowercase());
+}
+
+#[test]
+fn a_helpdesk_code_is_made_shown_once_and_written_nowhere_readable() {
+    let desk = Desk::new();
+    let make = |name: &str| Command::MakeHelpdeskCode { name: name.into(), site: None };
+    let Reply::HelpdeskCodes { codes } = desk.ask(make("Alice")) else { panic!("it is made") };
+    let digits: String = codes[0].code.chars().filter(char::is_ascii_digit).collect();
+    assert_eq!((codes.len(), codes[0].account.as_str(), digits.len()), (1, "alice", 8));
+    assert_eq!(desk.events(), ["factor_added"]);
+    let sealed = run(desk.store.factors(&desk.site, &desk.alice)).expect("the store answers").expect("written");
+    assert!(!sealed.bytes.windows(4).any(|bytes| digits.as_bytes().starts_with(bytes)));
+    assert!(!format!("{codes:?}").contains(&codes[0].code), "no log shows it");
+
+    let remove = |factor| Command::RemoveFactors { name: "alice".into(), factor, site: None };
+    let removed = |reply| match reply {
+        Reply::Done { done } => done[0].what.clone(),
+        reply => panic!("{reply:?}"),
+    };
+    assert_eq!(removed(desk.ask(remove(Some(FactorKind::Totp)))), "0 factors removed");
+    assert_eq!(removed(desk.ask(remove(None))), "1 factor removed");
+    assert_eq!(desk.events(), ["factor_removed"]);
+}
+
+#[test]
+fn other_addresses_are_imported_once_and_never_those_of_the_mailbox_itself() {
+    let desk = Desk::new();
+    let import = |rows: &[(&str, &str)]| {
+        let rows = rows.iter().map(|(name, address)| ((*name).to_owned(), (*address).to_owned())).collect();
+        match desk.ask(Command::ImportAddresses { rows, site: None }) {
+            Reply::AddressesImported { added, known, refused } => (added, known, refused.len()),
+            reply => panic!("{reply:?}"),
+        }
+    };
+    assert_eq!(import(&[("Alice", "jane@elsewhere.example"), ("alice", "JANE@elsewhere.example")]), (1, 1, 0));
+    assert_eq!(import(&[("alice", "nobody"), ("a@b.example", "a@b.example")]), (0, 0, 2));
+    assert_eq!(import(&[("alice", "a@x.example"), ("alice", "b@x.example"), ("alice", "c@x.example")]), (2, 0, 1));
+    assert_eq!(desk.events(), ["factor_added"; 3]);
 }

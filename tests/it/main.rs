@@ -2,6 +2,7 @@
 //! that the repository's text can show.
 
 mod browser;
+mod browser_challenge;
 mod browser_roundcube;
 mod cli;
 mod cli_learn;

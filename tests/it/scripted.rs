@@ -5,14 +5,17 @@
 
 mod alerts;
 mod bodies;
+pub mod challenge;
 mod chaos;
 mod edge;
 mod gated;
+mod held;
+mod letters;
 mod proxy;
-mod risk;
+pub mod risk;
 mod running;
 mod shared;
-mod squirrelmail;
+pub mod squirrelmail;
 mod upstream;
 mod wire;
 

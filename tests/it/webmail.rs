@@ -239,6 +239,7 @@ proptest! {
             for shape in &shapes {
                 for then in [Then::Stay, Then::SendAgain(std::time::Duration::from_secs(3)), Then::SignIn] {
                     let refusal = Refusal {
+                        title: "",
                         status: StatusCode::FORBIDDEN, sentence: &sentence, base: &base, retry_after: None, then,
                     };
                     let plain = Refusal { sentence: "", ..refusal.clone() };

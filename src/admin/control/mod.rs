@@ -9,6 +9,7 @@
 //! a command that breaks off leaves things strict, and doing it again is harmless.
 
 mod explain;
+mod factors;
 mod flags;
 mod moving;
 mod socket;
@@ -16,21 +17,22 @@ mod words;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Dice};
 use crate::config::Site;
 use crate::domain::flag::FlagFilter;
 use crate::domain::reference::NotAReference;
 use crate::domain::{
-    Account, Event, EventKind, Reference, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+    Account, Event, EventKind, KeyRing, Reference, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
 use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
 pub use socket::{NoReply, ask, bind, serve};
 pub use words::{
-    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, LockRow, NoteRow, Reply, SessionRow, SignalRow, Usual,
-    UsualRow, WholeFlag,
+    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, Reply, SessionRow,
+    SignalRow, Usual, UsualRow, WholeFlag,
 };
 
 /// Rows in one answer; beyond them it says that there are more.
@@ -38,6 +40,9 @@ pub const ROWS_MAX: usize = 10_000;
 
 /// Flags in one answer, each with all its signals; the next page begins before the last of them.
 pub const FLAGS_MAX: usize = 1_000;
+
+/// Other addresses that one command brings.
+pub const IMPORTED_MAX: usize = 100;
 
 /// Flags of one account that are explained.
 pub const EXPLAINED_FLAGS_MAX: usize = 20;
@@ -63,6 +68,10 @@ enum NotDone {
     LongNote(usize),
     #[error("{what} {}. Do it again; what is done already is not done twice", .missing.join("; "))]
     Halfway { what: String, missing: Vec<String> },
+    #[error("the factors of {0} cannot be opened: is a key missing in key_file?")]
+    Unopened(Account),
+    #[error("the factors of {0} change all the time; do it again")]
+    Contended(Account),
     #[error("{0}")]
     Moving(String),
     #[error("the store is a shared one: let its server save it, or use: mailward store export")]
@@ -79,6 +88,12 @@ pub struct Control {
     pub events: Events,
     /// When it happens.
     pub clock: Clock,
+    /// Behind codes, and what seals factors.
+    pub keys: Arc<KeyRing>,
+    /// Codes.
+    pub dice: Dice,
+    /// How long a code of the helpdesk is good for; by the configuration in force.
+    pub helpdesk_code_lives: Box<dyn Fn() -> Duration + Send + Sync>,
     /// The sites of the configuration in force.
     pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
     /// The folder of the embedded store; none where the store is a shared one.
@@ -95,6 +110,11 @@ impl Control {
             Command::Status => Ok(self.status(now).await),
             Command::LockAccount { name, site, note } => self.lock(&name, site.as_deref(), &note, now).await,
             Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), now).await,
+            Command::MakeHelpdeskCode { name, site } => self.helpdesk_code(&name, site.as_deref(), now).await,
+            Command::ImportAddresses { rows, site } => self.import_addresses(&rows, site.as_deref(), now).await,
+            Command::RemoveFactors { name, factor, site } => {
+                self.remove_factors(&name, factor, site.as_deref(), now).await
+            }
             Command::ListLocks { site } => self.locks(site.as_deref()).await,
             Command::ListSessions { account, site } => self.sessions(account.as_deref(), site.as_deref(), now).await,
             Command::EndSession { hash } => self.end_session(&hash, now).await,

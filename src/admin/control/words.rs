@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
-use crate::domain::{Account, Country, Flag, FlagStatus, Profile, Session, Timestamp};
+use crate::domain::{Account, Country, FactorKind, Flag, FlagStatus, Profile, Session, Timestamp};
 use crate::store::{Cursor, KnownDevice, Lock};
 
 /// What an operator asks for. A `site` is named by any of its hosts; absent, all sites are meant. Names are folded like
@@ -31,6 +31,29 @@ pub enum Command {
     UnlockAccount {
         /// As typed.
         name: String,
+        /// Where.
+        site: Option<String>,
+    },
+    /// Makes a code with which the person of an account proves once to be its owner; an earlier one is good no more.
+    MakeHelpdeskCode {
+        /// As typed.
+        name: String,
+        /// Where.
+        site: Option<String>,
+    },
+    /// Gives accounts other addresses, to which codes may be sent; at most [`super::IMPORTED_MAX`] in one command.
+    ImportAddresses {
+        /// An account as typed, and its other address.
+        rows: Vec<(String, String)>,
+        /// Where.
+        site: Option<String>,
+    },
+    /// Removes factors of an account: those of a kind, or all.
+    RemoveFactors {
+        /// As typed.
+        name: String,
+        /// Of this kind only.
+        factor: Option<FactorKind>,
         /// Where.
         site: Option<String>,
     },
@@ -189,6 +212,20 @@ pub enum Reply {
         /// Whether there are more than [`super::ROWS_MAX`].
         more: bool,
     },
+    /// To [`Command::MakeHelpdeskCode`].
+    HelpdeskCodes {
+        /// One for each site.
+        codes: Vec<HelpdeskCodeRow>,
+    },
+    /// To [`Command::ImportAddresses`].
+    AddressesImported {
+        /// Accounts that have an address more.
+        added: usize,
+        /// Accounts that had it already.
+        known: usize,
+        /// Why the others have not.
+        refused: Vec<String>,
+    },
     /// To [`Command::ListSessions`].
     Sessions {
         /// Newest first.
@@ -260,7 +297,8 @@ pub struct Done {
     pub site: String,
     /// Whose; canonical.
     pub account: String,
-    /// `locked`, `unlocked`, `was not locked`, `sessions ended` or `devices forgotten`.
+    /// `locked`, `unlocked`, `was not locked`, `sessions ended`, `devices forgotten`, or how many factors were
+    /// removed.
     pub what: String,
     /// How many of its sessions ended.
     pub sessions_ended: usize,
@@ -282,6 +320,25 @@ pub struct LockRow {
     pub note: String,
 }
 
+/// A code for one account. Whoever reads it can use it: it is shown once and written nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelpdeskCodeRow {
+    /// Where.
+    pub site: String,
+    /// Whose.
+    pub account: String,
+    /// Eight digits.
+    pub code: String,
+    /// It is good no longer then; RFC 3339.
+    pub until: String,
+}
+
+impl std::fmt::Debug for HelpdeskCodeRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "HelpdeskCodeRow({} at {} until {})", self.account, self.site, self.until)
+    }
+}
+
 /// One session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionRow {
@@ -291,7 +348,7 @@ pub struct SessionRow {
     pub site: String,
     /// Whose.
     pub account: String,
-    /// `open` or `restricted`.
+    /// `open`, `restricted` or `challenged`.
     pub state: String,
     /// From where it was judged last: where it signed in, or where it moved to.
     pub prefix: String,

@@ -2,6 +2,7 @@
 
 mod explain;
 mod flags;
+mod import;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,8 @@ pub(super) use explain::{DeviceVerb, Explain, device, explain};
 pub(super) use flags::{FlagVerb, flag};
 
 use super::{FAILED, read, table};
-use crate::admin::control::{self, Command, Done, LockRow, ROWS_MAX, Reply, SessionRow};
+use crate::admin::control::{self, Command, Done, HelpdeskCodeRow, LockRow, ROWS_MAX, Reply, SessionRow};
+use crate::domain::FactorKind;
 use crate::telemetry::{escape_obeyed, plain};
 
 /// Names are folded like those that people type at the sign-in: any spelling of an account will do.
@@ -34,6 +36,38 @@ pub(super) enum AccountVerb {
     Unlock {
         /// The account, as its owner types it
         name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Make a code with which its owner proves once to be that person, for you to read to them after you made sure
+    ///
+    /// Eight digits, good for half an hour unless the configuration says otherwise. An earlier one is good no more.
+    #[command(after_help = "Example:\n  mailward account helpdesk-code alice")]
+    HelpdeskCode {
+        /// The account, as its owner types it
+        name: String,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Give accounts other addresses, to which codes may be sent: `account,address` a line
+    ///
+    /// A line that begins with # is left out. Nothing is done where a line is wrong. An account has three at most; the
+    /// addresses of the mailboxes themselves are refused.
+    #[command(after_help = "Example:\n  mailward account import-addresses private-addresses.csv")]
+    ImportAddresses {
+        /// The file
+        file: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Remove what an account can prove itself with: its owner lost the telephone, or somebody else set it up
+    #[command(after_help = "Example:\n  mailward account remove-factors alice --factor totp")]
+    RemoveFactors {
+        /// The account, as its owner types it
+        name: String,
+        /// Only passkey, totp, other_address, recovery_code or helpdesk_code; otherwise all
+        #[arg(long, value_name = "KIND", value_parser = factor)]
+        factor: Option<FactorKind>,
         #[command(flatten)]
         common: Common,
     },
@@ -101,6 +135,15 @@ pub(super) fn account(verb: AccountVerb, config: &Path) -> ExitCode {
             let command = Command::UnlockAccount { name, site: common.site.clone() };
             operate(&command, &common, config)
         }
+        AccountVerb::HelpdeskCode { name, common } => {
+            let command = Command::MakeHelpdeskCode { name, site: common.site.clone() };
+            operate(&command, &common, config)
+        }
+        AccountVerb::ImportAddresses { file, common } => import::addresses(&file, &common, config),
+        AccountVerb::RemoveFactors { name, factor, common } => {
+            let command = Command::RemoveFactors { name, factor, site: common.site.clone() };
+            operate(&command, &common, config)
+        }
         AccountVerb::List { common } => operate(&Command::ListLocks { site: common.site.clone() }, &common, config),
     }
 }
@@ -124,16 +167,20 @@ pub(super) fn session(verb: SessionVerb, config: &Path) -> ExitCode {
     }
 }
 
+/// Where the running gateway listens.
+fn socket(common: &Common, config: &Path) -> Result<PathBuf, ExitCode> {
+    if let Some(socket) = &common.control {
+        return Ok(socket.clone());
+    }
+    read(config).map(|config| config.control).inspect_err(|_| {
+        eprintln!("the running gateway can still be reached: name its socket with --control FILE");
+    })
+}
+
 fn operate(command: &Command, common: &Common, config: &Path) -> ExitCode {
-    let socket = match &common.control {
-        Some(socket) => socket.clone(),
-        None => match read(config) {
-            Ok(config) => config.control,
-            Err(failed) => {
-                eprintln!("the running gateway can still be reached: name its socket with --control FILE");
-                return failed;
-            }
-        },
+    let socket = match socket(common, config) {
+        Ok(socket) => socket,
+        Err(failed) => return failed,
     };
     match ask(&socket, command) {
         Ok(Reply::Refused { why }) => {
@@ -189,6 +236,8 @@ fn spoken(reply: &Reply) -> String {
                 |lock: &LockRow| vec![lock.account.clone(), lock.site.clone(), minute(&lock.since), lock.note.clone()];
             table(&["ACCOUNT", "SITE", "SINCE", "NOTE"], &locks.iter().map(row).collect::<Vec<_>>()) + &rest(*more)
         }
+        Reply::HelpdeskCodes { codes } => codes.iter().map(helpdesk_code).collect(),
+        Reply::AddressesImported { added, known, refused } => import::spoken(*added, *known, refused),
         Reply::Sessions { sessions, .. } if sessions.is_empty() => "no session\n".to_owned(),
         Reply::Sessions { sessions, more } => {
             let rows: Vec<_> = sessions.iter().map(session_row).collect();
@@ -222,6 +271,18 @@ fn cleared(code: Option<&str>, site: &str, account: &str, state: Option<&str>) -
         None => "its session is not known any more".to_owned(),
     };
     format!("{what}: {} at {}, {session}\n", plain(account), plain(site))
+}
+
+fn helpdesk_code(row: &HelpdeskCodeRow) -> String {
+    let HelpdeskCodeRow { site, account, code, until } = row;
+    format!("{} at {}: {}, good once until {}\n", plain(account), plain(site), plain(code), minute(until))
+}
+
+fn factor(text: &str) -> Result<FactorKind, String> {
+    FactorKind::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = FactorKind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
 }
 
 fn sentence(done: &Done) -> String {

@@ -147,7 +147,7 @@ fn a_session_gets_the_state_of_its_verdict() {
         (Verdict::Refuse, SessionState::Ended),
     ] {
         let judgement = Judgement { verdict, signals: Vec::new(), rule: None, observed: Vec::new() };
-        assert_eq!(judgement.state(), state, "{}", verdict.name());
+        assert_eq!(judgement.state(false), state, "{}", verdict.name());
     }
 }
 

@@ -318,7 +318,9 @@ impl Step {
     /// Whether no session may do more after it than before.
     const fn is_stricter(&self) -> bool {
         match &self.change {
-            SessionChange::State(state) | SessionChange::Flagged(_, state) => !matches!(state, SessionState::Open),
+            SessionChange::Flagged(_, state) => !matches!(state, SessionState::Open),
+            // Restricting loosens what was challenged.
+            SessionChange::State(state) => matches!(state, SessionState::Ended),
             SessionChange::Judged(_) | SessionChange::Elsewhere(_) | SessionChange::DeviceKnown(_) => false,
         }
     }

@@ -319,6 +319,7 @@ const fn letter(state: SessionState) -> &'static str {
     match state {
         SessionState::Open => "o",
         SessionState::Restricted => "r",
+        SessionState::Challenged => "c",
         SessionState::Ended => "e",
     }
 }
@@ -336,6 +337,7 @@ fn split(raw: &[u8]) -> Option<(SessionState, Timestamp, Timestamp, &[u8])> {
     let state = match parts.next()? {
         b"o" => SessionState::Open,
         b"r" => SessionState::Restricted,
+        b"c" => SessionState::Challenged,
         b"e" => SessionState::Ended,
         _ => return None,
     };

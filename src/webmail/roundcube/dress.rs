@@ -13,11 +13,28 @@ const JSON: &str = "application/json; charset=UTF-8";
 /// How long the client shows the message, in milliseconds; a click takes it away sooner.
 const SHOWN_MILLIS: u32 = 30_000;
 
-pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>) -> Option<Dressed> {
+/// Run in the dialog's page once the proof was right. By string and with delay: the dialog, and with it this page and its
+/// functions, is gone by then. Only a compose page has something that waits to be sent.
+pub(super) const RESUMES: &str = r##"if (window.parent !== window && parent.rcmail) {
+  parent.setTimeout('$("#mailward-proof").closest(".ui-dialog-content").dialog("close"); if (rcmail.env.action == "compose") rcmail.command("send", {});', 50);
+}
+"##;
+
+/// The dialog's page must have come by then, in milliseconds; else frames are forbidden here, and the whole page goes.
+const DIALOG_COMES_MILLIS: u32 = 5_000;
+
+/// `compose` is the number of the compose page that a message was sent from; letters and digits only.
+pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, compose: Option<&str>) -> Option<Dressed> {
     match &asked.shape {
         Shape::Page | Shape::Download => None,
         Shape::Frame => Some(frame(refusal)),
-        Shape::FramedForm { unlock } => Some(framed_form(unlock.as_deref(), refusal)),
+        Shape::FramedForm { unlock } => {
+            let from_compose = matches!(&asked.action, Action::Send(sending) if sending.kind == SendingKind::Message);
+            match refusal.then {
+                Then::Prove(at) if from_compose => Some(dialog(unlock.as_deref(), refusal, at, compose)),
+                _ => Some(framed_form(unlock.as_deref(), refusal)),
+            }
+        }
         Shape::Ajax { action, unlock, upload } => {
             // Nobody asked for a poll, so nobody is told: every minute would be a message.
             let quiet = asked.action == Action::Poll && refusal.then == Then::Stay;
@@ -34,7 +51,7 @@ fn framed_form(unlock: Option<&str>, refusal: &Refusal<'_>) -> Dressed {
         script.push_str(&format!("\tparent.rcmail.{command}\n"));
     }
     match refusal.then {
-        Then::Stay => script.push_str("\tparent.rcmail.auto_save_start();\n"),
+        Then::Stay | Then::Prove(_) => script.push_str("\tparent.rcmail.auto_save_start();\n"),
         // A string, not a function: the frame and its functions are gone by then. Without `{}` the client stumbles.
         Then::SendAgain(after) => script.push_str(&format!(
             "\tparent.rcmail.auto_save_start();\n\tparent.setTimeout('rcmail.command(\"send\", {{}})', {});\n",
@@ -45,12 +62,41 @@ fn framed_form(unlock: Option<&str>, refusal: &Refusal<'_>) -> Dressed {
     Dressed { status: passable(refusal.status), content_type: HTML, body: page(&script, refusal.sentence) }
 }
 
+/// The page that asks, in a dialog over the compose page: nothing navigates, and after the proof the message is sent by
+/// itself. Where the dialog stays empty, because something forbids frames, the text is saved in the browser and the whole
+/// page goes to it; it comes back by itself with the same compose page.
+fn dialog(unlock: Option<&str>, refusal: &Refusal<'_>, at: &str, compose: Option<&str>) -> Dressed {
+    let back = format!("{}?_task=mail&_action=compose&_id={}", refusal.base, compose.unwrap_or_default());
+    let back: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
+    let whole = format!(
+        "(function(){{var f=document.getElementById('mailward-proof'),d;if(!f)return;\
+         try{{d=f.contentDocument.documentElement.getAttribute('data-mailward')}}catch(e){{}}if(d)return;\
+         $(f).closest('.ui-dialog-content').dialog('close');rcmail.session_error();location.href={}}})()",
+        script_string(&format!("{at}?back={back}"))
+    );
+    let script = format!(
+        "\tvar rc = parent.rcmail;\n\trc.iframe_loaded({});\n\trc.auto_save_start();\n\
+         \tparent.$('#mailward-proof').closest('.ui-dialog-content').dialog('close');\n\
+         \trc.show_popup_dialog(parent.$('<iframe>').attr({{id: 'mailward-proof', src: {}, title: {title}}}), {title}, \
+         [{{text: rc.get_label('cancel'), 'class': 'cancel', click: parent.Function(\"$(this).dialog('close')\")}}], \
+         {{width: 480, height: 480}});\n\tparent.setTimeout({}, {DIALOG_COMES_MILLIS});\n",
+        script_string(unlock.unwrap_or_default()),
+        script_string(&format!("{at}?frame=1")),
+        script_string(&whole),
+        title = script_string(&html(refusal.title)),
+    );
+    Dressed { status: passable(refusal.status), content_type: HTML, body: page(&script, refusal.sentence) }
+}
+
 /// A page inside one of Roundcube's frames: said there, and in the window around it.
 fn frame(refusal: &Refusal<'_>) -> Dressed {
     let mut script = String::new();
     match refusal.then {
         // A sign-in page inside a frame helps nobody.
         Then::SignIn => script.push_str(&format!("\t(window.top || window).location.href = {};\n", sign_in(refusal))),
+        Then::Prove(at) => {
+            script.push_str(&format!("\t(window.top || window).location.href = {};\n", script_string(at)));
+        }
         Then::Stay | Then::SendAgain(_) => {
             for command in commands(refusal) {
                 script.push_str(&format!("\tparent.rcmail.{command}\n"));
@@ -89,6 +135,11 @@ fn commands(refusal: &Refusal<'_>) -> Vec<String> {
         Then::SendAgain(after) => {
             vec![format!("display_message({sentence},\"notice\",{});", after.as_millis().max(1_000))]
         }
+        // As below, but to the page that asks.
+        Then::Prove(at) => vec![
+            format!("display_message({sentence},\"error\",-1000);"),
+            format!("session_error({});", script_string(at)),
+        ],
         // Shown until the page goes; then, on a compose page, the text is saved in the browser and comes back by itself
         // when the person has signed in and opens the same compose page.
         Then::SignIn => vec![

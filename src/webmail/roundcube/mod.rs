@@ -142,8 +142,13 @@ impl Webmail for Roundcube {
         })
     }
 
-    fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, _form: Option<&php::Form>) -> Option<Dressed> {
-        dress::dress(asked, refusal)
+    fn resumes(&self) -> &'static str {
+        dress::RESUMES
+    }
+
+    fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
+        let compose = form.and_then(|form| form.fields().text(b"_id")).and_then(word);
+        dress::dress(asked, refusal, compose.as_deref())
     }
 }
 

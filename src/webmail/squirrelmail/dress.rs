@@ -4,6 +4,7 @@
 
 use askama::Template;
 
+use super::super::escape::{html, script_string};
 use super::*;
 
 const HTML: &str = "text/html; charset=UTF-8";
@@ -23,6 +24,7 @@ struct Again<'a> {
     target: String,
     charset: &'static str,
     sign_in: Option<String>,
+    prove: Option<&'static str>,
     file_lost: bool,
     fields: Vec<Hidden>,
     button: Option<Hidden>,
@@ -35,7 +37,15 @@ struct Hidden {
 }
 
 pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
+    // Not where nobody asked: it would take away the page beside it, in which the person may be proving just now.
+    if let (Then::Prove(at), Shape::Frame, None) = (refusal.then, &asked.shape, form)
+        && asked.action != Action::Poll
+    {
+        return Some(out_of_the_frames(at, refusal));
+    }
     let heading = match asked.action {
+        // Of a message that was held more can be said than that it is here.
+        _ if refusal.status == StatusCode::CONFLICT => refusal.title,
         Action::Send(Sending { kind: SendingKind::Message, .. }) => "Your message was not sent yet",
         Action::SaveDraft => "Your draft was not saved yet",
         // Another button of the compose form: what was written is as dear.
@@ -65,6 +75,10 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
         target: format!("{}src/compose.php", refusal.base),
         charset: charset.name(),
         sign_in: (refusal.then == Then::SignIn).then(|| format!("{}src/login.php", refusal.base)),
+        prove: match refusal.then {
+            Then::Prove(at) => Some(at),
+            Then::Stay | Then::SendAgain(_) | Then::SignIn => None,
+        },
         file_lost: form.file_chosen(),
         fields: sent.iter().filter(|field| !field.is_file && !is_button(&field.name)).map(hidden).collect(),
         button: sent.iter().find(|field| pressed(&field.name)).map(hidden),
@@ -72,6 +86,18 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
     // Rendering into a string fails only where a template's own code does, and this one has none.
     let body = page.render().ok()?;
     Some(Dressed { status: refusal.status, content_type: HTML, body })
+}
+
+/// A page within the product's frames: what must be seen takes the whole window.
+fn out_of_the_frames(at: &str, refusal: &Refusal<'_>) -> Dressed {
+    let body = format!(
+        "<!DOCTYPE html>\n<html><head><meta charset=\"UTF-8\"><title></title><script>\nwindow.top.location.href = {};\n</script></head>\
+         <body><p><a href=\"{}\" target=\"_top\">{}</a></p></body></html>\n",
+        script_string(at),
+        html(at),
+        html(refusal.sentence)
+    );
+    Dressed { status: refusal.status, content_type: HTML, body }
 }
 
 /// How the form's bytes stand in a page so that the browser sends the same bytes again.

@@ -196,6 +196,15 @@ impl Webmail for SquirrelMail {
         })
     }
 
+    fn holds(&self, asked: &Asked) -> bool {
+        // The compose form, whichever of its buttons was pressed.
+        asked.sent_counts
+    }
+
+    fn home(&self) -> &'static str {
+        "src/webmail.php"
+    }
+
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
         dress::dress(asked, refusal, form)
     }

@@ -9,19 +9,19 @@ use super::{RIGHT_TOO, SEND, roundcube, says_sent, send, sending, sign_in};
 use crate::stack::{Answer, Client, Gateway, Settings, until};
 
 /// A German provider (AS3320), an American one (AS7018), a Japanese one (AS4713), a British one (AS2856).
-const GERMAN: &str = "79.192.0.9";
-const AMERICAN: &str = "12.0.1.28";
+pub const GERMAN: &str = "79.192.0.9";
+pub const AMERICAN: &str = "12.0.1.28";
 const JAPANESE: &str = "122.16.0.9";
 const BRITISH: &str = "81.128.0.9";
 
-const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
-const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";
+pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
+pub const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";
 
 /// Nobody travels within the seconds that a test takes, and the scripted webmail's one password is a bad one: what that
 /// says is tested by itself.
 const SILENT: &str = "[risk]\nweights = { impossible_travel = 0, weak_password = 0, breached_password = 0 }\n";
 
-fn settings(sections: &str) -> Settings {
+pub fn settings(sections: &str) -> Settings {
     let sections = match sections.split_once("[risk]\n") {
         Some((before, after)) => format!("{before}{SILENT}{after}"),
         None => format!("{SILENT}{sections}"),
@@ -33,13 +33,13 @@ fn settings(sections: &str) -> Settings {
     }
 }
 
-async fn start(sections: &str) -> (Upstream, Gateway) {
+pub async fn start(sections: &str) -> (Upstream, Gateway) {
     let upstream = Upstream::start(roundcube).await;
     let gateway = Gateway::start(upstream.address(), &settings(sections)).await;
     (upstream, gateway)
 }
 
-fn at(gateway: &Gateway, address: &str, user_agent: &str) -> Client {
+pub fn at(gateway: &Gateway, address: &str, user_agent: &str) -> Client {
     let mut client = gateway.client();
     client.header("x-forwarded-for", address);
     client.header("user-agent", user_agent);
@@ -47,7 +47,7 @@ fn at(gateway: &Gateway, address: &str, user_agent: &str) -> Client {
 }
 
 /// Signs in at home so often that the account has a habit.
-async fn with_habit(gateway: &Gateway, name: &str) -> Client {
+pub async fn with_habit(gateway: &Gateway, name: &str) -> Client {
     let mut client = at(gateway, GERMAN, FIREFOX);
     for _ in 0..4 {
         client.set_cookie("roundcube_sessid", "");
@@ -56,11 +56,11 @@ async fn with_habit(gateway: &Gateway, name: &str) -> Client {
     client
 }
 
-fn restricted(answer: &Answer) -> bool {
+pub fn restricted(answer: &Answer) -> bool {
     answer.text().contains("can only read") || answer.text().contains("can read mail but not do this")
 }
 
-async fn event(gateway: &Gateway, kind: &str, account: &str) -> serde_json::Value {
+pub async fn event(gateway: &Gateway, kind: &str, account: &str) -> serde_json::Value {
     until(&format!("an event {kind} of {account}"), 10, async || {
         gateway.events_of(kind).into_iter().rev().find(|event| event["account"] == account)
     })

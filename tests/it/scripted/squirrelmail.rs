@@ -10,14 +10,14 @@ use super::posting;
 use crate::stack::{Answer, Client, Gateway, Settings, free_ports, until};
 
 /// The stand-in; it ends with the test.
-struct SquirrelMail {
+pub struct SquirrelMail {
     process: Child,
     state: tempfile::TempDir,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl SquirrelMail {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         let state = tempfile::tempdir().expect("a temporary folder");
         let [address] = free_ports();
         let process = Command::new("php")
@@ -34,7 +34,7 @@ impl SquirrelMail {
     }
 
     /// What it did so far of one kind: `login`, `draft`, `sent`.
-    fn did(&self, what: &str) -> Vec<serde_json::Value> {
+    pub fn did(&self, what: &str) -> Vec<serde_json::Value> {
         fs::read_to_string(self.state.path().join("log"))
             .unwrap_or_default()
             .lines()
@@ -58,7 +58,7 @@ async fn with_squirrelmail(sections: &str) -> (SquirrelMail, Gateway) {
     (webmail, gateway)
 }
 
-async fn sign_in(client: &mut Client, name: &str, password: &str) -> Answer {
+pub async fn sign_in(client: &mut Client, name: &str, password: &str) -> Answer {
     let fields =
         [("login_username", name), ("secretkey", password), ("js_autodetect_results", "1"), ("just_logged_in", "1")];
     client.post("/src/redirect.php", &fields).await
@@ -72,7 +72,7 @@ async fn signed_in(gateway: &Gateway, name: &str) -> Client {
 }
 
 /// The compose form as browsers post it, in its charset, with this button and this file not yet added.
-fn composed(fields: &[(&str, &[u8])], button: (&str, &str), file: Option<&[u8]>) -> (String, Vec<u8>) {
+pub fn composed(fields: &[(&str, &[u8])], button: (&str, &str), file: Option<&[u8]>) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     let mut part = |head: &str, value: &[u8]| {
         body.extend(format!("------boundary\r\nContent-Disposition: form-data; {head}\r\n\r\n").into_bytes());
@@ -93,7 +93,7 @@ fn composed(fields: &[(&str, &[u8])], button: (&str, &str), file: Option<&[u8]>)
 }
 
 /// In windows-1252, as the product's English pages have it, with everything that markup could break.
-const MESSAGE: &[(&str, &[u8])] = &[
+pub const MESSAGE: &[(&str, &[u8])] = &[
     ("smtoken", b"abc"),
     ("startMessage", b"1"),
     ("session", b"7"),
@@ -204,7 +204,7 @@ async fn what_was_not_sent_is_given_back_and_a_receipt_counts() {
 }
 
 /// The fields and the button of the page that hands a form back, as a browser reads them.
-fn handed_back(page: &str) -> Vec<(String, String)> {
+pub fn handed_back(page: &str) -> Vec<(String, String)> {
     let unescape = |text: &str| {
         let mut text = text.to_owned();
         for (escaped, plain) in [

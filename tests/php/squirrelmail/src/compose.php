@@ -30,4 +30,7 @@ if (str_contains($_POST['send_to'], 'refused@')) {
 }
 note(['sent' => $_SESSION['user'], 'fields' => array_map('bin2hex', array_filter($_POST, 'is_string')),
     'file' => isset($_FILES['attachfile']) && $_FILES['attachfile']['error'] === UPLOAD_ERR_OK]);
+if (str_contains($_POST['subject'] ?? '', 'slow')) {
+    sleep(4);
+}
 location('right_main.php?mailbox=INBOX&sort=6&startMessage=1');

@@ -1,0 +1,163 @@
+//! A second proof: when it is asked for, what it opens, and how often it may be tried.
+//!
+//! Each kind of proof has counters of its own, so that wrong codes for one leave the owner's others alone; and an attempt
+//! is charged before the code is looked at, so that many at once count as many.
+
+use std::time::Duration;
+
+use super::limits::{Charge, Cost, CounterKey};
+use crate::config::Challenge;
+use crate::domain::{Account, FactorKind, NetworkClass, Prefix, Session, SessionState, SiteName, Timestamp, Verdict};
+
+/// What a session may do once it is judged. `can_prove`: the account has a factor that the operator allows.
+///
+/// From `restrict` on a challenge is asked as well: who passes it reads, who does not is no owner and reads nothing.
+pub const fn state(verdict: Verdict, can_prove: bool) -> SessionState {
+    match verdict {
+        Verdict::Pass | Verdict::Flag => SessionState::Open,
+        Verdict::Challenge | Verdict::Restrict | Verdict::Throttle if can_prove => SessionState::Challenged,
+        Verdict::Challenge | Verdict::Restrict | Verdict::Throttle => SessionState::Restricted,
+        Verdict::Refuse => SessionState::Ended,
+    }
+}
+
+/// What a session may do once its person proved with this factor. `verdict` is what it had come to: its flag's, and where
+/// that is gone the most severe one, for nobody can say that it was milder.
+pub fn proved(verdict: Option<Verdict>, factor: FactorKind, challenge: &Challenge) -> SessionState {
+    let is_severe = verdict.is_none_or(|verdict| verdict >= Verdict::Restrict);
+    if is_severe && !challenge.opens_restricted.contains(&factor) {
+        SessionState::Restricted
+    } else {
+        SessionState::Open
+    }
+}
+
+/// Whether a session may change what its account proves itself with. The account's own network or a browser that it has
+/// known for a day speak for it; a flag that is still open, or any state but open, against.
+pub fn may_enrol(session: &Session, network: NetworkClass, now: Timestamp) -> bool {
+    session.state == SessionState::Open
+        && (network == NetworkClass::Campus
+            || (session.flag.is_none() && super::send::is_familiar(session.device_since, now)))
+}
+
+/// An attempt to prove.
+#[derive(Clone, Debug)]
+pub struct Attempt<'a> {
+    /// Where.
+    pub site: &'a SiteName,
+    /// Whose session it is.
+    pub account: &'a Account,
+    /// With what.
+    pub factor: FactorKind,
+    /// From where.
+    pub prefix: Prefix,
+    /// By the configured networks.
+    pub network: NetworkClass,
+}
+
+/// What an attempt is charged; given back when it was right.
+///
+/// From campus only the prefix's own counter counts: strangers who know the password cannot spend what its owner has
+/// there. Nobody gets here without the password.
+pub fn charges(attempt: &Attempt<'_>, challenge: &Challenge) -> Vec<Charge> {
+    let Attempt { site, account, factor, prefix, network } = attempt;
+    let of = format!("{site}/{account}/{}", factor.name());
+    let charge = |name: &'static str, key: CounterKey, limits: &[crate::domain::Limit]| {
+        Charge::limited(key, name, Cost::Units(1), limits.to_vec())
+    };
+    let mut charges = vec![charge(
+        PER_ACCOUNT_AND_PREFIX,
+        CounterKey::new(PER_ACCOUNT_AND_PREFIX, &format!("{of}/{prefix}")),
+        &challenge.wrong_codes_per_account_and_prefix,
+    )];
+    if *network == NetworkClass::Outside {
+        charges.push(charge(PER_ACCOUNT, CounterKey::new(PER_ACCOUNT, &of), &challenge.wrong_codes_per_account));
+    }
+    charges.retain(|charge| !charge.limits.is_empty());
+    charges
+}
+
+/// What holding a form is charged: room is bounded, and nobody writes so many messages while being asked.
+pub fn held(site: &SiteName, account: &Account) -> Charge {
+    let limit = crate::domain::Limit { amount: HELD_MAX, window: HELD_WINDOW };
+    let key = CounterKey::new(HELD, &format!("{site}/{account}"));
+    Charge::limited(key, HELD, Cost::Units(1), vec![limit])
+}
+
+/// What sending a code is charged: nobody's other mailbox is filled by somebody who has their password.
+pub fn code_sent(site: &SiteName, account: &Account) -> Charge {
+    let limit = crate::domain::Limit { amount: CODES_SENT_MAX, window: HELD_WINDOW };
+    let key = CounterKey::new(CODES_SENT, &format!("{site}/{account}"));
+    Charge::limited(key, CODES_SENT, Cost::Units(1), vec![limit])
+}
+
+/// Codes to other addresses of one account within an hour.
+const CODES_SENT_MAX: u32 = 5;
+const CODES_SENT: &str = "codes_sent_per_account";
+
+/// Forms of one account that are held within [`HELD_WINDOW`].
+const HELD_MAX: u32 = 10;
+const HELD_WINDOW: Duration = Duration::from_secs(3_600);
+const HELD: &str = "held_per_account";
+
+const PER_ACCOUNT_AND_PREFIX: &str = "wrong_codes_per_account_and_prefix";
+const PER_ACCOUNT: &str = "wrong_codes_per_account";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_challenge_is_asked_where_it_can_be_passed_and_restricts_where_not() {
+        use SessionState::{Challenged, Ended, Open, Restricted};
+        for (verdict, with, without) in [
+            (Verdict::Pass, Open, Open),
+            (Verdict::Flag, Open, Open),
+            (Verdict::Challenge, Challenged, Restricted),
+            (Verdict::Restrict, Challenged, Restricted),
+            (Verdict::Throttle, Challenged, Restricted),
+            (Verdict::Refuse, Ended, Ended),
+        ] {
+            assert_eq!((state(verdict, true), state(verdict, false)), (with, without), "{}", verdict.name());
+        }
+    }
+
+    #[test]
+    fn what_a_proof_opens_depends_on_what_the_session_came_to() {
+        let challenge = Challenge::default();
+        for (verdict, factor, opens) in [
+            (Some(Verdict::Challenge), FactorKind::Totp, SessionState::Open),
+            (Some(Verdict::Challenge), FactorKind::RecoveryCode, SessionState::Open),
+            (Some(Verdict::Restrict), FactorKind::Totp, SessionState::Restricted),
+            (Some(Verdict::Restrict), FactorKind::Passkey, SessionState::Open),
+            (Some(Verdict::Restrict), FactorKind::HelpdeskCode, SessionState::Open),
+            (None, FactorKind::Totp, SessionState::Restricted),
+            (None, FactorKind::Passkey, SessionState::Open),
+        ] {
+            assert_eq!(proved(verdict, factor, &challenge), opens, "{verdict:?} {}", factor.name());
+        }
+    }
+
+    #[test]
+    fn every_factor_and_account_has_counters_of_its_own() {
+        let site: SiteName = "webmail.example.edu".into();
+        let (alice, bob) = (Account::from_canonical("alice"), Account::from_canonical("bob"));
+        let prefix = Prefix::of(std::net::IpAddr::from([203, 0, 113, 9]));
+        let keys = |account, factor, network| {
+            let attempt = Attempt { site: &site, account, factor, prefix, network };
+            charges(&attempt, &Challenge::default()).into_iter().map(|charge| charge.key).collect::<Vec<_>>()
+        };
+        let outside = NetworkClass::Outside;
+        let mut all = [
+            keys(&alice, FactorKind::Totp, outside),
+            keys(&alice, FactorKind::RecoveryCode, outside),
+            keys(&bob, FactorKind::Totp, outside),
+        ]
+        .concat();
+        let made = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!((all.len(), made), (6, 6));
+        assert_eq!(keys(&alice, FactorKind::Totp, NetworkClass::Campus).len(), 1, "strangers spend nothing of campus");
+    }
+}

@@ -1,0 +1,116 @@
+# Auf jeder Seite.
+help = Hilfe: { $helpdesk }
+reference = Kennung { $code }
+continue = Weiter
+back-to-webmail = Zurück zum Webmail
+sign-out = Abmelden
+
+# Die Seite, die um einen zweiten Nachweis bittet.
+ask-title = Bitte bestätigen Sie, dass Sie es sind
+ask-why = Etwas an dieser Anmeldung ist für Ihr Konto ungewöhnlich. Bitte zeigen Sie, dass wirklich Sie es sind. Das dauert einen Augenblick, und nichts, was Sie geschrieben haben, geht verloren.
+ask-why-restricted = Diese Sitzung kann nur lesen. Mit einem der folgenden Nachweise kann sie wieder alles.
+ask-why-manage = Bevor Sie ändern, womit Sie sich ausweisen, bestätigen Sie bitte noch einmal, dass Sie es sind.
+factor-passkey = Passkey
+factor-totp = Code aus Ihrer App
+factor-recovery_code = Notfallcode
+factor-helpdesk_code = Code vom Helpdesk
+hint-passkey = Entsperren Sie Ihren Passkey mit Finger, Gesicht oder PIN, oder berühren Sie Ihren Sicherheitsschlüssel.
+hint-totp = Öffnen Sie auf Ihrem Telefon die App, die Ihre Codes zeigt, und tippen Sie die sechs Ziffern ein.
+hint-recovery_code = Tippen Sie einen der zehn Codes ein, die Sie gedruckt oder aufgeschrieben haben. Jeder gilt einmal.
+hint-helpdesk_code = Bitten Sie den Helpdesk um einen Code. Man prüft dort, dass Sie es sind, und liest Ihnen acht Ziffern vor.
+label-totp = Sechsstelliger Code
+label-recovery_code = Notfallcode
+label-helpdesk_code = Code vom Helpdesk
+passkey-button = Passkey verwenden
+passkey-script = Ein Passkey braucht JavaScript, das in diesem Browser ausgeschaltet ist. Bitte wählen Sie einen anderen Weg.
+passkey-failed = Der Passkey hat nicht funktioniert. Bitte versuchen Sie es noch einmal oder wählen Sie einen anderen Weg.
+remember = Das ist mein eigenes Gerät: diesen Browser merken
+confirm = Bestätigen
+other-ways = Andere Wege
+wrong-code = Dieser Code ist nicht richtig oder wurde schon verwendet. Bitte prüfen Sie ihn und versuchen Sie es noch einmal.
+stale = Diese Seite war abgelaufen. Bitte versuchen Sie es noch einmal.
+too-many =
+    { $minutes ->
+        [one] Es gab zu viele falsche Codes. Bitte warten Sie eine Minute oder wählen Sie einen anderen Weg.
+       *[other] Es gab zu viele falsche Codes. Bitte warten Sie { $minutes } Minuten oder wählen Sie einen anderen Weg.
+    }
+fault = Das geht gerade nicht, wegen eines Fehlers auf unserer Seite. Bitte versuchen Sie es in einer Minute noch einmal.
+
+# Was danach kommt.
+passed-title = Danke
+passed-restricted = Sie können Ihre Mail lesen. Um von hier zu senden oder Einstellungen zu ändern, verwenden Sie bitte einen Passkey oder bitten Sie den Helpdesk um einen Code.
+passed-frame = Bestätigt. Ihre Nachricht wird gesendet.
+nothing-title = Diese Sitzung kann nur lesen
+nothing-text = Etwas an dieser Anmeldung ist für Ihr Konto ungewöhnlich. Zu Ihrer Sicherheit kann sie Mail lesen, aber nicht senden. Bitte wenden Sie sich an den Helpdesk; man kann sie dort sofort freigeben.
+
+# Die eigene Seite.
+account-title = Ihr Konto
+account-sessions = Wo Sie angemeldet sind
+session-this = diese hier
+state-open = kann alles
+state-restricted = kann nur lesen
+state-challenged = wartet auf eine Bestätigung
+not-me-why = Erkennen Sie eine davon nicht wieder? Dann kennt vielleicht jemand anderes Ihr Passwort.
+not-me = Das war nicht ich: überall sonst abmelden
+not-me-title = Bitte ändern Sie jetzt Ihr Passwort
+not-me-text = Alle anderen Sitzungen sind beendet, andere Browser vergessen, und die Verwaltung weiß Bescheid. Wer Ihr Passwort kennt, kann sich aber weiter anmelden, bis Sie es ändern.
+account-devices = Gemerkte Browser
+device-since = Bekannt seit { $date }
+device-used = zuletzt verwendet { $date }
+forget = Vergessen
+account-factors = Womit Sie zeigen, dass Sie es sind
+factors-none = Noch ist nichts eingerichtet. Wenn einmal eine Anmeldung von Ihnen ungewöhnlich aussieht, etwa auf einer Reise, könnten Sie dann nur lesen. Das Einrichten dauert eine Minute.
+factor-added = hinzugefügt { $date }
+codes-left =
+    { $count ->
+        [one] Ein Notfallcode ist übrig.
+       *[other] { $count } Notfallcodes sind übrig.
+    }
+remove = Entfernen
+add-app = App hinzufügen, die Codes zeigt
+add-passkey = Passkey hinzufügen
+new-codes = Neue Notfallcodes machen
+change-blocked = Um hier etwas zu ändern, melden Sie sich bitte auf dem Campus an, verwenden Sie einen Browser, den Sie hier seit mindestens einem Tag benutzen, oder bitten Sie den Helpdesk um einen Code.
+change-confirm = Um hier etwas zu ändern, bestätigen Sie bitte zuerst, dass Sie es sind.
+use-helpdesk-code = Ich habe einen Code vom Helpdesk
+changed = Erledigt.
+not-changed = Das wurde nicht gemacht. Bitte versuchen Sie es noch einmal.
+app-title = App hinzufügen, die Codes zeigt
+app-scan = Öffnen Sie auf Ihrem Telefon eine App für Codes, etwa die, die es schon für Passwörter hat, und lesen Sie damit dieses Bild ein.
+app-picture = Bild zum Einlesen mit der App
+app-secret = Wenn Sie es nicht einlesen können, tippen Sie diesen Schlüssel in die App:
+app-code = Tippen Sie dann die sechs Ziffern ein, die die App zeigt.
+name-label = Ein Name, damit Sie es später wiedererkennen
+name-app = Mein Telefon
+name-passkey = Mein Passkey
+add = Hinzufügen
+cancel = Abbrechen
+passkey-title = Passkey hinzufügen
+passkey-text = Ein Passkey liegt in Ihrem Telefon, Computer oder Sicherheitsschlüssel und wird mit Finger, Gesicht oder PIN entsperrt. Er ist der sicherste Weg: keine gefälschte Seite kann ihn Ihnen abnehmen.
+codes-title = Ihre Notfallcodes
+codes-text = Drucken Sie sie oder schreiben Sie sie auf, und bewahren Sie sie getrennt von Ihrem Passwort auf. Jeder gilt einmal, für den Tag, an dem das Telefon verloren ist. Sie werden nicht wieder gezeigt.
+
+held-title = Ihre Nachricht wartet
+held-text = Sie haben bestätigt, dass Sie es sind. Ihre Nachricht wurde noch nicht gesendet.
+held-send = Damit weitermachen
+held-done-title = Diese Nachricht wurde schon gesendet oder wird gerade gesendet
+held-done-text = Es ist nichts mehr zu tun. Wenn Sie unsicher sind, sehen Sie im Ordner der gesendeten Nachrichten nach.
+
+factor-other_address = Code an eine andere Adresse
+hint-other_address = Wir senden sechs Ziffern an eine andere E-Mail-Adresse von Ihnen.
+label-other_address = Code aus dem Brief
+send-code = Code senden
+code-sent = Ein Code ist unterwegs. Er gilt zehn Minuten; sehen Sie auch im Spam-Ordner nach.
+code-not-sent = Der Code konnte nicht gesendet werden. Bitte versuchen Sie es später oder wählen Sie einen anderen Weg.
+too-many-letters = Es wurden schon zu viele Codes gesendet. Bitte warten Sie eine Stunde oder wählen Sie einen anderen Weg.
+add-address = Andere E-Mail-Adresse hinzufügen
+address-title = Andere E-Mail-Adresse hinzufügen
+address-text = Eine Adresse von Ihnen anderswo, nicht hier. Dorthin gehen Codes, wenn eine Anmeldung ungewöhnlich aussieht, und Nachrichten darüber, was mit Ihrem Konto geschieht.
+address-label = Ihre andere Adresse
+address-own = Das ist keine E-Mail-Adresse, oder sie gehört zu diesem Postfach. Bitte nehmen Sie eine anderswo.
+letter-code-subject = Ihr Code für { $site }
+letter-code = Ihr Code ist { $code }. Er gilt zehn Minuten. Wenn Sie ihn nicht angefordert haben, kennt jemand Ihr Passwort: bitte ändern Sie es sofort.
+letter-notice-subject = Neues über Ihr Konto bei { $site }
+letter-changed = Womit Sie zeigen, dass Sie es sind, wurde geändert.
+letter-new = Jemand hat sich mit einem Browser oder aus einem Land angemeldet, die für Ihr Konto neu sind.
+letter-not-you = Wenn Sie das nicht waren, öffnen Sie bitte diese Seite und ändern Sie Ihr Passwort:

@@ -1,0 +1,116 @@
+# What every page has.
+help = Help: { $helpdesk }
+reference = Reference code { $code }
+continue = Continue
+back-to-webmail = Back to the webmail
+sign-out = Sign out
+
+# The page that asks for a second proof.
+ask-title = Please confirm that it is you
+ask-why = Something about this sign-in is unusual for your account. Please show that it is really you. It takes a moment, and nothing you wrote is lost.
+ask-why-restricted = This session can only read. With one of the following it can do everything again.
+ask-why-manage = Before you change how you prove that it is you, please confirm it once more.
+factor-passkey = Passkey
+factor-totp = Code from your app
+factor-recovery_code = Recovery code
+factor-helpdesk_code = Code from the helpdesk
+hint-passkey = Unlock your passkey with your finger, face or PIN, or touch your security key.
+hint-totp = Open the app on your phone that shows your codes, and type the six digits.
+hint-recovery_code = Type one of the ten codes that you printed or wrote down. Each works once.
+hint-helpdesk_code = Ask the helpdesk for a code. They check that it is you, and read eight digits to you.
+label-totp = Six-digit code
+label-recovery_code = Recovery code
+label-helpdesk_code = Helpdesk code
+passkey-button = Use the passkey
+passkey-script = A passkey needs JavaScript, which is off in this browser. Please choose another way.
+passkey-failed = The passkey did not work. Please try again, or choose another way.
+remember = This is my own device: remember this browser
+confirm = Confirm
+other-ways = Other ways
+wrong-code = This code is not right, or it was used before. Please check it and try again.
+stale = This page had expired. Please try again.
+too-many =
+    { $minutes ->
+        [one] There were too many wrong codes. Please wait one minute, or choose another way.
+       *[other] There were too many wrong codes. Please wait { $minutes } minutes, or choose another way.
+    }
+fault = This cannot be done at the moment because of a fault on our side. Please try again in a minute.
+
+# What comes after it.
+passed-title = Thank you
+passed-restricted = You can read your mail. To send or to change settings from here, please use a passkey or ask the helpdesk for a code.
+passed-frame = Confirmed. Your message is being sent.
+nothing-title = This session can only read
+nothing-text = Something about this sign-in is unusual for your account, so for your safety it can read mail but not send. Please ask the helpdesk; they can open it at once.
+
+# The person's own page.
+account-title = Your account
+account-sessions = Where you are signed in
+session-this = this one
+state-open = can do everything
+state-restricted = can only read
+state-challenged = waits for a confirmation
+not-me-why = Do you not recognise one of them? Then somebody else may know your password.
+not-me = This was not me: sign out everywhere else
+not-me-title = Please change your password now
+not-me-text = All other sessions have ended, other browsers are forgotten, and the administrators are told. Whoever knows your password can still sign in until you change it.
+account-devices = Browsers that are remembered
+device-since = Known since { $date }
+device-used = last used { $date }
+forget = Forget
+account-factors = How you prove that it is you
+factors-none = Nothing is set up yet. If a sign-in of yours looks unusual one day, for example on a journey, you could then only read. Setting it up takes a minute.
+factor-added = added { $date }
+codes-left =
+    { $count ->
+        [one] One recovery code is left.
+       *[other] { $count } recovery codes are left.
+    }
+remove = Remove
+add-app = Add an app that shows codes
+add-passkey = Add a passkey
+new-codes = Make new recovery codes
+change-blocked = To change any of this, please sign in on campus, or use a browser that you have used here for at least a day, or ask the helpdesk for a code.
+change-confirm = To change any of this, please confirm first that it is you.
+use-helpdesk-code = I have a code from the helpdesk
+changed = Done.
+not-changed = This was not done. Please try again.
+app-title = Add an app that shows codes
+app-scan = Open an app for codes on your phone, such as the one your phone already has for passwords, and scan this picture with it.
+app-picture = Picture to be scanned with the app
+app-secret = If you cannot scan it, type this key into the app:
+app-code = Then type the six digits that the app shows.
+name-label = A name, so that you recognise it later
+name-app = My phone
+name-passkey = My passkey
+add = Add
+cancel = Cancel
+passkey-title = Add a passkey
+passkey-text = A passkey is kept in your phone, computer or security key and is unlocked with your finger, face or PIN. It is the safest way: no false page can take it from you.
+codes-title = Your recovery codes
+codes-text = Print them or write them down, and keep them apart from your password. Each works once, for the day when your phone is lost. They are not shown again.
+
+held-title = Your message is waiting
+held-text = You have confirmed that it is you. Your message was not sent yet.
+held-send = Go on with it
+held-done-title = This message was sent already, or is being sent
+held-done-text = There is nothing more to do. If you are not sure, look into the folder of sent messages.
+
+factor-other_address = Code to another address
+hint-other_address = We send six digits to another e-mail address of yours.
+label-other_address = Code from the letter
+send-code = Send me a code
+code-sent = A code is on its way. It is good for ten minutes; look into the spam folder too.
+code-not-sent = The code could not be sent. Please try again later, or choose another way.
+too-many-letters = Too many codes were sent already. Please wait an hour, or choose another way.
+add-address = Add another e-mail address
+address-title = Add another e-mail address
+address-text = An address of yours elsewhere, not here. Codes go there when a sign-in looks unusual, and notices of what happens to your account.
+address-label = Your other address
+address-own = This is not an e-mail address, or it belongs to this mailbox. Please take one elsewhere.
+letter-code-subject = Your code for { $site }
+letter-code = Your code is { $code }. It is good for ten minutes. If you did not ask for it, somebody knows your password: please change it at once.
+letter-notice-subject = News about your account at { $site }
+letter-changed = What proves that it is you was changed.
+letter-new = Somebody signed in with a browser or from a country that is new for your account.
+letter-not-you = If that was not you, please open this page and change your password:

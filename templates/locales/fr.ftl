@@ -1,0 +1,116 @@
+# Sur chaque page.
+help = Aide : { $helpdesk }
+reference = Code de référence { $code }
+continue = Continuer
+back-to-webmail = Retour au webmail
+sign-out = Se déconnecter
+
+# La page qui demande une deuxième preuve.
+ask-title = Veuillez confirmer que c’est bien vous
+ask-why = Cette connexion a quelque chose d’inhabituel pour votre compte. Veuillez montrer que c’est bien vous. Cela ne prend qu’un instant, et rien de ce que vous avez écrit n’est perdu.
+ask-why-restricted = Cette session peut seulement lire. Avec l’une des preuves suivantes, elle pourra de nouveau tout faire.
+ask-why-manage = Avant de changer ce qui prouve que c’est vous, veuillez le confirmer encore une fois.
+factor-passkey = Clé d’accès
+factor-totp = Code de votre application
+factor-recovery_code = Code de secours
+factor-helpdesk_code = Code de l’assistance
+hint-passkey = Déverrouillez votre clé d’accès avec le doigt, le visage ou le code PIN, ou touchez votre clé de sécurité.
+hint-totp = Ouvrez sur votre téléphone l’application qui affiche vos codes, et saisissez les six chiffres.
+hint-recovery_code = Saisissez l’un des dix codes que vous avez imprimés ou notés. Chacun sert une seule fois.
+hint-helpdesk_code = Demandez un code à l’assistance. On y vérifie que c’est bien vous, puis on vous lit huit chiffres.
+label-totp = Code à six chiffres
+label-recovery_code = Code de secours
+label-helpdesk_code = Code de l’assistance
+passkey-button = Utiliser la clé d’accès
+passkey-script = Une clé d’accès a besoin de JavaScript, qui est désactivé dans ce navigateur. Veuillez choisir un autre moyen.
+passkey-failed = La clé d’accès n’a pas fonctionné. Veuillez réessayer ou choisir un autre moyen.
+remember = C’est mon propre appareil : se souvenir de ce navigateur
+confirm = Confirmer
+other-ways = Autres moyens
+wrong-code = Ce code n’est pas bon, ou il a déjà servi. Veuillez le vérifier et réessayer.
+stale = Cette page avait expiré. Veuillez réessayer.
+too-many =
+    { $minutes ->
+        [one] Il y a eu trop de codes faux. Veuillez attendre une minute ou choisir un autre moyen.
+       *[other] Il y a eu trop de codes faux. Veuillez attendre { $minutes } minutes ou choisir un autre moyen.
+    }
+fault = Ce n’est pas possible pour le moment, à cause d’une panne de notre côté. Veuillez réessayer dans une minute.
+
+# Ce qui vient ensuite.
+passed-title = Merci
+passed-restricted = Vous pouvez lire votre courrier. Pour envoyer ou changer des réglages d’ici, veuillez utiliser une clé d’accès ou demander un code à l’assistance.
+passed-frame = Confirmé. Votre message est en cours d’envoi.
+nothing-title = Cette session peut seulement lire
+nothing-text = Cette connexion a quelque chose d’inhabituel pour votre compte. Pour votre sécurité, elle peut lire le courrier mais pas en envoyer. Veuillez vous adresser à l’assistance, qui peut l’ouvrir tout de suite.
+
+# La page personnelle.
+account-title = Votre compte
+account-sessions = Où vous êtes connecté
+session-this = celle-ci
+state-open = peut tout faire
+state-restricted = peut seulement lire
+state-challenged = attend une confirmation
+not-me-why = L’une d’elles vous est inconnue ? Quelqu’un d’autre connaît peut-être votre mot de passe.
+not-me = Ce n’était pas moi : déconnecter partout ailleurs
+not-me-title = Veuillez changer votre mot de passe maintenant
+not-me-text = Toutes les autres sessions sont terminées, les autres navigateurs sont oubliés, et les administrateurs sont prévenus. Celui qui connaît votre mot de passe peut encore se connecter tant que vous ne le changez pas.
+account-devices = Navigateurs mémorisés
+device-since = Connu depuis le { $date }
+device-used = utilisé le { $date }
+forget = Oublier
+account-factors = Ce qui prouve que c’est vous
+factors-none = Rien n’est encore prévu. Si un jour l’une de vos connexions paraît inhabituelle, par exemple en voyage, vous pourriez seulement lire. Le mettre en place prend une minute.
+factor-added = ajouté le { $date }
+codes-left =
+    { $count ->
+        [one] Il reste un code de secours.
+       *[other] Il reste { $count } codes de secours.
+    }
+remove = Supprimer
+add-app = Ajouter une application qui affiche des codes
+add-passkey = Ajouter une clé d’accès
+new-codes = Créer de nouveaux codes de secours
+change-blocked = Pour changer quelque chose ici, connectez-vous sur le campus, ou utilisez un navigateur dont vous vous servez ici depuis au moins un jour, ou demandez un code à l’assistance.
+change-confirm = Pour changer quelque chose ici, veuillez d’abord confirmer que c’est vous.
+use-helpdesk-code = J’ai un code de l’assistance
+changed = C’est fait.
+not-changed = Cela n’a pas été fait. Veuillez réessayer.
+app-title = Ajouter une application qui affiche des codes
+app-scan = Ouvrez sur votre téléphone une application de codes, par exemple celle qu’il a déjà pour les mots de passe, et scannez cette image.
+app-picture = Image à scanner avec l’application
+app-secret = Si vous ne pouvez pas la scanner, saisissez cette clé dans l’application :
+app-code = Saisissez ensuite les six chiffres que l’application affiche.
+name-label = Un nom, pour le reconnaître plus tard
+name-app = Mon téléphone
+name-passkey = Ma clé d’accès
+add = Ajouter
+cancel = Annuler
+passkey-title = Ajouter une clé d’accès
+passkey-text = Une clé d’accès se trouve dans votre téléphone, votre ordinateur ou votre clé de sécurité, et se déverrouille avec le doigt, le visage ou le code PIN. C’est le moyen le plus sûr : aucune fausse page ne peut vous la prendre.
+codes-title = Vos codes de secours
+codes-text = Imprimez-les ou notez-les, et gardez-les à part de votre mot de passe. Chacun sert une seule fois, pour le jour où le téléphone est perdu. Ils ne seront plus affichés.
+
+held-title = Votre message attend
+held-text = Vous avez confirmé que c’est vous. Votre message n’est pas encore envoyé.
+held-send = Continuer avec ce message
+held-done-title = Ce message est déjà envoyé ou en cours d’envoi
+held-done-text = Il n’y a plus rien à faire. En cas de doute, regardez dans le dossier des messages envoyés.
+
+factor-other_address = Code à une autre adresse
+hint-other_address = Nous envoyons six chiffres à une autre adresse e-mail à vous.
+label-other_address = Code reçu
+send-code = Envoyer un code
+code-sent = Un code est en route. Il est valable dix minutes ; regardez aussi dans les indésirables.
+code-not-sent = Le code n’a pas pu être envoyé. Veuillez réessayer plus tard ou choisir un autre moyen.
+too-many-letters = Trop de codes ont déjà été envoyés. Veuillez attendre une heure ou choisir un autre moyen.
+add-address = Ajouter une autre adresse e-mail
+address-title = Ajouter une autre adresse e-mail
+address-text = Une adresse à vous, ailleurs qu’ici. Les codes y sont envoyés quand une connexion paraît inhabituelle, ainsi que les nouvelles de votre compte.
+address-label = Votre autre adresse
+address-own = Ce n’est pas une adresse e-mail, ou elle appartient à cette boîte. Veuillez en choisir une ailleurs.
+letter-code-subject = Votre code pour { $site }
+letter-code = Votre code est { $code }. Il est valable dix minutes. Si vous ne l’avez pas demandé, quelqu’un connaît votre mot de passe : changez-le tout de suite.
+letter-notice-subject = Nouvelles de votre compte sur { $site }
+letter-changed = Ce qui prouve que c’est vous a été changé.
+letter-new = Quelqu’un s’est connecté avec un navigateur ou depuis un pays nouveau pour votre compte.
+letter-not-you = Si ce n’était pas vous, ouvrez cette page et changez votre mot de passe :

@@ -1,0 +1,114 @@
+# 每个页面上的文字。
+help = 帮助:{ $helpdesk }
+reference = 参考代码 { $code }
+continue = 继续
+back-to-webmail = 返回邮箱
+sign-out = 退出登录
+
+# 请求第二种证明的页面。
+ask-title = 请确认是您本人
+ask-why = 这次登录与您平时的情况不同。请证明确实是您本人。只需片刻,您写的内容不会丢失。
+ask-why-restricted = 此会话只能阅读。通过以下任一方式确认后,即可恢复全部功能。
+ask-why-manage = 在更改验证方式之前,请再次确认是您本人。
+factor-passkey = 通行密钥
+factor-totp = 应用中的验证码
+factor-recovery_code = 恢复代码
+factor-helpdesk_code = 服务台提供的代码
+hint-passkey = 请用指纹、面容或 PIN 解锁通行密钥,或触摸您的安全密钥。
+hint-totp = 请在手机上打开显示验证码的应用,并输入六位数字。
+hint-recovery_code = 请输入您打印或抄写的十个代码之一。每个代码只能使用一次。
+hint-helpdesk_code = 请向服务台索取代码。他们核实您的身份后,会读给您八位数字。
+label-totp = 六位验证码
+label-recovery_code = 恢复代码
+label-helpdesk_code = 服务台代码
+passkey-button = 使用通行密钥
+passkey-script = 通行密钥需要 JavaScript,而此浏览器已将其关闭。请选择其他方式。
+passkey-failed = 通行密钥未能成功。请重试,或选择其他方式。
+remember = 这是我自己的设备:记住此浏览器
+confirm = 确认
+other-ways = 其他方式
+wrong-code = 代码不正确,或已被使用过。请检查后重试。
+stale = 此页面已过期。请重试。
+too-many =
+    { $minutes ->
+       *[other] 错误的代码太多。请等待 { $minutes } 分钟,或选择其他方式。
+    }
+fault = 由于我们这边的故障,目前无法完成。请一分钟后重试。
+
+# 之后显示的内容。
+passed-title = 谢谢
+passed-restricted = 您可以阅读邮件。如需在此发送邮件或更改设置,请使用通行密钥,或向服务台索取代码。
+passed-frame = 已确认。正在发送您的邮件。
+nothing-title = 此会话只能阅读
+nothing-text = 这次登录与您平时的情况不同。为了您的安全,可以阅读邮件,但不能发送。请联系服务台,他们可以立即恢复。
+
+# 个人页面。
+account-title = 您的账户
+account-sessions = 您在哪里登录
+session-this = 当前会话
+state-open = 可使用全部功能
+state-restricted = 只能阅读
+state-challenged = 等待确认
+not-me-why = 其中有您不认识的吗?那么可能有别人知道您的密码。
+not-me = 这不是我:退出其他所有登录
+not-me-title = 请立即更改密码
+not-me-text = 其他会话均已结束,其他浏览器已被忘记,管理员已收到通知。在您更改密码之前,知道密码的人仍然可以登录。
+account-devices = 已记住的浏览器
+device-since = 自 { $date } 起已知
+device-used = 上次使用 { $date }
+forget = 忘记
+account-factors = 如何证明是您本人
+factors-none = 尚未设置。如果某天您的登录看起来异常,例如在旅途中,您将只能阅读。设置只需一分钟。
+factor-added = 添加于 { $date }
+codes-left =
+    { $count ->
+       *[other] 还剩 { $count } 个恢复代码。
+    }
+remove = 移除
+add-app = 添加显示验证码的应用
+add-passkey = 添加通行密钥
+new-codes = 生成新的恢复代码
+change-blocked = 如需更改,请在校园网内登录,或使用您在此已用过至少一天的浏览器,或向服务台索取代码。
+change-confirm = 如需更改,请先确认是您本人。
+use-helpdesk-code = 我有服务台提供的代码
+changed = 已完成。
+not-changed = 未能完成。请重试。
+app-title = 添加显示验证码的应用
+app-scan = 请在手机上打开验证码应用,例如手机自带的密码应用,并扫描此图片。
+app-picture = 供应用扫描的图片
+app-secret = 如果无法扫描,请在应用中输入此密钥:
+app-code = 然后输入应用显示的六位数字。
+name-label = 名称,以便日后辨认
+name-app = 我的手机
+name-passkey = 我的通行密钥
+add = 添加
+cancel = 取消
+passkey-title = 添加通行密钥
+passkey-text = 通行密钥保存在您的手机、电脑或安全密钥中,用指纹、面容或 PIN 解锁。这是最安全的方式:任何假冒页面都无法骗走它。
+codes-title = 您的恢复代码
+codes-text = 请打印或抄写,并与密码分开保存。每个代码只能使用一次,以备手机丢失之需。它们不会再次显示。
+
+held-title = 您的邮件正在等待
+held-text = 您已确认是您本人。邮件尚未发送。
+held-send = 继续处理
+held-done-title = 此邮件已发送,或正在发送
+held-done-text = 无需再做任何操作。如不确定,请查看已发送文件夹。
+
+factor-other_address = 发送代码到其他地址
+hint-other_address = 我们会向您的另一个电子邮件地址发送六位数字。
+label-other_address = 邮件中的代码
+send-code = 发送代码
+code-sent = 代码已发出,十分钟内有效;也请查看垃圾邮件文件夹。
+code-not-sent = 代码未能发送。请稍后重试,或选择其他方式。
+too-many-letters = 已发送的代码过多。请等待一小时,或选择其他方式。
+add-address = 添加其他电子邮件地址
+address-title = 添加其他电子邮件地址
+address-text = 请填写您在别处的地址,而不是本邮箱。当登录看起来异常时,代码会发送到那里,账户的通知也是。
+address-label = 您的其他地址
+address-own = 这不是电子邮件地址,或属于本邮箱。请使用别处的地址。
+letter-code-subject = 您在 { $site } 的代码
+letter-code = 您的代码是 { $code },十分钟内有效。如果不是您索取的,说明有人知道您的密码:请立即更改。
+letter-notice-subject = 您在 { $site } 的账户有新情况
+letter-changed = 证明您本人身份的方式已更改。
+letter-new = 有人使用新的浏览器或从新的国家登录了您的账户。
+letter-not-you = 如果不是您本人,请打开此页面并更改密码:
