@@ -2,9 +2,9 @@
 //! learn from the answer.
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
-//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share),
-//! [`own`] answers for our own pages, [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a WebSocket, [`refusal`] words
-//! every "no". Nothing here decides.
+//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share), `own`
+//! answers for our own pages, [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a
+//! WebSocket, [`refusal`] words every "no". Nothing here decides.
 
 pub mod answer;
 pub mod client;
