@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{Decision, Fact, Why};
-use crate::domain::{Action, Session, SessionState, Spot, Timestamp, Verdict};
+use crate::domain::{Action, NetworkClass, Session, SessionState, Spot, Timestamp, Verdict};
 
 /// Whether a request with this session may go on. `session` is what the store says of the session cookie that the
 /// request shows; without a cookie it is `Known(None)`.
@@ -76,7 +76,10 @@ pub fn watch(session: &Session, here: &Spot, now: Timestamp) -> Watch {
 fn resembles(judged: &Spot, here: &Spot) -> bool {
     let differ = |a: Option<u32>, b: Option<u32>| matches!((a, b), (Some(a), Some(b)) if a != b);
     let country_differs = matches!((judged.country, here.country), (Some(a), Some(b)) if a != b);
-    judged.prefix == here.prefix || !country_differs || !differ(judged.as_number, here.as_number)
+    // Campus is a provider of its own, though private addresses have no number.
+    let is_campus = |spot: &Spot| spot.network == NetworkClass::Campus;
+    let provider_differs = is_campus(judged) != is_campus(here) || differ(judged.as_number, here.as_number);
+    judged.prefix == here.prefix || !country_differs || !provider_differs
 }
 
 fn stop(verdict: Verdict, why: Why) -> Box<Decision> {
@@ -131,7 +134,7 @@ mod tests {
     fn spot(address: &str, country: &str, as_number: u32, user_agent: &str) -> Spot {
         Spot {
             prefix: address.parse().expect("an address"),
-            network: crate::domain::NetworkClass::Outside,
+            network: NetworkClass::Outside,
             country: country.parse().ok(),
             as_number: Some(as_number),
             agent: crate::domain::Agent::of(Some(user_agent)),
@@ -180,6 +183,20 @@ mod tests {
         ] {
             assert_eq!(watch(&session, &here, at(10)), Watch::Rest, "{why}");
         }
+    }
+
+    #[test]
+    fn a_cookie_that_leaves_campus_for_abroad_is_judged_though_campus_has_no_provider() {
+        let desk = Spot { network: NetworkClass::Campus, as_number: None, ..spot("10.1.2.3", "DE", 0, CHROME) };
+        let session = session_at(desk);
+        let abroad = spot("203.0.113.9", "BR", 64_600, FIREFOX);
+        assert_eq!(watch(&session, &abroad, at(10)), Watch::Judge(abroad));
+        let same_browser = Spot { agent: desk.agent, ..abroad };
+        assert_eq!(watch(&session, &same_browser, at(10)), Watch::Note(same_browser));
+        let home = spot("198.51.100.4", "DE", 64_700, FIREFOX);
+        assert_eq!(watch(&session, &home, at(10)), Watch::Rest, "on the way home");
+        let hall = Spot { prefix: "10.9.9.9".parse().expect("an address"), ..desk };
+        assert_eq!(watch(&session, &hall, at(10)), Watch::Rest, "from the desk to the lecture hall");
     }
 
     #[test]
