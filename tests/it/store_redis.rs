@@ -433,7 +433,7 @@ fn when_a_sentinel_names_another_master_the_store_follows() {
     run_with_time(async {
         let charge = [units("followed", 3, &["9/h"])];
         let _kept = fits(&store, &charge, at(0)).await;
-        servers.master.say::<i64>("WAIT 1 1000");
+        servers.master.until_replicated();
         servers.master.signal("KILL");
         is_away(&store).await;
         recovers(&store).await;
@@ -492,7 +492,7 @@ fn in_a_cluster_keys_that_move_and_masters_that_die_are_followed() {
             let count = store.count(&ask(number)[0].key, hour, at(0)).await.expect("the store answers");
             assert_eq!(count, 2, "{number}");
         }
-        cluster.servers[1].say::<i64>("WAIT 1 1000");
+        cluster.servers[1].until_replicated();
         cluster.servers[1].signal("KILL");
         until("another master has taken its place", 20, async || {
             for number in 0..200 {

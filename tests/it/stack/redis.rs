@@ -111,6 +111,19 @@ impl Server {
         say(&mut self.connection(), words)
     }
 
+    /// Waits until its only replica has all that was written here so far. `WAIT` speaks of its own connection's writes.
+    pub fn until_replicated(&self) {
+        let mut connection = self.connection();
+        let mut offset_of = |field: &str| {
+            let info: String = say(&mut connection, "INFO replication");
+            let (_, rest) = info.split_once(field).expect("the server is a master with a replica");
+            let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+            digits.parse::<u64>().expect("a number")
+        };
+        let written = offset_of("master_repl_offset:");
+        wait("the replica has everything", 10, || offset_of(",offset=") >= written);
+    }
+
     /// Sends its process a signal, by its name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
