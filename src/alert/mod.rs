@@ -195,11 +195,6 @@ impl Alerts {
             }
         }
     }
-
-    /// How many alerts wait for each receiver, by name.
-    pub fn waiting(&self) -> Vec<(String, usize)> {
-        self.told.lock().iter().map(|telling| (telling.post.name.clone(), telling.post.queue.lock().len())).collect()
-    }
 }
 
 impl Post {

@@ -124,18 +124,13 @@ impl Receiver for Webhook {
                 request = request.header("mailward-signature", signature);
             }
             let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
-            let answer = self.client.request(request).await.map_err(|error| said(&error))?;
+            let answer =
+                self.client.request(request).await.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
             let status = answer.status();
             let _ = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
             if status.is_success() { Ok(()) } else { Err(format!("answered {status}")) }
         })
     }
-}
-
-/// An error with what is behind it, which is what people need.
-fn said(error: &dyn std::error::Error) -> String {
-    let behind = std::iter::successors(error.source(), |error| error.source());
-    std::iter::once(error.to_string()).chain(behind.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]
