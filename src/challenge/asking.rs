@@ -82,6 +82,24 @@ pub struct Way {
     pub address: String,
 }
 
+/// The page that asks for a new password.
+#[derive(Template)]
+#[template(path = "challenge/password.html")]
+pub struct PasswordPage<'a> {
+    /// About the page.
+    pub about: About<'a>,
+    /// The message that says what is wrong with the present one.
+    pub why: &'static str,
+    /// By when, in words; none: it is due.
+    pub by: Option<String>,
+    /// Where it is changed.
+    pub change_at: String,
+    /// That is not the webmail.
+    pub elsewhere: bool,
+    /// Where it goes on to.
+    pub back: &'a str,
+}
+
 /// A page that says something and leads on.
 #[derive(Template)]
 #[template(path = "challenge/said.html")]

@@ -30,8 +30,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, SIGNALS, Secret, SiteName,
-    Timestamp, Verdict,
+    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, PasswordFault, SIGNALS,
+    Secret, SiteName, Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -280,12 +280,25 @@ impl Default for GeoIp {
 }
 
 /// `[passwords]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Passwords {
     /// Filters made by `mailward breach build`, beside the compiled one.
     pub breached: Vec<PathBuf>,
     /// A service that is asked by range; the five digits are put behind its address.
     pub range_service: Option<http::Uri>,
+    /// Whoever signs in with a password that has one of these faults is asked to change it.
+    pub ask_to_change: Vec<PasswordFault>,
+    /// How long they may put it off; then the session reads only.
+    pub grace: Duration,
+    /// Where it is changed; none: in the webmail.
+    pub change_at: Option<String>,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        let grace = Duration::from_secs(14 * 86_400);
+        Self { breached: Vec::new(), range_service: None, ask_to_change: Vec::new(), grace, change_at: None }
+    }
 }
 
 /// `[store]`

@@ -343,6 +343,24 @@ pub static PASSWORDS: Table = Table {
             "nobody is asked",
             "A service that tells leaked passwords by range, such as `https://api.pwnedpasswords.com/range/`. It is told the first five digits of the SHA-1 of passwords that were right, which thousands of leaked ones share, and never the rest. Without an answer in half a second nothing is known.",
         ),
+        key(
+            "ask_to_change",
+            "list of `breached`, `weak`",
+            "nobody is asked",
+            "Whoever signs in with a password of which this is known is asked for a new one, on a page before the inbox.",
+        ),
+        key(
+            "grace",
+            "duration of at most `365d`",
+            "`14d`",
+            "How long that may be put off, from the first time that it was asked. From then on sessions with such a password read, change it, and do nothing else. `0s`: from the first time on.",
+        ),
+        key(
+            "change_at",
+            "https address",
+            "the webmail's own page",
+            "Where people change their password. Needed where a site's webmail has no page for it: SquirrelMail has none; Roundcube has one with its plugin `password`.",
+        ),
     ],
 };
 

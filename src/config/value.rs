@@ -516,6 +516,14 @@ pub(super) fn range_service(text: &str) -> Result<http::Uri, &'static str> {
     Ok(uri)
 }
 
+/// A page that people are led to. In the clear anybody on the way could lead them to another.
+pub(super) fn page_address(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "expected an https:// address, such as \"https://account.example.edu/password\"";
+    let uri: http::Uri = text.parse().map_err(|_| ALLOWED)?;
+    let has_host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if uri.scheme_str() == Some("https") && has_host { Ok(uri.to_string()) } else { Err(ALLOWED) }
+}
+
 /// Where the product lives: begins and ends with a slash, in normal form.
 pub(super) fn base(text: &str) -> Result<String, String> {
     const ALLOWED: &str = "expected a path that begins and ends with \"/\"";

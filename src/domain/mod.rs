@@ -38,7 +38,7 @@ pub use factor::FactorKind;
 pub use flag::{Flag, FlagStatus};
 pub use key::{KeyRing, Purpose};
 pub use limit::Limit;
-pub use password::PasswordQuality;
+pub use password::{PasswordFault, PasswordQuality};
 pub use profile::{Lesson, Profile};
 pub use reference::Reference;
 pub use seal::Sealing;

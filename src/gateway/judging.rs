@@ -16,6 +16,7 @@ use crate::domain::{
 use crate::intel::Intel;
 use crate::policy::facts::{DeviceFact, Facts};
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use crate::policy::password::Due;
 use crate::policy::risk::{self, Judgement};
 use crate::policy::session::{Watch, watch};
 use crate::policy::{Decision, Fact, Why, proof, rule, send, sign_in, theft};
@@ -78,6 +79,8 @@ pub struct Judged {
     pub judgement: Judgement,
     /// Where it came from.
     pub spot: Spot,
+    /// When its password must be changed.
+    pub due: Option<Due>,
     lesson: Lesson,
 }
 
@@ -297,7 +300,7 @@ impl Judging<'_> {
             as_number: spot.as_number,
             agent: spot.agent,
         };
-        Judged { judgement, spot, lesson }
+        Judged { judgement, spot, due: None, lesson }
     }
 
     /// The facts that need no counter.
@@ -386,9 +389,13 @@ impl Judging<'_> {
         new_device: [u8; 16],
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
-        let Judged { judgement, spot, lesson } = judged;
+        let Judged { judgement, spot, due, lesson } = judged;
         let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
-        let state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
+        let mut state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
+        if *due == Some(Due::Now) {
+            self.note_overdue(&hash).await;
+            state = state.stricter(SessionState::Restricted);
+        }
         let flagged = judgement.is_flagged();
         let device = attempt.device.unwrap_or(new_device);
         let flag = async {

@@ -6,11 +6,11 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Response, Uri};
 
-use super::Gateway;
 use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::judging::{Admitted, Attempt, Judged, Reserved};
 use super::refusal::Stop;
 use super::script::{Script, add_cookie};
+use super::{Gateway, own};
 use crate::challenge::device;
 use crate::config::Mode;
 use crate::domain::{
@@ -76,6 +76,7 @@ impl Gateway {
         let visit = &script.visit;
         let on_away = self.on_away(visit);
         let judging = self.judging(visit, &on_away);
+        let asked_for = request.uri().path().to_owned();
         let answer = match self.carry_gated(visit, request, permit).await {
             Ok(answer) => answer,
             Err(failed) => {
@@ -99,14 +100,16 @@ impl Gateway {
             event.account = Some(attempt.account.clone());
             self.shared.events.record(event);
         };
-        let mut cookie = None;
+        let (mut cookie, mut ahead) = (None, None);
         match outcome {
             Outcome::SignedIn => {
                 let found = script.site().webmail.new_session_cookie(&answer.seen(), &script.site().session_cookie);
                 match found.map(|found| self.hash_session(script.site(), &found)) {
                     Some(hash) => {
                         let quality = self.password_quality(script, attempt).await;
-                        let judged = judging.judge_sign_in(attempt, &reserved, quality).await;
+                        let mut judged = judging.judge_sign_in(attempt, &reserved, quality).await;
+                        let fault = quality.worst_of(&visit.live.config.passwords.ask_to_change);
+                        judged.due = judging.password_due(script.site(), &attempt.account, fault).await;
                         let new_device = self.shared.dice.bytes();
                         let admitted = judging.admit(attempt, &reserved, &judged, hash, reference, new_device).await;
                         self.record_judged(script, attempt, &judged, &admitted, hash, reference);
@@ -116,6 +119,7 @@ impl Gateway {
                             return self.refuse(visit, &stop, &script.asked, reference, None);
                         }
                         self.tell_of_sign_in(script, &attempt.account, &judged.judgement).await;
+                        ahead = judged.due.map(|_| own::PASSWORD);
                         cookie =
                             admitted.device.map(|id| device::set_cookie(id, &script.site().name, &self.shared.keys));
                     }
@@ -133,6 +137,9 @@ impl Gateway {
             return self.upstream_failed(visit, &script.asked, &Failed::CutShort);
         };
         let mut response = self.finish(visit, response);
+        if let Some(ours) = ahead {
+            own::lead_past(visit, ours, &asked_for, response.headers_mut());
+        }
         if let Some(cookie) = cookie {
             add_cookie(&mut response, &cookie);
         }

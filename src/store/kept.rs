@@ -46,11 +46,13 @@ pub enum KeptKind {
     Challenge,
     /// A code that was given out.
     Code,
+    /// Something remembered of an account or a session for long: since when its password is known to be bad, say.
+    Note,
 }
 
 impl KeptKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Held, Self::Challenge, Self::Code];
+    pub const ALL: [Self; 4] = [Self::Held, Self::Challenge, Self::Code, Self::Note];
 
     /// What each counts for besides its bytes where all are bounded: its place in the store.
     pub const PLACE_BYTES: u64 = 256;
@@ -61,6 +63,7 @@ impl KeptKind {
             Self::Held => "held",
             Self::Challenge => "challenge",
             Self::Code => "code",
+            Self::Note => "note",
         }
     }
 
@@ -75,6 +78,7 @@ impl KeptKind {
             Self::Held => 32 << 20,
             Self::Challenge => 64 << 10,
             Self::Code => 4 << 10,
+            Self::Note => 1 << 10,
         }
     }
 
@@ -84,6 +88,8 @@ impl KeptKind {
         match self {
             Self::Held => 1 << 30,
             Self::Challenge | Self::Code => 64 << 20,
+            // A few for each of a hundred thousand accounts.
+            Self::Note => 256 << 20,
         }
     }
 }

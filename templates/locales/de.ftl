@@ -114,3 +114,14 @@ letter-notice-subject = Neues über Ihr Konto bei { $site }
 letter-changed = Womit Sie zeigen, dass Sie es sind, wurde geändert.
 letter-new = Jemand hat sich mit einem Browser oder aus einem Land angemeldet, die für Ihr Konto neu sind.
 letter-not-you = Wenn Sie das nicht waren, öffnen Sie bitte diese Seite und ändern Sie Ihr Passwort:
+
+# The page that asks for a new password.
+password-title = Bitte wählen Sie ein neues Passwort
+password-breached = Das Passwort, das Sie gerade benutzt haben, steht auf einer Liste gestohlener Passwörter, die Diebe überall ausprobieren. Vielleicht ist es an einer anderen Stelle bekannt geworden, an der Sie es auch benutzen.
+password-weak = Das Passwort, das Sie gerade benutzt haben, ist leicht zu erraten.
+password-by = Bitte ändern Sie es bis zum { $date }. Danach können Sie hier Ihre Mail lesen, aber nichts senden, bis es geändert ist.
+password-now = Die Zeit dafür ist abgelaufen. Bis das Passwort geändert ist, können Sie hier Ihre Mail lesen, aber nichts senden und keine Einstellungen ändern.
+password-then = Wenn Sie es dort geändert haben, melden Sie sich hier mit dem neuen wieder an.
+password-change = Passwort ändern
+later = Später
+password-read = Meine Mail lesen

@@ -114,3 +114,14 @@ letter-notice-subject = News about your account at { $site }
 letter-changed = What proves that it is you was changed.
 letter-new = Somebody signed in with a browser or from a country that is new for your account.
 letter-not-you = If that was not you, please open this page and change your password:
+
+# The page that asks for a new password.
+password-title = Please choose a new password
+password-breached = The password that you just used is on a list of stolen passwords that thieves try everywhere. It may have become known at some other place where you use it too.
+password-weak = The password that you just used is easy to guess.
+password-by = Please change it by { $date }. After that you can read your mail here, but send nothing until it is changed.
+password-now = The time for that is over. Until the password is changed you can read your mail here, but not send or change settings.
+password-then = When you have changed it there, sign in here again with the new one.
+password-change = Change the password
+later = Later
+password-read = Read my mail

@@ -114,3 +114,14 @@ letter-notice-subject = Novedades de su cuenta en { $site }
 letter-changed = Se cambió con qué demuestra que es usted.
 letter-new = Alguien inició sesión con un navegador o desde un país nuevo para su cuenta.
 letter-not-you = Si no fue usted, abra esta página y cambie su contraseña:
+
+# The page that asks for a new password.
+password-title = Elija una contraseña nueva
+password-breached = La contraseña que acaba de usar figura en una lista de contraseñas robadas que los ladrones prueban en todas partes. Quizá se conoció en otro sitio donde también la usa.
+password-weak = La contraseña que acaba de usar es fácil de adivinar.
+password-by = Cámbiela antes del { $date }. Después podrá leer su correo aquí, pero no enviar nada hasta que la cambie.
+password-now = El plazo ha terminado. Hasta que cambie la contraseña podrá leer su correo aquí, pero no enviar ni cambiar ajustes.
+password-then = Cuando la haya cambiado allí, vuelva a iniciar sesión aquí con la nueva.
+password-change = Cambiar la contraseña
+later = Más tarde
+password-read = Leer mi correo

@@ -114,3 +114,14 @@ letter-notice-subject = Nouvelles de votre compte sur { $site }
 letter-changed = Ce qui prouve que c’est vous a été changé.
 letter-new = Quelqu’un s’est connecté avec un navigateur ou depuis un pays nouveau pour votre compte.
 letter-not-you = Si ce n’était pas vous, ouvrez cette page et changez votre mot de passe :
+
+# The page that asks for a new password.
+password-title = Veuillez choisir un nouveau mot de passe
+password-breached = Le mot de passe que vous venez d’utiliser figure sur une liste de mots de passe volés, que les voleurs essaient partout. Il a peut-être été divulgué ailleurs, sur un autre site où vous l’utilisez aussi.
+password-weak = Le mot de passe que vous venez d’utiliser est facile à deviner.
+password-by = Veuillez le changer avant le { $date }. Ensuite, vous pourrez lire votre courrier ici, mais pas en envoyer tant qu’il n’est pas changé.
+password-now = Le délai est écoulé. Tant que le mot de passe n’est pas changé, vous pouvez lire votre courrier ici, mais ni envoyer ni modifier les réglages.
+password-then = Après l’avoir changé là-bas, connectez-vous de nouveau ici avec le nouveau.
+password-change = Changer le mot de passe
+later = Plus tard
+password-read = Lire mon courrier

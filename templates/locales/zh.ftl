@@ -112,3 +112,14 @@ letter-notice-subject = 您在 { $site } 的账户有新情况
 letter-changed = 证明您本人身份的方式已更改。
 letter-new = 有人使用新的浏览器或从新的国家登录了您的账户。
 letter-not-you = 如果不是您本人,请打开此页面并更改密码:
+
+# The page that asks for a new password.
+password-title = 请更换您的密码
+password-breached = 您刚才使用的密码出现在被盗密码名单中，盗贼会到处尝试这些密码。它可能是在您使用同一密码的其他地方泄露的。
+password-weak = 您刚才使用的密码很容易被猜到。
+password-by = 请在 { $date } 之前更换。此后在更换密码之前，您在这里只能阅读邮件，不能发送。
+password-now = 期限已过。在更换密码之前，您在这里可以阅读邮件，但不能发送邮件或更改设置。
+password-then = 在那里更换之后，请用新密码重新登录这里。
+password-change = 更换密码
+later = 以后再说
+password-read = 阅读邮件

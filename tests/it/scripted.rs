@@ -11,6 +11,7 @@ mod edge;
 mod gated;
 mod held;
 mod letters;
+mod passwords;
 mod proxy;
 pub mod risk;
 mod running;

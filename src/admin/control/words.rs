@@ -420,7 +420,7 @@ pub struct FlagRow {
     pub verdict: String,
     /// Whether that was carried out; not so while the site only observes.
     pub enforced: bool,
-    /// `open`, `cleared` or `confirmed`.
+    /// `open`, `passed`, `cleared` or `confirmed`.
     pub status: String,
     /// The limit or rule that brought it about, where it was one.
     pub stopped_by: Option<String>,

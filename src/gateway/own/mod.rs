@@ -9,7 +9,10 @@ mod challenge;
 mod enrol;
 mod held;
 mod letters;
+mod password;
 mod proof;
+
+pub(super) use password::lead_past;
 
 use std::sync::Arc;
 
@@ -37,6 +40,9 @@ pub(super) const CHALLENGE: &str = "/.mailward/challenge";
 
 /// The person's own page.
 pub(super) const ACCOUNT: &str = "/.mailward/account";
+
+/// The page that asks for a new password.
+pub(super) const PASSWORD: &str = "/.mailward/password";
 
 /// Where a form that waited is sent on.
 pub(super) const HELD: &str = "/.mailward/held";
@@ -119,7 +125,9 @@ impl Gateway {
         body: Incoming,
     ) -> Response<AnswerBody> {
         let mut response = match path {
-            CHALLENGE | ACCOUNT | HELD | "/.mailward/sign-out" => self.own_dynamic(visit, parts, path, body).await,
+            CHALLENGE | ACCOUNT | PASSWORD | HELD | "/.mailward/sign-out" => {
+                self.own_dynamic(visit, parts, path, body).await
+            }
             "/.mailward/resume.js" => resume(visit.site()),
             "/.mailward/brand.css" => brand_style(visit),
             "/.mailward/logo" => logo(visit),
@@ -172,8 +180,10 @@ impl Gateway {
             (CHALLENGE, None) => self.ask_page(&caller, parts.uri.query().unwrap_or_default()).await,
             (CHALLENGE, Some(form)) => self.prove(&caller, &form).await,
             (HELD, Some(form)) => self.release_asked(&caller, &form).await,
+            (PASSWORD, None) => self.password_page(&caller, parts.uri.query().unwrap_or_default()).await,
             (ACCOUNT, None) => self.account_page(&caller, None).await,
             (ACCOUNT, Some(form)) => self.change_account(&caller, &form).await,
+            (PASSWORD, Some(_)) => to(PASSWORD),
             (_, None) => to(visit.site().base.as_str()),
             (_, Some(_)) => self.sign_out(&caller).await,
         }

@@ -170,6 +170,13 @@ impl Gateway {
         };
         self.shared.events.record(caller.event(EventKind::ChallengePassed { factor: factor.name() }));
         let mut response = match session.state {
+            SessionState::Open | SessionState::Restricted
+                if wanted.held.is_none()
+                    && !wanted.framed
+                    && let Some(ahead) = self.ahead_of(caller, &wanted.back).await =>
+            {
+                ahead
+            }
             SessionState::Open => match &wanted.held {
                 Some(held) => self.release(caller, held).await,
                 None => self.go_on(caller, wanted),
