@@ -131,6 +131,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let challenge = read_challenge(&top.section("challenge", &schema::CHALLENGE));
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
+    let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
@@ -152,6 +153,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         challenge,
         rules,
         mail,
+        sms,
         alerts,
         mode,
         warnings: Vec::new(),
@@ -330,6 +332,7 @@ fn read_passwords(section: &Section<'_, '_>, base_dir: &Path) -> Passwords {
             .get("grace", value::duration(Duration::ZERO..=DAY * 365, "at most 365 days"))
             .unwrap_or(usual.grace),
         change_at: section.get("change_at", parsed(value::page_address)),
+        open_locks_at_change: section.get("open_locks_at_change", value::truth).unwrap_or(usual.open_locks_at_change),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Secret;
+
 /// How easily a password is guessed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PasswordQuality {
@@ -50,9 +52,39 @@ impl PasswordFault {
     }
 }
 
+/// Mail servers that read only part of a password read so many bytes.
+const BEGINNING_BYTES: usize = 8;
+
+/// How a password begins, such that no two that any webmail or mail server could take for one begin differently: of plain
+/// letters, signs and digits only, without spaces around it, in small letters. None for every other password.
+pub fn beginning(password: &str) -> Option<Secret<String>> {
+    let trimmed = password.trim_matches(' ');
+    if trimmed.is_empty() || !trimmed.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return None;
+    }
+    Some(Secret::new(trimmed.chars().take(BEGINNING_BYTES).collect::<String>().to_ascii_lowercase()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_beginning_is_the_same_for_whatever_may_be_one_password() {
+        let of = |password: &str| beginning(password).map(|begins| begins.expose().clone());
+        for (password, begins) in [
+            ("Correct Horse", Some("correct ")),
+            ("  Correct Horse ", Some("correct ")),
+            ("Sh0rt", Some("sh0rt")),
+            ("correct\u{0}horse", None),
+            ("correct\thorse", None),
+            ("gr\u{fc}\u{df}e", None),
+            ("   ", None),
+            ("", None),
+        ] {
+            assert_eq!(of(password).as_deref(), begins, "{password:?}");
+        }
+    }
 
     #[test]
     fn only_faults_that_are_asked_about_count_and_the_worst_comes_first() {

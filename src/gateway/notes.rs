@@ -16,14 +16,24 @@ pub enum About<'a> {
     BadPassword(&'a SiteName, &'a Account),
     /// This session reads only until its password is changed.
     Overdue(&'a SessionHash),
+    /// How the password of an account begins that was right last.
+    LatestPassword(&'a SiteName, &'a Account),
+    /// What opens the lock on an account.
+    Opener(&'a SiteName, &'a Account),
+    /// That an account's owner was invited to set up a second proof.
+    Invited(&'a SiteName, &'a Account),
 }
 
 impl About<'_> {
     fn parts(&self) -> [&[u8]; 3] {
-        match self {
-            Self::BadPassword(site, account) => [b"bad password", site.as_bytes(), account.as_str().as_bytes()],
-            Self::Overdue(session) => [b"overdue", &session.0, b""],
-        }
+        let (what, site, account): (&[u8], _, _) = match self {
+            Self::Overdue(session) => return [b"overdue", &session.0, b""],
+            Self::BadPassword(site, account) => (b"bad password", site, account),
+            Self::LatestPassword(site, account) => (b"latest password", site, account),
+            Self::Opener(site, account) => (b"opener", site, account),
+            Self::Invited(site, account) => (b"invited", site, account),
+        };
+        [what, site.as_bytes(), account.as_str().as_bytes()]
     }
 
     /// Under which it may be found: by the newest key first, then by those that made older ones.
@@ -113,7 +123,14 @@ mod tests {
         let site: SiteName = "webmail.example.edu".into();
         let (alice, bob) = (Account::from_canonical("alice"), Account::from_canonical("bob"));
         let session = SessionHash([7; 16]);
-        let abouts = [About::BadPassword(&site, &alice), About::BadPassword(&site, &bob), About::Overdue(&session)];
+        let abouts = [
+            About::BadPassword(&site, &alice),
+            About::BadPassword(&site, &bob),
+            About::LatestPassword(&site, &alice),
+            About::Opener(&site, &alice),
+            About::Invited(&site, &alice),
+            About::Overdue(&session),
+        ];
         let mut found = std::collections::HashSet::new();
         for about in abouts {
             let [id] = about.ids(&before)[..] else { panic!("one key, one place") };

@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bodies;
+mod campus;
 pub mod challenge;
 mod chaos;
 mod edge;
@@ -14,6 +15,7 @@ mod letters;
 mod passwords;
 mod proxy;
 pub mod risk;
+mod rollout;
 mod running;
 mod shared;
 pub mod squirrelmail;

@@ -26,6 +26,9 @@ pub enum Command {
         site: Option<String>,
         /// For operators.
         note: String,
+        /// The lock opens by itself at a sign-in with another password than the one that was right last.
+        #[serde(default)]
+        until_password_change: bool,
     },
     /// Unlocks an account.
     UnlockAccount {

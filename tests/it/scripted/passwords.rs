@@ -121,3 +121,48 @@ async fn a_challenge_comes_first_and_what_it_opens_still_waits_for_the_password(
     let open = gateway.command(&["flag", "list", "--status", "open"]);
     assert!(!String::from_utf8_lossy(&open.stdout).contains("alice"));
 }
+
+fn lock(gateway: &Gateway, name: &str) -> String {
+    let locked = gateway.command(&["account", "lock", name, "--until-password-change", "--note", "phished"]);
+    assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
+    String::from_utf8_lossy(&locked.stdout).into_owned()
+}
+
+#[tokio::test]
+async fn a_lock_for_a_leaked_password_opens_at_a_sign_in_with_another_and_never_with_the_leaked_one() {
+    let (upstream, gateway) = start("[passwords]\nopen_locks_at_change = true").await;
+    let mut alice = at_home(&gateway);
+    sign_in(&mut alice, "alice", "right").await;
+    let said = lock(&gateway, "alice");
+    assert!(said.contains("locked until its password is another, 1 session ended"), "{said}");
+    upstream.forget();
+    for leaked in ["right", "Right", " right ", "right\u{0}", "right\u{e9}", ""] {
+        let mut client = at_home(&gateway);
+        let refused = sign_in(&mut client, "alice", leaked).await;
+        assert_eq!(refused.status, 403, "{leaked:?}");
+        assert!(refused.text().contains("locked"), "{leaked:?}: {}", refused.text());
+    }
+    assert_eq!(upstream.seen().len(), 0, "none of it was put to the webmail");
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", "a guess").await.status, 401, "the webmail says so");
+    assert!(!says_sent(&send(&mut alice, "x").await), "the old session is over");
+    let mut owner = at_home(&gateway);
+    assert_eq!(sign_in(&mut owner, "alice", RIGHT_TOO).await.status, 302, "changed elsewhere");
+    assert!(says_sent(&send(&mut owner, "x").await));
+    assert_eq!(super::risk::event(&gateway, "account_unlocked", "alice").await["account"], "alice");
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", RIGHT_TOO).await.status, 302, "and it stays open");
+
+    // A lock without that word stays, and so does one whose account never signed in.
+    assert!(gateway.command(&["account", "lock", "alice"]).status.success());
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", "right").await.status, 403);
+    let said = lock(&gateway, "bob");
+    assert!(said.contains("locked until you unlock it"), "{said}");
+    assert_eq!(sign_in(&mut at_home(&gateway), "bob", RIGHT_TOO).await.status, 403);
+}
+
+#[tokio::test]
+async fn a_lock_stays_where_the_webmail_does_not_take_the_other_password_and_where_nothing_was_noted() {
+    let (_upstream, gateway) = start("").await;
+    sign_in(&mut at_home(&gateway), "alice", "right").await;
+    assert!(lock(&gateway, "alice").contains("locked until you unlock it"), "not configured: nothing is noted");
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", RIGHT_TOO).await.status, 403);
+}
