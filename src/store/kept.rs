@@ -46,13 +46,15 @@ pub enum KeptKind {
     Challenge,
     /// A code that was given out.
     Code,
+    /// An operator's session at the administrator's desk.
+    Desk,
     /// Something remembered of an account or a session for long: since when its password is known to be bad, say.
     Note,
 }
 
 impl KeptKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Challenge, Self::Code, Self::Note];
+    pub const ALL: [Self; 5] = [Self::Held, Self::Challenge, Self::Code, Self::Desk, Self::Note];
 
     /// What each counts for besides its bytes where all are bounded: its place in the store.
     pub const PLACE_BYTES: u64 = 256;
@@ -63,6 +65,7 @@ impl KeptKind {
             Self::Held => "held",
             Self::Challenge => "challenge",
             Self::Code => "code",
+            Self::Desk => "desk",
             Self::Note => "note",
         }
     }
@@ -77,7 +80,7 @@ impl KeptKind {
         match self {
             Self::Held => 32 << 20,
             Self::Challenge => 64 << 10,
-            Self::Code => 4 << 10,
+            Self::Code | Self::Desk => 4 << 10,
             Self::Note => 1 << 10,
         }
     }
@@ -87,7 +90,7 @@ impl KeptKind {
     pub const fn all_bytes_max(self) -> u64 {
         match self {
             Self::Held => 1 << 30,
-            Self::Challenge | Self::Code => 64 << 20,
+            Self::Challenge | Self::Code | Self::Desk => 64 << 20,
             // A few for each of a hundred thousand accounts.
             Self::Note => 256 << 20,
         }

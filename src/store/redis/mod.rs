@@ -9,7 +9,8 @@
 //!
 //! What is asked at every request, the session and whether its account is locked, is remembered by each node and asks
 //! nobody (`cache`). Every change of a session or lock is written to a log in the same step, and each node pulls the logs
-//! twice a second (`changes`). What a send or sign-in is charged is one script, and so one round trip (`counters`).
+//! twice a second, and as soon as it hears that there is something (`changes`). What a send or sign-in is charged is one
+//! script, and so one round trip (`counters`).
 //! Everything else is read when it is asked for; what is changed is written only if it is still what was read
 //! (`node::Node::swap`), so that all rules of the domain are in the domain and not in a script.
 //!
@@ -31,6 +32,10 @@
 //! | `written:{n}:ACCOUNT` | last time, then four bytes for each recipient; the same |
 //! | `factors:{n}:ACCOUNT` | `version` and `sealed` |
 //! | `flag:{flags}:CODE`, `flags:{flags}…` | a flag as JSON, the indexes by time, status, account and country |
+//! | `events:{events}`, `events:{events}:ACCOUNT` | past events by time, the numbers of those of an account |
+//! | `tallies:{events}:SECONDS:START` | what was counted in a span |
+//! | `messages:{events}:HOUR`, `recipients:{events}:HOUR` | who sent how much in an hour |
+//! | `audit:{audit}:`, `operators:{audit}:` | what operators did by time; each one's version and sealed record |
 //! | `kept:{KIND}:ID`, `until:{KIND}`, `bytes:{KIND}` | until when and what is kept, all by that time, how many bytes |
 //! | `log:{n}:` | a stream of what was changed, cut to about a thousand entries |
 //! | `probe:{n}:` | the last probe |
@@ -59,6 +64,7 @@ mod inspect;
 mod keeper;
 mod kept;
 mod keys;
+mod ledger;
 mod link;
 mod moving;
 mod node;

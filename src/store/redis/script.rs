@@ -40,6 +40,8 @@ scripts! {
     TAKE "take"
     FACTORS "factors"
     FLAG "flag"
+    EVENTS "events"
+    OPERATOR "operator"
     CHANGES "changes"
 }
 
@@ -63,6 +65,7 @@ mod tests {
             "HDEL",
             "HGET",
             "HGETALL",
+            "HINCRBY",
             "HLEN",
             "HSET",
             "INCRBY",
@@ -74,13 +77,17 @@ mod tests {
             "XREVRANGE",
             "ZADD",
             "ZCARD",
+            "ZINCRBY",
             "ZRANGE",
             "ZRANGEBYSCORE",
             "ZREM",
+            "ZREMRANGEBYRANK",
             "ZREMRANGEBYSCORE",
         ];
         for script in ALL {
-            assert!(!script.source.contains("redis.pcall") && !script.source.contains("cjson"), "{}", script.name);
+            // A hint that may not be given must not stop what it is a hint of.
+            let source = script.source.replace("redis.pcall('PUBLISH'", "");
+            assert!(!source.contains("redis.pcall") && !source.contains("cjson"), "{}", script.name);
             for call in script.source.split("redis.call('").skip(1) {
                 let command = call.split('\'').next().unwrap_or_default();
                 assert!(CALLED.contains(&command), "{}: {command}", script.name);
