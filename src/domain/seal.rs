@@ -19,6 +19,8 @@ pub enum Sealing {
     Code,
     /// A request that waits for a proof.
     Held,
+    /// Something remembered of an account or a session.
+    Note,
 }
 
 impl Sealing {
@@ -28,6 +30,7 @@ impl Sealing {
             Self::Challenge => b"challenge 1",
             Self::Code => b"code 1",
             Self::Held => b"held 1",
+            Self::Note => b"note 1",
         }
     }
 }

@@ -5,14 +5,17 @@
 
 mod alerts;
 mod bodies;
+mod campus;
 pub mod challenge;
 mod chaos;
 mod edge;
 mod gated;
 mod held;
 mod letters;
+mod passwords;
 mod proxy;
 pub mod risk;
+mod rollout;
 mod running;
 mod shared;
 pub mod squirrelmail;
