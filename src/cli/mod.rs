@@ -72,7 +72,7 @@ enum Verb {
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
-    /// List, end or clear sessions of the running gateway
+    /// List, restrict, end or clear sessions of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Session(operate::SessionVerb),
     /// List, show, clear or confirm what the running gateway noticed

@@ -81,6 +81,11 @@ pub enum Command {
         /// Where.
         site: Option<String>,
     },
+    /// Restricts an open session: it reads and does nothing else. One that may do less already stays as it is.
+    RestrictSession {
+        /// 32 hexadecimal digits.
+        hash: String,
+    },
     /// Clears the flag that stands against a session; opens one that has none.
     ClearSession {
         /// 32 hexadecimal digits.
@@ -98,6 +103,9 @@ pub enum Command {
         before: Option<Timestamp>,
         /// Where.
         site: Option<String>,
+        /// At most so many, and [`super::FLAGS_MAX`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<usize>,
     },
     /// One flag, whole.
     ShowFlag {
@@ -237,7 +245,7 @@ pub enum Reply {
     Flags {
         /// Newest first.
         flags: Vec<FlagRow>,
-        /// Whether there are more than [`super::FLAGS_MAX`].
+        /// Whether there are more than were asked for.
         more: bool,
     },
     /// To [`Command::ShowFlag`] and [`Command::NoteFlag`].
@@ -272,6 +280,15 @@ pub enum Reply {
         devices_forgotten: usize,
         /// How many sign-ins do not count as usual any more.
         sign_ins_forgotten: usize,
+    },
+    /// To [`Command::RestrictSession`].
+    Restricted {
+        /// Where.
+        site: String,
+        /// Whose.
+        account: String,
+        /// What the session may do now: `restricted`, or less if it was less already.
+        state: String,
     },
     /// To [`Command::ListDevices`].
     Devices {

@@ -103,6 +103,13 @@ pub(super) enum SessionVerb {
         #[command(flatten)]
         common: Common,
     },
+    /// Restrict an open session: it reads and does nothing else until it is cleared
+    Restrict {
+        /// The session, as `session list` shows it
+        session: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Let a restricted session do everything again; the same as clearing its flag, where it has one
     Clear {
         /// The session, as `session list` shows it
@@ -162,6 +169,9 @@ pub(super) fn session(verb: SessionVerb, config: &Path) -> ExitCode {
                 }
             };
             operate(&command, &common, config)
+        }
+        SessionVerb::Restrict { session, common } => {
+            operate(&Command::RestrictSession { hash: session }, &common, config)
         }
         SessionVerb::Clear { session, common } => operate(&Command::ClearSession { hash: session }, &common, config),
     }
@@ -255,6 +265,9 @@ fn spoken(reply: &Reply) -> String {
             counted(*devices_forgotten, "device", "devices"),
             counted(*sign_ins_forgotten, "sign-in", "sign-ins"),
         ),
+        Reply::Restricted { site, account, state } => {
+            format!("{} at {}: its session is {}\n", plain(account), plain(site), plain(state))
+        }
         Reply::Devices { devices } => explain::devices(devices),
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),
