@@ -4,6 +4,7 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
+mod history;
 pub(crate) mod storage;
 
 use std::io;
@@ -46,6 +47,7 @@ use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
+use history::History;
 use storage::Storage;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
@@ -72,8 +74,12 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let keys = config::keys::read_or_make(&config.key_file, &dice)?;
     let metrics = Metrics::new(now);
     let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), outgoing_tls()?));
-    let for_events = Arc::clone(&alerts);
-    let listener = Box::new(move |event: &Event| for_events.offer(event));
+    let history = Arc::new(History::new(dice.clone()));
+    let (to_alerts, to_history) = (Arc::clone(&alerts), Arc::clone(&history));
+    let listener = Box::new(move |event: &Event| {
+        to_alerts.offer(event);
+        to_history.offer(event);
+    });
     let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics), listener)
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
     let storage = Arc::new(Storage::open(&config, &dice, now)?);
@@ -109,6 +115,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         shared,
         storage,
         alerts,
+        history,
         certificates,
         open,
         workers,
@@ -129,9 +136,11 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
             tracing::error!("a worker did not end by itself");
         }
     }
+    // The store is told of the last events as well, once the thread that writes them has seen them.
+    writer.finish();
+    runtime.block_on(running.history.tell(&running.shared, false));
     runtime.block_on(running.shared.store.flush()).context("the store could not be written at the end")?;
     let _ = std::fs::remove_file(&control_path);
-    writer.finish();
     outcome
 }
 
@@ -202,6 +211,7 @@ struct Running {
     shared: Arc<Shared>,
     storage: Arc<Storage>,
     alerts: Arc<Alerts>,
+    history: Arc<History>,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
     workers: usize,
@@ -268,6 +278,7 @@ impl Running {
         let control = tokio::spawn(control::serve(control_socket, Arc::new(self.control())));
         let admin = admin.map(|listener| self.start_admin(listener)).transpose()?;
         let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
+        let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -296,6 +307,7 @@ impl Running {
         stop.send_replace(true);
         control.abort();
         storage.abort();
+        history.abort();
         if let Some(admin) = admin {
             admin.abort();
         }

@@ -46,11 +46,13 @@ pub enum KeptKind {
     Challenge,
     /// A code that was given out.
     Code,
+    /// An operator's session at the administrator's desk.
+    Desk,
 }
 
 impl KeptKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Held, Self::Challenge, Self::Code];
+    pub const ALL: [Self; 4] = [Self::Held, Self::Challenge, Self::Code, Self::Desk];
 
     /// What each counts for besides its bytes where all are bounded: its place in the store.
     pub const PLACE_BYTES: u64 = 256;
@@ -61,6 +63,7 @@ impl KeptKind {
             Self::Held => "held",
             Self::Challenge => "challenge",
             Self::Code => "code",
+            Self::Desk => "desk",
         }
     }
 
@@ -74,7 +77,7 @@ impl KeptKind {
         match self {
             Self::Held => 32 << 20,
             Self::Challenge => 64 << 10,
-            Self::Code => 4 << 10,
+            Self::Code | Self::Desk => 4 << 10,
         }
     }
 
@@ -83,7 +86,7 @@ impl KeptKind {
     pub const fn all_bytes_max(self) -> u64 {
         match self {
             Self::Held => 1 << 30,
-            Self::Challenge | Self::Code => 64 << 20,
+            Self::Challenge | Self::Code | Self::Desk => 64 << 20,
         }
     }
 }

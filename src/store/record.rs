@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CORRESPONDENTS_MAX, Kept, KnownDevice, Lock, Sealed};
-use crate::domain::{Account, Flag, Profile, Session, SiteName, Timestamp};
+use crate::domain::{Account, AuditEntry, Flag, PastEvent, Profile, Session, SiteName, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::policy::window::Entry;
 
@@ -66,6 +66,17 @@ pub enum Record {
         /// Themselves.
         factors: Sealed,
     },
+    /// A past event; what was counted of it is counted anew.
+    Event(PastEvent),
+    /// What an operator did.
+    Audit(Box<AuditEntry>),
+    /// An operator.
+    Operator {
+        /// The name.
+        name: String,
+        /// The rest.
+        operator: Sealed,
+    },
 }
 
 impl Record {
@@ -81,6 +92,9 @@ impl Record {
             Self::Counter { .. } => "counter",
             Self::Kept(_) => "kept",
             Self::Factors { .. } => "factors",
+            Self::Event(_) => "event",
+            Self::Audit(_) => "audit",
+            Self::Operator { .. } => "operator",
         }
     }
 }

@@ -13,7 +13,7 @@ use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Receipt, WhenM
 use mailward::policy::share::Share;
 use mailward::store::embedded::Embedded;
 use mailward::store::fallback::{Fallback, News, Settings};
-use mailward::store::{Changed, Lock, Raise, Store};
+use mailward::store::{Changed, Kept, KeptKind, Ledger as _, Lock, Raise, Store};
 use proptest::prelude::*;
 
 use crate::store::{SETTINGS, at, fits, get, limit, run, session, units};
@@ -433,6 +433,41 @@ fn flags_and_what_was_learned_are_told_afterwards() {
         assert_eq!(shared.profile(&site(), &alice(), at(9)).await.expect("it answers").sign_ins, 1);
         assert_eq!(shared.first_written(&site(), &alice(), &[1, 2, 3]).await.expect("it answers").new, 1);
         assert_eq!(shared.device_since(&site(), &alice(), [7; 16], at(9)).await.expect("it answers"), Some(at(2)));
+    });
+}
+
+#[test]
+fn an_operator_who_was_there_can_go_on_and_what_was_done_is_told_afterwards() {
+    run(async {
+        let shared = shared();
+        let node = Node::on(&shared);
+        let found = async |name| node.store.operator(name).await.expect("an answer").map(|sealed| sealed.bytes);
+        for name in ["ann", "bo", "cy"] {
+            assert!(node.store.put_operator(name, name.into(), 0).await.expect("an answer"));
+        }
+        assert_eq!((found("ann").await, found("bo").await), (Some(b"ann".to_vec()), Some(b"bo".to_vec())));
+        assert!(shared.put_operator("ann", b"changed elsewhere".to_vec(), 1).await.expect("an answer"));
+        assert!(shared.remove_operator("bo").await.expect("an answer"));
+        assert_eq!((found("ann").await, found("bo").await), (Some(b"changed elsewhere".to_vec()), None));
+        let session = |number| Kept { kind: KeptKind::Desk, id: [number; 16], until: at(99), sealed: vec![number] };
+        for number in [1, 2] {
+            node.store.keep(session(number), at(0)).await.expect("an answer");
+        }
+        let code = Kept { kind: KeptKind::Code, ..session(3) };
+        node.store.keep(code, at(0)).await.expect("an answer");
+        assert!(node.store.take(KeptKind::Desk, [2; 16], at(0)).await.expect("an answer").is_some());
+
+        node.cut(at(1)).await;
+        assert_eq!((found("ann").await, found("bo").await), (Some(b"changed elsewhere".to_vec()), None));
+        assert!(node.store.put_operator("ann", vec![], 2).await.is_err(), "nobody is changed here alone");
+        let kept = async |number| node.store.kept(KeptKind::Desk, [number; 16], at(2)).await.expect("an answer");
+        assert_eq!((kept(1).await, kept(2).await), (Some(session(1)), None), "who signed out stays so");
+        assert!(node.store.kept(KeptKind::Code, [3; 16], at(2)).await.is_err());
+        let entry = crate::store::ledger::entry(7, 2, "ann");
+        node.store.note_audit(entry.clone()).await.expect("it waits");
+        assert!(node.store.audit(None, None, 9).await.is_err());
+        node.mend(at(3)).await;
+        assert_eq!(node.store.audit(None, None, 9).await.expect("an answer"), [entry]);
     });
 }
 

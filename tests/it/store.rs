@@ -26,6 +26,14 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::stack::redis as servers;
+use ledger::{
+    an_event_that_is_told_twice_is_counted_once, events_are_found_newest_first_and_page_by_page,
+    events_that_are_too_old_are_forgotten, of_many_who_tell_the_same_events_at_once_each_is_counted_once,
+    operators_are_changed_only_by_whoever_saw_the_version_before, what_operators_did_is_listed_newest_first,
+    what_the_desk_knows_moves_to_another_store,
+};
+
+pub mod ledger;
 
 pub const SETTINGS: Settings =
     Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
@@ -1377,7 +1385,14 @@ macro_rules! backend {
             factors_are_changed_only_by_whoever_saw_the_version_before
             everything_moves_to_another_store_and_is_the_same_there
             what_is_taken_in_from_another_store_loosens_nothing
+            events_are_found_newest_first_and_page_by_page
+            an_event_that_is_told_twice_is_counted_once
+            events_that_are_too_old_are_forgotten
+            what_operators_did_is_listed_newest_first
+            operators_are_changed_only_by_whoever_saw_the_version_before
+            what_the_desk_knows_moves_to_another_store
             a_store_that_works_says_so;
+            of_many_who_tell_the_same_events_at_once_each_is_counted_once
             fifty_at_once_never_pass_a_limit_by_even_one
             of_many_who_take_at_once_exactly_one_gets_it
             of_many_who_change_factors_at_once_none_overwrites_another

@@ -23,6 +23,7 @@ mod devices;
 mod factors;
 mod flags;
 mod kept;
+mod ledger;
 mod locks;
 mod moving;
 mod profiles;

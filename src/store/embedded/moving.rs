@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 
 use super::database::window;
 use super::rows::{account, hex, is_unreadable, json, text, time, unreadable, word};
 use super::writer::Change;
-use super::{Memory, Settings, correspondents, devices, factors, flags, kept, locks, profiles, sessions};
+use super::{Memory, Settings, correspondents, devices, factors, flags, kept, ledger, locks, profiles, sessions};
 use crate::domain::{Session, SessionState, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::store::record::PAGE_BYTES_MAX;
@@ -97,6 +98,24 @@ const TABLES: &[Table] = &[
             Ok(Record::Factors { site: text(row, 0)?, account: account(row, 1)?, factors })
         },
     },
+    Table {
+        name: "operators",
+        keys: &["name"],
+        columns: "version, sealed",
+        record: |row| Ok(Record::Operator { name: row.get(0)?, operator: ledger::sealed(row, 1)? }),
+    },
+    Table {
+        name: "audit",
+        keys: &["time", "number"],
+        columns: "entry",
+        record: |row| Ok(Record::Audit(Box::new(json(row, 2)?))),
+    },
+    Table {
+        name: "events",
+        keys: &["time", "number"],
+        columns: "line",
+        record: |row| Ok(Record::Event(ledger::event(row)?)),
+    },
 ];
 
 /// The names of all tables whose rows are records.
@@ -126,7 +145,7 @@ pub(super) fn page(database: &Connection, after: Option<&Cursor>, most: usize) -
             }
             position.truncate(1);
             for key in 0..table.keys.len() {
-                position.push(row.get(key)?);
+                position.push(key_text(row, key)?);
             }
             match (table.record)(row) {
                 Ok(record) => {
@@ -141,6 +160,14 @@ pub(super) fn page(database: &Connection, after: Option<&Cursor>, most: usize) -
         }
     }
     Ok(page)
+}
+
+/// A key as a text; SQLite compares it with a column of numbers as the number it is.
+fn key_text(row: &Row<'_>, column: usize) -> rusqlite::Result<String> {
+    match row.get_ref(column)? {
+        ValueRef::Integer(number) => Ok(number.to_string()),
+        _ => row.get(column),
+    }
 }
 
 impl Table {
@@ -158,12 +185,18 @@ fn size(record: &Record) -> usize {
     const OTHERS: usize = 2048;
     match record {
         Record::Kept(kept) => kept.sealed.len() + OTHERS,
-        Record::Factors { factors, .. } => factors.bytes.len() + OTHERS,
+        Record::Factors { factors: sealed, .. } | Record::Operator { operator: sealed, .. } => {
+            sealed.bytes.len() + OTHERS
+        }
         Record::Counter { entries, .. } => size_of_val(entries.as_slice()) + OTHERS,
         Record::Correspondents { recipients, .. } => size_of_val(recipients.as_slice()) + OTHERS,
-        Record::Session(_) | Record::Lock(_) | Record::Device { .. } | Record::Profile { .. } | Record::Flag(_) => {
-            OTHERS
-        }
+        Record::Session(_)
+        | Record::Lock(_)
+        | Record::Device { .. }
+        | Record::Profile { .. }
+        | Record::Flag(_)
+        | Record::Event(_)
+        | Record::Audit(_) => OTHERS,
     }
 }
 
@@ -232,6 +265,15 @@ impl Import {
                 }
                 Ok(is_new)
             }
+            Record::Operator { name, operator } => {
+                let is_new = ledger::operator(database, name)?.is_none() && ledger::has_room_for_operator(database)?;
+                if is_new {
+                    ledger::overwrite_operator(database, name, operator)?;
+                }
+                Ok(is_new)
+            }
+            Record::Audit(entry) => ledger::put_audit(database, entry),
+            Record::Event(event) => ledger::put_event(database, event),
             Record::Counter { .. } => Ok(false),
         }
     }
@@ -270,7 +312,10 @@ impl Change for Import {
                 | Record::Correspondents { .. }
                 | Record::Flag(_)
                 | Record::Kept(_)
-                | Record::Factors { .. } => {}
+                | Record::Factors { .. }
+                | Record::Operator { .. }
+                | Record::Audit(_)
+                | Record::Event(_) => {}
             }
         }
         for mut session in self.sessions {

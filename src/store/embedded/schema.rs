@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
 
 /// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
 /// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
 const SCHEMA: &[&str] = &[
@@ -32,6 +32,7 @@ const SCHEMA: &[&str] = &[
     HABITS_2,
     FLAGS_2,
     KEPT_3,
+    LEDGER_4,
 ];
 
 /// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
@@ -99,8 +100,51 @@ const KEPT_3: &str = "
     ) STRICT;
 ";
 
+/// What an event is found by is a column of its own; the rest is in its line. How many rows there are stands in a table,
+/// because counting a million takes SQLite a walk through them. span: seconds. entry: JSON.
+const LEDGER_4: &str = "
+    INSERT INTO kept_bytes (kind, bytes) VALUES ('desk', 0);
+    CREATE TABLE rows_kept (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+    INSERT INTO rows_kept (name, count) VALUES ('events', 0), ('audit', 0);
+    CREATE TABLE events (
+        time INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL, account TEXT, line TEXT NOT NULL,
+        PRIMARY KEY (time, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX events_of_account ON events (account, time, number) WHERE account IS NOT NULL;
+    CREATE INDEX events_of_kind ON events (kind, time, number);
+    CREATE TRIGGER event_comes AFTER INSERT ON events BEGIN
+        UPDATE rows_kept SET count = count + 1 WHERE name = 'events';
+    END;
+    CREATE TRIGGER event_goes AFTER DELETE ON events BEGIN
+        UPDATE rows_kept SET count = count - 1 WHERE name = 'events';
+    END;
+    CREATE TABLE tallies (
+        span INTEGER NOT NULL, start INTEGER NOT NULL, what TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (span, start, what)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE senders (
+        hour INTEGER NOT NULL, site TEXT NOT NULL, account TEXT NOT NULL,
+        messages INTEGER NOT NULL, recipients INTEGER NOT NULL,
+        PRIMARY KEY (hour, site, account)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE audit (
+        time INTEGER NOT NULL, number INTEGER NOT NULL, operator TEXT NOT NULL, entry TEXT NOT NULL,
+        PRIMARY KEY (time, number)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX audit_of_operator ON audit (operator, time, number);
+    CREATE TRIGGER audit_comes AFTER INSERT ON audit BEGIN
+        UPDATE rows_kept SET count = count + 1 WHERE name = 'audit';
+    END;
+    CREATE TRIGGER audit_goes AFTER DELETE ON audit BEGIN
+        UPDATE rows_kept SET count = count - 1 WHERE name = 'audit';
+    END;
+    CREATE TABLE operators (
+        name TEXT PRIMARY KEY, version INTEGER NOT NULL, sealed BLOB NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// The step from each version to the next, beginning with the one from version 1.
-const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3];
+const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3, from_3_to_4];
 
 /// Makes the tables of an empty file.
 pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
@@ -127,6 +171,10 @@ fn from_1_to_2(database: &Connection) -> rusqlite::Result<()> {
 
 fn from_2_to_3(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch(KEPT_3)
+}
+
+fn from_3_to_4(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(LEDGER_4)
 }
 
 /// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.

@@ -12,6 +12,7 @@
 
 mod breaker;
 mod journal;
+mod ledger;
 mod operations;
 mod spool;
 mod stale;

@@ -522,15 +522,33 @@ impl Store for Fallback {
     }
 
     fn keep(&self, kept: Kept, now: Timestamp) -> Answer<'_, ()> {
-        Box::pin(self.ask(move |shared| shared.keep(kept, now)))
+        Box::pin(async move {
+            // So that an operator who is signed in can go on should the shared store go away.
+            let for_here = (kept.kind == KeptKind::Desk).then(|| kept.clone());
+            self.ask(|shared| shared.keep(kept, now)).await?;
+            if let Some(kept) = for_here {
+                let _remembered = self.own.keep(kept, now).await;
+            }
+            Ok(())
+        })
     }
 
     fn kept(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
-        Box::pin(self.ask(move |shared| shared.kept(kind, id, now)))
+        Box::pin(async move {
+            match self.ask(|shared| shared.kept(kind, id, now)).await {
+                Err(_) if kind == KeptKind::Desk => self.own.kept(kind, id, now).await,
+                found => found,
+            }
+        })
     }
 
     fn take(&self, kind: KeptKind, id: [u8; 16], now: Timestamp) -> Answer<'_, Option<Kept>> {
-        Box::pin(self.ask(move |shared| shared.take(kind, id, now)))
+        Box::pin(async move {
+            if kind == KeptKind::Desk {
+                let _forgotten = self.own.take(kind, id, now).await;
+            }
+            self.ask(|shared| shared.take(kind, id, now)).await
+        })
     }
 
     fn factors<'a>(&'a self, site: &'a SiteName, account: &'a Account) -> Answer<'a, Option<Sealed>> {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::journal::Journal;
 use crate::domain::flag::Activity;
 use crate::domain::{
-    Account, Flag, Lesson, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+    Account, AuditEntry, Flag, Lesson, Reference, Session, SessionChange, SessionHash, SessionState, SiteName,
+    Timestamp,
 };
 use crate::policy::limits::Receipt;
 use crate::store::{Answer, Away, Lock, Raise, Store};
@@ -57,6 +58,7 @@ pub(super) enum Untold {
         code: Reference,
         activity: Activity,
     },
+    Audit(Box<AuditEntry>),
     Know {
         site: SiteName,
         account: Account,
@@ -115,7 +117,7 @@ impl Untold {
             | Self::Forget { .. }
             | Self::Unteach { .. } => Class::Strict,
             Self::Session { .. } => Class::Session,
-            Self::Flag(_) | Self::Raise { .. } | Self::Activity { .. } => Class::Flag,
+            Self::Flag(_) | Self::Raise { .. } | Self::Activity { .. } | Self::Audit(_) => Class::Flag,
             Self::Know { .. } | Self::Teach { .. } | Self::Written { .. } | Self::Refund { .. } => Class::Learned,
         }
     }
@@ -146,6 +148,7 @@ impl Untold {
                     }
                 }
                 Self::Activity { code, activity } => store.add_to_flag(code, activity.clone()).await?,
+                Self::Audit(entry) => store.note_audit((**entry).clone()).await?,
                 Self::Know { site, account, device, now } => {
                     store.know_device(site, account, *device, *now).await?;
                 }

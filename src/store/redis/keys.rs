@@ -1,7 +1,7 @@
 //! What stands under which key.
 
 use crate::domain::flag::FlagStatus;
-use crate::domain::{Account, Country, Reference, SessionHash, SiteName};
+use crate::domain::{Account, Country, Reference, SessionHash, SiteName, Span, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::store::KeptKind;
 
@@ -27,6 +27,7 @@ pub(super) enum Holds {
     Counter(CounterKey),
     Kept(KeptKind, [u8; 16]),
     Factors { site: SiteName, account: Account },
+    Operators,
 }
 
 impl Keys {
@@ -144,6 +145,33 @@ impl Keys {
         format!("{}flags:{{flags}}:country:{country}", self.prefix)
     }
 
+    /// All past events.
+    pub(super) fn events(&self) -> String {
+        format!("{}events:{{events}}", self.prefix)
+    }
+
+    /// The numbers of an account's, at whichever site.
+    pub(super) fn events_of(&self, account: &Account) -> String {
+        format!("{}events:{{events}}:{account}", self.prefix)
+    }
+
+    pub(super) fn tallies(&self, span: Span, start: Timestamp) -> String {
+        format!("{}tallies:{{events}}:{}:{}", self.prefix, span.lasts().as_secs(), start.as_millis())
+    }
+
+    /// What accounts sent in an hour: `messages` or `recipients`.
+    pub(super) fn senders(&self, what: &str, hour: Timestamp) -> String {
+        format!("{}{what}:{{events}}:{}", self.prefix, hour.as_millis())
+    }
+
+    pub(super) fn audit(&self) -> String {
+        format!("{}audit:{{audit}}:", self.prefix)
+    }
+
+    pub(super) fn operators(&self) -> String {
+        format!("{}operators:{{audit}}:", self.prefix)
+    }
+
     /// A counter, and the part it is in.
     pub(super) fn counter(&self, key: &CounterKey) -> (String, u8) {
         let shard = part([counted(key)]);
@@ -169,6 +197,7 @@ impl Keys {
             "written" => account(rest).map(|(site, account)| Holds::Correspondents { site, account })?,
             "factors" => account(rest).map(|(site, account)| Holds::Factors { site, account })?,
             "flag" => Holds::Flag,
+            "operators" => Holds::Operators,
             "counter" => Holds::Counter(CounterKey(rest.to_owned())),
             "kept" => {
                 let id = data_encoding::HEXLOWER.decode(rest.as_bytes()).ok()?;

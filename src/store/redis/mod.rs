@@ -31,6 +31,10 @@
 //! | `written:{n}:ACCOUNT` | last time, then four bytes for each recipient; the same |
 //! | `factors:{n}:ACCOUNT` | `version` and `sealed` |
 //! | `flag:{flags}:CODE`, `flags:{flags}…` | a flag as JSON, the indexes by time, status, account and country |
+//! | `events:{events}`, `events:{events}:ACCOUNT` | past events by time, the numbers of those of an account |
+//! | `tallies:{events}:SECONDS:START` | what was counted in a span |
+//! | `messages:{events}:HOUR`, `recipients:{events}:HOUR` | who sent how much in an hour |
+//! | `audit:{audit}:`, `operators:{audit}:` | what operators did by time; each one's version and sealed record |
 //! | `kept:{KIND}:ID`, `until:{KIND}`, `bytes:{KIND}` | until when and what is kept, all by that time, how many bytes |
 //! | `log:{n}:` | a stream of what was changed, cut to about a thousand entries |
 //! | `probe:{n}:` | the last probe |
@@ -59,6 +63,7 @@ mod inspect;
 mod keeper;
 mod kept;
 mod keys;
+mod ledger;
 mod link;
 mod moving;
 mod node;

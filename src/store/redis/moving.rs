@@ -7,24 +7,42 @@ use redis::{Cmd, FromRedisValue, Value, cmd};
 
 use super::accounts::{correspondents, devices_of};
 use super::keys::Holds;
+use super::ledger::operators_of;
 use super::link::Lane;
 use super::node::{Node, from_json, unreadable, whole_millis};
 use super::{counters, sessions};
-use crate::domain::{SessionState, Timestamp};
+use crate::domain::{AuditEntry, Mark, SessionState, Timestamp};
 use crate::store::record::PAGE_BYTES_MAX;
 use crate::store::{Away, Cursor, KeptKind, Page, Record, Sealed};
+
+/// Past events are taken in however old they are; the gateway forgets those that are too old.
+const EVER: Duration = Duration::from_secs(100 * 365 * 86_400);
 
 /// Keys that are asked for at once.
 const KEYS_AT_ONCE: usize = 1000;
 
-/// Where a page begins: within the keys of a master, by its address and `SCAN`'s own cursor, or among what is kept.
+/// Where a page begins: within the keys of a master, by its address and `SCAN`'s own cursor, or among what is kept, what
+/// operators did, or past events.
 enum Place {
-    Keys { master: String, cursor: u64 },
-    Kept { kind: KeptKind, from: usize },
+    Keys {
+        master: String,
+        cursor: u64,
+    },
+    Kept {
+        kind: KeptKind,
+        from: usize,
+    },
+    /// Newest first: none for the newest.
+    Audit(Option<Mark>),
+    Events(Option<Mark>),
 }
 
 impl Place {
     fn of(cursor: &Cursor) -> Option<Self> {
+        if let Some((what @ ("audit" | "events"), mark)) = cursor.0.split_once(' ') {
+            let mark = if mark.is_empty() { None } else { Some(mark.parse().ok()?) };
+            return Some(if what == "audit" { Self::Audit(mark) } else { Self::Events(mark) });
+        }
         let mut words = cursor.0.split(' ');
         let (what, which, number) = (words.next()?, words.next()?, words.next()?);
         Some(match what {
@@ -38,6 +56,8 @@ impl Place {
         Cursor(match self {
             Self::Keys { master, cursor } => format!("keys {master} {cursor}"),
             Self::Kept { kind, from } => format!("kept {} {from}", kind.name()),
+            Self::Audit(mark) => format!("audit {}", mark.map(|mark| mark.to_string()).unwrap_or_default()),
+            Self::Events(mark) => format!("events {}", mark.map(|mark| mark.to_string()).unwrap_or_default()),
         })
     }
 }
@@ -51,6 +71,18 @@ impl Node {
         match place {
             Place::Keys { master, cursor } => self.export_keys(&master, cursor, most).await,
             Place::Kept { kind, from } => self.export_kept(kind, from, most).await,
+            Place::Audit(before) => {
+                let entries = self.audit(None, before, most).await?;
+                let last = entries.last().map(AuditEntry::mark).filter(|_| entries.len() == most);
+                let next = last.map_or(Place::Events(None), |mark| Place::Audit(Some(mark))).cursor();
+                let records = entries.into_iter().map(|entry| Record::Audit(Box::new(entry))).collect();
+                Ok(Page { records, next: Some(next) })
+            }
+            Place::Events(before) => {
+                let found = self.some_events(before, most).await?;
+                let next = found.next.map(|mark| Place::Events(Some(mark)).cursor());
+                Ok(Page { records: found.events.into_iter().map(Record::Event).collect(), next })
+            }
         }
     }
 
@@ -107,7 +139,7 @@ impl Node {
         let next = match following {
             _ if has_more || seen < ids.len() => Some(Place::Kept { kind, from: from + seen }),
             Some(kind) => Some(Place::Kept { kind, from: 0 }),
-            None => None,
+            None => Some(Place::Audit(None)),
         };
         Ok(Page { records, next: next.map(|place| place.cursor()) })
     }
@@ -145,6 +177,11 @@ impl Node {
             Record::Factors { site, account, factors: Sealed { version, bytes } } => {
                 self.put_factors(&site, &account, bytes, 0, version.max(1)).await
             }
+            Record::Event(event) => Ok(self.put_events(&[event], EVER, now).await? > 0),
+            Record::Audit(entry) => self.note_audit(&entry).await,
+            Record::Operator { name, operator: Sealed { version, bytes } } => {
+                self.put_operator(&name, bytes, 0, version.max(1)).await
+            }
         }
     }
 }
@@ -157,7 +194,7 @@ fn escaped(text: &str) -> String {
 
 fn asks(holds: &Holds, key: &str) -> Cmd {
     let mut ask = match holds {
-        Holds::Devices { .. } => cmd("HGETALL"),
+        Holds::Devices { .. } | Holds::Operators => cmd("HGETALL"),
         Holds::Factors { .. } => cmd("HMGET"),
         _ => cmd("GET"),
     };
@@ -190,6 +227,10 @@ fn read(holds: Holds, value: Value) -> Option<Vec<Record>> {
         Holds::Counter(key) => {
             let window = counters::read(&raw(value)?);
             Record::Counter { key, keep: whole_millis(window.keep()), entries: window.entries().to_vec() }
+        }
+        Holds::Operators => {
+            let all = operators_of(FromRedisValue::from_redis_value(value).ok()?);
+            return Some(all.into_iter().map(|(name, operator)| Record::Operator { name, operator }).collect());
         }
         Holds::Kept(..) => return None,
         Holds::Factors { site, account } => {

@@ -40,6 +40,8 @@ scripts! {
     TAKE "take"
     FACTORS "factors"
     FLAG "flag"
+    EVENTS "events"
+    OPERATOR "operator"
     CHANGES "changes"
 }
 
@@ -63,6 +65,7 @@ mod tests {
             "HDEL",
             "HGET",
             "HGETALL",
+            "HINCRBY",
             "HLEN",
             "HSET",
             "INCRBY",
@@ -74,9 +77,11 @@ mod tests {
             "XREVRANGE",
             "ZADD",
             "ZCARD",
+            "ZINCRBY",
             "ZRANGE",
             "ZRANGEBYSCORE",
             "ZREM",
+            "ZREMRANGEBYRANK",
             "ZREMRANGEBYSCORE",
         ];
         for script in ALL {

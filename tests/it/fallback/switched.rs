@@ -5,14 +5,16 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mailward::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
+use mailward::domain::past::Events;
 use mailward::domain::{
-    Account, Flag, Lesson, Profile, Reference, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+    Account, AuditEntry, EventFilter, Flag, Lesson, Mark, PastEvent, Profile, Reference, Sender, Session,
+    SessionChange, SessionHash, SessionState, SiteName, Span, Tally, Timestamp,
 };
 use mailward::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use mailward::policy::window::Entry;
 use mailward::store::embedded::Embedded;
 use mailward::store::{
-    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Lock, Page, Raise, Record, Sealed, Store,
+    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Ledger, Lock, Page, Raise, Record, Sealed, Store,
 };
 
 /// One node's way to a store that others reach as well.
@@ -74,6 +76,36 @@ macro_rules! through {
             self.through(move |store| store.$name($($argument),*))
         })*
     };
+}
+
+impl Ledger for Switched {
+    fn put_events(&self, events: Vec<PastEvent>, keep: Duration, now: Timestamp) -> Answer<'_, ()> {
+        self.through(move |store| store.put_events(events, keep, now))
+    }
+
+    fn tallies(&self, span: Span, since: Timestamp, now: Timestamp) -> Answer<'_, Vec<Tally>> {
+        self.through(move |store| store.tallies(span, since, now))
+    }
+
+    fn top_senders(&self, since: Timestamp, most: usize, now: Timestamp) -> Answer<'_, Vec<Sender>> {
+        self.through(move |store| store.top_senders(since, most, now))
+    }
+
+    fn note_audit(&self, entry: AuditEntry) -> Answer<'_, ()> {
+        self.through(move |store| store.note_audit(entry))
+    }
+
+    fn operators(&self) -> Answer<'_, Vec<(String, Sealed)>> {
+        self.through(Embedded::operators)
+    }
+
+    through! {
+        past_events(filter: &'a EventFilter, most: usize) -> Events;
+        audit(by: Option<&'a str>, before: Option<Mark>, most: usize) -> Vec<AuditEntry>;
+        operator(name: &'a str) -> Option<Sealed>;
+        put_operator(name: &'a str, bytes: Vec<u8>, expected: u64) -> bool;
+        remove_operator(name: &'a str) -> bool;
+    }
 }
 
 impl Store for Switched {
