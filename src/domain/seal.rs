@@ -19,6 +19,10 @@ pub enum Sealing {
     Code,
     /// A request that waits for a proof.
     Held,
+    /// An operator: password, factors, role, tokens.
+    Operator,
+    /// A session at the administrator's desk.
+    Desk,
 }
 
 impl Sealing {
@@ -28,6 +32,8 @@ impl Sealing {
             Self::Challenge => b"challenge 1",
             Self::Code => b"code 1",
             Self::Held => b"held 1",
+            Self::Operator => b"operator 1",
+            Self::Desk => b"desk 1",
         }
     }
 }

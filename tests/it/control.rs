@@ -56,6 +56,7 @@ impl Desk {
             helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
             sites: Box::new(move || sites.clone()),
             embedded_in: None,
+            desk_page: Box::new(|| None),
             degraded: Box::new(|| (None, 0)),
         };
         Self { control, store, events, site: "one.example".into(), alice: Account::from_canonical("alice") }

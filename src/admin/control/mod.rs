@@ -12,7 +12,9 @@ mod explain;
 mod factors;
 mod flags;
 mod moving;
+mod operators;
 mod socket;
+mod trail;
 mod words;
 
 use std::net::IpAddr;
@@ -31,9 +33,10 @@ use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
 pub use socket::{NoReply, ask, bind, serve};
+use trail::Trail;
 pub use words::{
-    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, Reply, SessionRow,
-    SignalRow, Usual, UsualRow, WholeFlag,
+    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, OperatorCode,
+    OperatorRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeFlag,
 };
 
 /// Rows in one answer; beyond them it says that there are more.
@@ -50,7 +53,7 @@ pub const EXPLAINED_FLAGS_MAX: usize = 20;
 
 /// Why a command was not carried out; its words are for the operator.
 #[derive(Debug, thiserror::Error)]
-enum NotDone {
+pub(in crate::admin) enum NotDone {
     #[error("there is no site {0:?}; sites are: {1}")]
     NoSuchSite(String, String),
     #[error("the name of an account is missing")]
@@ -77,6 +80,14 @@ enum NotDone {
     Moving(String),
     #[error("the store is a shared one: let its server save it, or use: mailward store export")]
     NotEmbedded,
+    #[error("{0:?} is no name for an operator: letters, digits, '.', '-', '_' and '@', at most 64")]
+    NotAName(String),
+    #[error("there is an operator {0} already; for a new beginning use: mailward admin reset {0}")]
+    SuchOperator(String),
+    #[error("there is no operator {0}")]
+    NoSuchOperator(String),
+    #[error("the operator {0} changes all the time; do it again")]
+    OperatorContended(String),
     #[error(transparent)]
     Away(#[from] Away),
 }
@@ -99,6 +110,8 @@ pub struct Control {
     pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
     /// The folder of the embedded store; none where the store is a shared one.
     pub embedded_in: Option<PathBuf>,
+    /// Where the desk is, for people: `https://` and so on; none where nobody listens.
+    pub desk_page: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Since when the store is away, and how much waits for it.
     pub degraded: Box<dyn Fn() -> (Option<Timestamp>, usize) + Send + Sync>,
 }
@@ -126,7 +139,17 @@ impl Control {
     /// Carries a command out, for whoever asks.
     pub async fn answer(&self, command: Command, by: &By) -> Reply {
         let now = self.clock.now();
-        let reply = match command {
+        let trail = Trail::of(&command);
+        let reply = self.carry_out(command, by, now).await;
+        let reply = reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() });
+        if let Some(trail) = trail {
+            self.leave(trail, &reply, by, now).await;
+        }
+        reply
+    }
+
+    async fn carry_out(&self, command: Command, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
+        match command {
             Command::Status => Ok(self.status(now).await),
             Command::LockAccount { name, site, note } => self.lock(&name, site.as_deref(), &note, by, now).await,
             Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), by, now).await,
@@ -157,8 +180,12 @@ impl Control {
             Command::ImportStore { lines } => self.import_store(&lines, now).await,
             Command::BackupStore { to } => self.backup_store(to).await,
             Command::Explain { what, site } => self.explain(&what, site.as_deref(), now).await,
-        };
-        reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() })
+            Command::AddOperator { name, role } => self.add_operator(&name, role, now).await,
+            Command::SetRole { name, role } => self.set_role(&name, role).await,
+            Command::ResetOperator { name } => self.reset_operator(&name, now).await,
+            Command::RemoveOperator { name } => self.remove_operator(&name).await,
+            Command::ListOperators => self.operators().await,
+        }
     }
 
     async fn status(&self, now: Timestamp) -> Reply {

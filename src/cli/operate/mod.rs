@@ -1,5 +1,6 @@
 //! Commands to the running gateway through its control socket: `account` and `session` here, the others beside.
 
+mod admin;
 mod explain;
 mod flags;
 mod import;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+pub(super) use admin::{AdminVerb, admin};
 pub(super) use explain::{DeviceVerb, Explain, device, explain};
 pub(super) use flags::{FlagVerb, flag};
 
@@ -265,6 +267,9 @@ fn spoken(reply: &Reply) -> String {
             counted(*devices_forgotten, "device", "devices"),
             counted(*sign_ins_forgotten, "sign-in", "sign-ins"),
         ),
+        Reply::OperatorCode(code) => admin::code(code),
+        Reply::Operator { name, what } => format!("{}: {}\n", plain(name), plain(what)),
+        Reply::Operators { operators } => admin::listed(operators),
         Reply::Restricted { site, account, state } => {
             format!("{} at {}: its session is {}\n", plain(account), plain(site), plain(state))
         }
