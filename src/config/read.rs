@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::challenge::read_challenge;
+use super::desk::read_desk;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
 use super::schema;
@@ -129,6 +130,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let risk = risk::read_risk(&top.section("risk", &schema::RISK));
     let pages = read_pages(&top.section("pages", &schema::PAGES), base_dir);
     let challenge = read_challenge(&top.section("challenge", &schema::CHALLENGE));
+    let desk = read_desk(&top.section("desk", &schema::DESK), base_dir, &sites);
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
@@ -151,6 +153,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         risk,
         pages,
         challenge,
+        desk,
         rules,
         mail,
         sms,
@@ -387,7 +390,7 @@ pub(super) fn check_file(section: &Section<'_, '_>, span: &Span, path: &Path, al
 }
 
 /// `certificate` and `key` of a table: both or none.
-fn read_certificate(section: &Section<'_, '_>, base_dir: &Path) -> Option<CertificateFiles> {
+pub(super) fn read_certificate(section: &Section<'_, '_>, base_dir: &Path) -> Option<CertificateFiles> {
     let certificate = section.get("certificate", value::path(base_dir));
     let key = section.get("key", value::path(base_dir));
     for (one, other) in [("certificate", "key"), ("key", "certificate")] {

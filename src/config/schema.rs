@@ -81,6 +81,7 @@ pub static TOP: Table = Table {
         key("risk", "table", "see below", "`[risk]`"),
         key("pages", "table", "a plain look", "`[pages]`"),
         key("challenge", "table", "see below", "`[challenge]`"),
+        key("desk", "table", "see below", "`[desk]`"),
         key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
     ],
 };
@@ -658,6 +659,7 @@ pub static TABLES: &[&Table] = &[
     &RISK,
     &PAGES,
     &CHALLENGE,
+    &DESK,
     &RULE,
     &RULE_WHEN,
     &MAIL,
@@ -836,6 +838,24 @@ pub static CHALLENGE: Table = Table {
             "`[\"10/h\", \"30/d\"]`",
             "Wrong codes of one kind for one account, from outside campus together. At most 30 guesses a day at a six-digit code, of which three are right at any time, succeed with a probability below 0.01 % a day.",
         ),
+    ],
+};
+
+/// `[desk]`
+pub static DESK: Table = Table {
+    header: "[desk]",
+    text: "The administrator's desk, which answers at `admin` of `[listen]` ([desk.md](desk.md)).",
+    keys: &[
+        key(
+            "hosts",
+            "list of host names",
+            "none",
+            "Names under which it answers, besides `localhost` and addresses in numbers. None may be a site's: browsers would show the desk's cookies to the webmail.",
+        ),
+        key("certificate", "file (PEM)", "that of `[tls]`", "The certificate of these names."),
+        key("key", "file (PEM)", "that of `[tls]`", "Its private key."),
+        key("session_idle", "duration from `1m` to `1d`", "`1h`", "Who asks for nothing for so long signs in again."),
+        key("session_max", "duration from `5m` to `7d`", "`12h`", "Who signed in so long ago signs in again."),
     ],
 };
 

@@ -42,6 +42,8 @@ pub struct Event {
     pub observed: Vec<String>,
     /// The code shown on the person's page.
     pub reference: Option<Reference>,
+    /// The operator who did it, or how it was asked for; none where nobody did.
+    pub by: Option<Arc<str>>,
 }
 
 /// The kinds of event. Their names are stable: scripts, alerts and other programs read them.
@@ -97,6 +99,8 @@ pub enum EventKind {
     FlagConfirmed,
     /// An operator opened a session that had no flag of its own.
     SessionCleared,
+    /// An operator restricted a session.
+    SessionRestricted,
     /// Browsers that an account knew were forgotten.
     DeviceForgotten {
         /// How many.
@@ -211,6 +215,7 @@ impl EventKind {
             Self::FlagCleared => "flag_cleared",
             Self::FlagConfirmed => "flag_confirmed",
             Self::SessionCleared => "session_cleared",
+            Self::SessionRestricted => "session_restricted",
             Self::DeviceForgotten { .. } => "device_forgotten",
             Self::SessionMoved => "session_moved",
             Self::ChallengePassed { .. } => "challenge_passed",
@@ -252,6 +257,7 @@ impl Event {
             stopped_by: None,
             observed: Vec::new(),
             reference: None,
+            by: None,
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Purpose {
     Code,
     /// Numbers of accounts that authenticators and the store keep; they say nothing about whose they are.
     Handle,
+    /// Sessions, browsers, codes and tokens of operators.
+    Desk,
 }
 
 impl Purpose {
@@ -39,6 +41,7 @@ impl Purpose {
             Self::Sealing => b"mailward sealing 1",
             Self::Code => b"mailward code 1",
             Self::Handle => b"mailward handle 1",
+            Self::Desk => b"mailward desk 1",
         }
     }
 }

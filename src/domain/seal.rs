@@ -21,6 +21,10 @@ pub enum Sealing {
     Held,
     /// Something remembered of an account or a session.
     Note,
+    /// An operator: password, factors, role, tokens.
+    Operator,
+    /// A session at the administrator's desk.
+    Desk,
 }
 
 impl Sealing {
@@ -31,6 +35,8 @@ impl Sealing {
             Self::Code => b"code 1",
             Self::Held => b"held 1",
             Self::Note => b"note 1",
+            Self::Operator => b"operator 1",
+            Self::Desk => b"desk 1",
         }
     }
 }

@@ -58,6 +58,8 @@ use crate::webmail::{Asked, Place, Shape};
 use refusal::Stop;
 use upgrade::Upgrade;
 
+pub(crate) use own::is_from_here;
+
 /// What all workers share for the life of the process.
 pub struct Shared {
     /// The configuration in force; a reload puts another here.

@@ -28,6 +28,7 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("stopped_by", "The limit that was met, with its value: `recipients_per_account 200/h`."),
     ("observed_rules", "Rules with `mode = \"observe\"` that would have decided."),
     ("reference", "The code that the person's page shows; of a flag, the code that `mailward flag` takes."),
+    ("by", "The operator who did it, or `command line`."),
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
@@ -77,6 +78,8 @@ struct Line<'a> {
     observed_rules: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     #[serde(flatten)]
     particulars: Particulars<'a>,
 }
@@ -149,6 +152,7 @@ impl<'a> Particulars<'a> {
             | EventKind::FlagCleared
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
+            | EventKind::SessionRestricted
             | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
@@ -178,6 +182,7 @@ pub fn json(event: &Event) -> String {
         stopped_by: event.stopped_by.as_deref(),
         observed_rules: &event.observed,
         reference: event.reference.map(|reference| reference.to_string()),
+        by: event.by.as_deref(),
         particulars: Particulars::of(&event.kind),
     };
     escape_obeyed(serde_json::to_string(&line).expect("every field is a string, a number or a list of them"))
@@ -228,6 +233,7 @@ pub fn sentence(event: &Event) -> String {
         ("rule", particulars.rule),
         ("what", particulars.what),
         ("stopped_by", event.stopped_by.as_deref()),
+        ("by", event.by.as_deref()),
     ] {
         if let Some(words) = words {
             add(name, Cow::Owned(format!("{words:?}")));
@@ -327,6 +333,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "theft confirmed",
             "An operator said that it was a theft (`mailward flag confirm`): the account is locked, its sessions have ended, and what the thief's sign-ins taught is forgotten. Give the account a new password before you unlock it.",
         ),
+        EventKind::SessionRestricted => (
+            Level::WARN,
+            "session restricted",
+            "An operator restricted a session (`mailward session restrict`): it reads and does nothing else until it is cleared.",
+        ),
         EventKind::SessionCleared => (
             Level::INFO,
             "session cleared",
@@ -421,6 +432,7 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::FlagCleared,
         EventKind::FlagConfirmed,
         EventKind::SessionCleared,
+        EventKind::SessionRestricted,
         EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
         EventKind::ChallengePassed { factor: "totp" },

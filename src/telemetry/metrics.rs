@@ -431,6 +431,7 @@ impl Metrics {
             | EventKind::FlagCleared
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
+            | EventKind::SessionRestricted
             | EventKind::DeviceForgotten { .. }
             | EventKind::SessionMoved
             | EventKind::ChallengePassed { .. }

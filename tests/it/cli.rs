@@ -188,6 +188,7 @@ impl Served {
             helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
             sites: Box::new(move || sites.clone()),
             embedded_in: None,
+            desk_page: Box::new(|| None),
             degraded: Box::new(|| (None, 0)),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mailward::admin::control::{Command, Control, Explained, Reply};
+use mailward::admin::control::{By, Command, Control, Explained, Reply};
 use mailward::clock::{Clock, Dice};
 use mailward::config;
 use mailward::domain::flag::{FlagStatus, Note};
@@ -56,13 +56,14 @@ impl Desk {
             helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
             sites: Box::new(move || sites.clone()),
             embedded_in: None,
+            desk_page: Box::new(|| None),
             degraded: Box::new(|| (None, 0)),
         };
         Self { control, store, events, site: "one.example".into(), alice: Account::from_canonical("alice") }
     }
 
     fn ask(&self, command: Command) -> Reply {
-        run(self.control.answer(command))
+        run(self.control.answer(command, &By::command_line()))
     }
 
     fn refused(&self, command: Command) -> String {
@@ -213,6 +214,25 @@ fn clearing_a_session_clears_its_own_flag_and_never_that_of_another() {
 }
 
 #[test]
+fn restricting_makes_an_open_session_read_only_and_loosens_none() {
+    let desk = Desk::new();
+    let (home, strange, _) = desk.alice_and_a_stranger();
+    let restrict = |session: &Session| desk.ask(Command::RestrictSession { hash: session.hash.to_string() });
+    let now = |state: &str| Reply::Restricted {
+        site: "one.example".to_owned(),
+        account: "alice".to_owned(),
+        state: state.to_owned(),
+    };
+    assert_eq!(restrict(&home), now("restricted"));
+    assert_eq!(desk.session(&home).state, SessionState::Restricted);
+    let events = desk.events.take();
+    assert_eq!((events[0].kind.name(), events[0].by.as_deref()), ("session_restricted", Some("command line")));
+    desk.ask(Command::EndSession { hash: strange.hash.to_string() });
+    assert_eq!(restrict(&strange), now("ended"));
+    assert_eq!(desk.session(&strange).state, SessionState::Ended);
+}
+
+#[test]
 fn confirming_shuts_the_thief_out_everywhere_and_leaves_the_owners_habits() {
     let desk = Desk::new();
     let (home, strange, raised) = desk.alice_and_a_stranger();
@@ -336,7 +356,7 @@ fn flags_are_listed_by_every_condition_shown_whole_and_noted() {
     let listed = |status, account: Option<&str>, country: Option<&str>, before| {
         let account = account.map(str::to_owned);
         let country = country.map(|country| country.parse().expect("a country"));
-        match desk.ask(Command::ListFlags { status, account, country, before, site: None }) {
+        match desk.ask(Command::ListFlags { status, account, country, before, site: None, most: None }) {
             Reply::Flags { flags, more: false } => flags.into_iter().map(|flag| flag.account).collect::<Vec<_>>(),
             reply => panic!("{reply:?}"),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::words::{DeviceRow, Done, Explained, FlagRow, LockRow, Reply, SessionRow, Usual};
-use super::{Control, EXPLAINED_FLAGS_MAX, NotDone, ROWS_MAX};
+use super::{By, Control, EXPLAINED_FLAGS_MAX, NotDone, ROWS_MAX};
 use crate::domain::flag::FlagFilter;
 use crate::domain::{Account, EventKind, Reference, SessionHash, SiteName, Timestamp};
 use crate::store::Away;
@@ -71,6 +71,7 @@ impl Control {
         name: &str,
         device: Option<&str>,
         site: Option<&str>,
+        by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let device = device.map(device_number).transpose()?;
@@ -78,16 +79,16 @@ impl Control {
         for (site, account) in self.accounts(name, site)? {
             let forgotten = self.store.forget_devices(&site, &account, device).await?;
             if forgotten > 0 {
-                self.record_forgotten(forgotten, &site, &account, now);
+                self.record_forgotten(forgotten, &site, &account, by, now);
             }
             done.push(Done { devices_forgotten: forgotten, ..Done::of(&site, &account, "devices forgotten", 0) });
         }
         Ok(Reply::Done { done })
     }
 
-    pub(super) fn record_forgotten(&self, devices: usize, site: &SiteName, account: &Account, now: Timestamp) {
+    pub(super) fn record_forgotten(&self, devices: usize, site: &SiteName, account: &Account, by: &By, now: Timestamp) {
         let devices = u32::try_from(devices).unwrap_or(u32::MAX);
-        self.record(EventKind::DeviceForgotten { devices }, site, account, None, now);
+        self.record(EventKind::DeviceForgotten { devices }, site, account, None, by, now);
     }
 }
 

@@ -1,7 +1,7 @@
 //! What operators do about second proofs: make a code for one person, and remove what an account proves itself with.
 
 use super::words::{Done, HelpdeskCodeRow, Reply};
-use super::{Control, IMPORTED_MAX, NotDone, folded};
+use super::{By, Control, IMPORTED_MAX, NotDone, folded};
 use crate::challenge::enrolled::{self, ADDRESSES_MAX, Enrolled, OtherAddress};
 use crate::challenge::factors::{self, helpdesk, other_address};
 use crate::domain::{Account, EventKind, FactorKind, SiteName, Timestamp};
@@ -11,7 +11,13 @@ use crate::mail;
 const AGAIN_MAX: usize = 4;
 
 impl Control {
-    pub(super) async fn helpdesk_code(&self, name: &str, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+    pub(super) async fn helpdesk_code(
+        &self,
+        name: &str,
+        site: Option<&str>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Reply, NotDone> {
         let lives = (self.helpdesk_code_lives)();
         let mut codes = Vec::new();
         for (site, account) in self.accounts(name, site)? {
@@ -22,7 +28,7 @@ impl Control {
                 .change_factors(&site, &account, |enrolled| helpdesk::make(enrolled, &about, lives, random))
                 .await?;
             let kind = EventKind::FactorAdded { factor: FactorKind::HelpdeskCode.name() };
-            self.record(kind, &site, &account, None, now);
+            self.record(kind, &site, &account, None, by, now);
             let until = now.after(lives).to_string();
             codes.push(HelpdeskCodeRow { site: site.to_string(), account: account.to_string(), code, until });
         }
@@ -34,6 +40,7 @@ impl Control {
         name: &str,
         factor: Option<FactorKind>,
         site: Option<&str>,
+        by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let mut done = Vec::new();
@@ -47,7 +54,7 @@ impl Control {
             let mut count = 0;
             for (kind, removed) in removed.into_iter().filter(|(_, removed)| *removed > 0) {
                 count += removed;
-                self.record(EventKind::FactorRemoved { factor: kind.name() }, &site, &account, None, now);
+                self.record(EventKind::FactorRemoved { factor: kind.name() }, &site, &account, None, by, now);
             }
             let what = if count == 1 { "1 factor removed".to_owned() } else { format!("{count} factors removed") };
             done.push(Done::of(&site, &account, &what, 0));
@@ -59,6 +66,7 @@ impl Control {
         &self,
         rows: &[(String, String)],
         site: Option<&str>,
+        by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let (mut added, mut known, mut refused) = (0, 0, Vec::new());
@@ -81,7 +89,7 @@ impl Control {
                     Some(true) => {
                         added += 1;
                         let kind = EventKind::FactorAdded { factor: FactorKind::OtherAddress.name() };
-                        self.record(kind, &site.name, &account, None, now);
+                        self.record(kind, &site.name, &account, None, by, now);
                     }
                     Some(false) => known += 1,
                     None => refused.push(format!("{account}: it has {ADDRESSES_MAX} other addresses already")),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::words::{FlagRow, Reply, SessionRow, WholeFlag};
-use super::{Control, FLAGS_MAX, NotDone, ROWS_MAX, folded, reference, session_hash};
+use super::{By, Control, FLAGS_MAX, NotDone, ROWS_MAX, folded, reference, session_hash};
 use crate::domain::flag::{FlagFilter, FlagStatus, Note};
 use crate::domain::{
     Agent, EventKind, Flag, Lesson, Prefix, Reference, Session, SessionChange, SessionState, Timestamp,
@@ -11,26 +11,25 @@ use crate::domain::{
 use crate::policy::theft;
 use crate::store::Away;
 
-/// Who speaks through the socket, as far as anybody knows.
-const BY: &str = "command line";
-
 impl Control {
     pub(super) async fn flags(
         &self,
         mut filter: FlagFilter,
         account: Option<&str>,
         site: Option<&str>,
+        most: usize,
     ) -> Result<Reply, NotDone> {
+        let most = most.clamp(1, FLAGS_MAX);
         let mut found = Vec::new();
         for site in self.chosen(site)? {
             filter.account = account.map(|name| folded(&site, name)).transpose()?;
             filter.site = Some(Arc::clone(&site.name));
             // One more than is shown: so it is known whether there are more.
-            found.extend(self.store.flags(&filter, FLAGS_MAX + 1).await?);
+            found.extend(self.store.flags(&filter, most + 1).await?);
         }
         found.sort_by_key(|flag| std::cmp::Reverse(flag.time));
-        let more = found.len() > FLAGS_MAX;
-        Ok(Reply::Flags { flags: found.iter().take(FLAGS_MAX).map(FlagRow::of).collect(), more })
+        let more = found.len() > most;
+        Ok(Reply::Flags { flags: found.iter().take(most).map(FlagRow::of).collect(), more })
     }
 
     pub(super) async fn show_flag(&self, code: &str, now: Timestamp) -> Result<Reply, NotDone> {
@@ -38,9 +37,9 @@ impl Control {
         self.shown(&flag, now).await
     }
 
-    pub(super) async fn note_flag(&self, code: &str, note: String, now: Timestamp) -> Result<Reply, NotDone> {
+    pub(super) async fn note_flag(&self, code: &str, note: String, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let code = reference(code)?;
-        let note = noted(Some(note), now)?;
+        let note = noted(Some(note), by, now)?;
         let flag = self.store.settle_flag(&code, None, note).await?.ok_or(NotDone::NoSuchFlag(code))?;
         self.shown(&flag, now).await
     }
@@ -57,10 +56,16 @@ impl Control {
 
     /// It was the account's owner. The session opens once its sign-in is known to be usual: whatever breaks off in
     /// between, it is not open while the next sign-in would be flagged again.
-    pub(super) async fn clear_flag(&self, code: &str, note: Option<String>, now: Timestamp) -> Result<Reply, NotDone> {
+    pub(super) async fn clear_flag(
+        &self,
+        code: &str,
+        note: Option<String>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Reply, NotDone> {
         let flag = self.flag(reference(code)?).await?;
-        let note = noted(note, now)?;
-        let cleared = self.clear(&flag, note, now).await;
+        let note = noted(note, by, now)?;
+        let cleared = self.clear(&flag, note, by, now).await;
         let state = cleared.map_err(|away| NotDone::Halfway {
             what: format!("flag {} is not cleared yet:", flag.code),
             missing: vec![away.what],
@@ -73,13 +78,19 @@ impl Control {
         })
     }
 
-    async fn clear(&self, flag: &Flag, note: Option<Note>, now: Timestamp) -> Result<Option<SessionState>, Away> {
+    async fn clear(
+        &self,
+        flag: &Flag,
+        note: Option<Note>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Option<SessionState>, Away> {
         let session = self.store.session(&flag.session, now).await?;
         self.make_usual(flag, session.as_deref(), now).await?;
         let opens = SessionChange::State(SessionState::Open);
         let opened = self.store.change_session(&flag.session, opens, now).await?;
         self.store.settle_flag(&flag.code, Some(FlagStatus::Cleared), note).await?;
-        self.record_flag(EventKind::FlagCleared, flag, now);
+        self.record_flag(EventKind::FlagCleared, flag, by, now);
         Ok(opened.map(|session| session.state))
     }
 
@@ -98,7 +109,7 @@ impl Control {
     }
 
     /// A session may bear the flag of another one of its account; then only its own state changes.
-    pub(super) async fn clear_session(&self, hash: &str, now: Timestamp) -> Result<Reply, NotDone> {
+    pub(super) async fn clear_session(&self, hash: &str, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let hash = session_hash(hash)?;
         let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
         let flag = match session.flag {
@@ -106,11 +117,11 @@ impl Control {
             None => None,
         };
         if let Some(flag) = flag {
-            return self.clear_flag(&flag.code.to_string(), None, now).await;
+            return self.clear_flag(&flag.code.to_string(), None, by, now).await;
         }
         let opens = SessionChange::State(SessionState::Open);
         let opened = self.store.change_session(&hash, opens, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
-        self.record(EventKind::SessionCleared, &session.site, &session.account, Some(hash), now);
+        self.record(EventKind::SessionCleared, &session.site, &session.account, Some(hash), by, now);
         Ok(Reply::Cleared {
             code: None,
             site: session.site.to_string(),
@@ -125,10 +136,11 @@ impl Control {
         &self,
         code: &str,
         note: Option<String>,
+        by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let flag = self.flag(reference(code)?).await?;
-        let note = noted(note, now)?;
+        let note = noted(note, by, now)?;
         let (site, account) = (&flag.site, &flag.account);
         let mut missing = Vec::new();
         // Before they end: ended ones are not listed.
@@ -140,8 +152,8 @@ impl Control {
         // A lock that stands already keeps its note. It is written again: it may stand in memory only.
         let lock = self.store.locked(site, account).await.ok().flatten();
         let words = lock.map_or_else(|| format!("theft confirmed, flag {}", flag.code), |lock| lock.note);
-        let sessions_ended = self.shut_out(site, account, &words, now, &mut missing).await;
-        let devices_forgotten = self.forget_stolen_devices(&flag, &stolen, now, &mut missing).await;
+        let sessions_ended = self.shut_out(site, account, &words, by, now, &mut missing).await;
+        let devices_forgotten = self.forget_stolen_devices(&flag, &stolen, by, now, &mut missing).await;
         let mut sign_ins_forgotten = 0;
         if flag.status != FlagStatus::Confirmed {
             self.remember_prefix(&flag, now, &mut missing).await;
@@ -157,7 +169,7 @@ impl Control {
                 format!("{account} is locked and its sessions have ended, but flag {} is still open:", flag.code);
             return Err(NotDone::Halfway { what, missing });
         }
-        self.record_flag(EventKind::FlagConfirmed, &flag, now);
+        self.record_flag(EventKind::FlagConfirmed, &flag, by, now);
         Ok(Reply::Confirmed {
             code: flag.code.to_string(),
             site: site.to_string(),
@@ -187,6 +199,7 @@ impl Control {
         &self,
         flag: &Flag,
         stolen: &[Arc<Session>],
+        by: &By,
         now: Timestamp,
         missing: &mut Vec<String>,
     ) -> usize {
@@ -199,7 +212,7 @@ impl Control {
                 Ok(0) => {}
                 Ok(known) => {
                     forgotten += known;
-                    self.record_forgotten(known, &flag.site, &flag.account, now);
+                    self.record_forgotten(known, &flag.site, &flag.account, by, now);
                 }
                 Err(away) => missing.push(format!("that a browser is forgotten is not written ({})", away.what)),
             }
@@ -243,8 +256,8 @@ impl Control {
         Ok(was_learned)
     }
 
-    fn record_flag(&self, kind: EventKind, flag: &Flag, now: Timestamp) {
-        let mut event = self.event(kind, &flag.site, &flag.account, Some(flag.session), now);
+    fn record_flag(&self, kind: EventKind, flag: &Flag, by: &By, now: Timestamp) {
+        let mut event = self.event(kind, &flag.site, &flag.account, Some(flag.session), by, now);
         event.address = Some(flag.address);
         event.prefix = Some(Prefix::of(flag.address));
         event.network = Some(flag.network);
@@ -266,10 +279,10 @@ fn lesson_of(flag: &Flag) -> Lesson {
     }
 }
 
-fn noted(text: Option<String>, now: Timestamp) -> Result<Option<Note>, NotDone> {
+fn noted(text: Option<String>, by: &By, now: Timestamp) -> Result<Option<Note>, NotDone> {
     let Some(text) = text else { return Ok(None) };
     if text.chars().count() > Note::TEXT_MAX {
         return Err(NotDone::LongNote(Note::TEXT_MAX));
     }
-    Ok(Some(Note { time: now, by: BY.to_owned(), text }))
+    Ok(Some(Note { time: now, by: by.name.to_string(), text }))
 }

@@ -12,9 +12,12 @@ mod explain;
 mod factors;
 mod flags;
 mod moving;
+mod operators;
 mod socket;
+mod trail;
 mod words;
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,9 +34,10 @@ use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
 pub use socket::{NoReply, ask, bind, serve};
+use trail::Trail;
 pub use words::{
-    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, Reply, SessionRow,
-    SignalRow, Usual, UsualRow, WholeFlag,
+    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, OperatorCode,
+    OperatorRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeFlag,
 };
 
 /// Rows in one answer; beyond them it says that there are more.
@@ -50,7 +54,7 @@ pub const EXPLAINED_FLAGS_MAX: usize = 20;
 
 /// Why a command was not carried out; its words are for the operator.
 #[derive(Debug, thiserror::Error)]
-enum NotDone {
+pub(in crate::admin) enum NotDone {
     #[error("there is no site {0:?}; sites are: {1}")]
     NoSuchSite(String, String),
     #[error("the name of an account is missing")]
@@ -77,6 +81,14 @@ enum NotDone {
     Moving(String),
     #[error("the store is a shared one: let its server save it, or use: mailward store export")]
     NotEmbedded,
+    #[error("{0:?} is no name for an operator: letters, digits, '.', '-', '_' and '@', at most 64")]
+    NotAName(String),
+    #[error("there is an operator {0} already; for a new beginning use: mailward admin reset {0}")]
+    SuchOperator(String),
+    #[error("there is no operator {0}")]
+    NoSuchOperator(String),
+    #[error("the operator {0} changes all the time; do it again")]
+    OperatorContended(String),
     #[error(transparent)]
     Away(#[from] Away),
 }
@@ -99,48 +111,84 @@ pub struct Control {
     pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
     /// The folder of the embedded store; none where the store is a shared one.
     pub embedded_in: Option<PathBuf>,
+    /// Where the desk is, for people: `https://` and so on; none where nobody listens.
+    pub desk_page: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Since when the store is away, and how much waits for it.
     pub degraded: Box<dyn Fn() -> (Option<Timestamp>, usize) + Send + Sync>,
 }
 
+/// Who asks: stands in notes and events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct By {
+    /// An operator's name, or [`By::COMMAND_LINE`].
+    pub name: Arc<str>,
+    /// From where; none over the socket.
+    pub address: Option<IpAddr>,
+}
+
+impl By {
+    /// Who speaks through the socket, as far as anybody knows. No operator can be called so.
+    pub const COMMAND_LINE: &str = "command line";
+
+    /// Whoever may open the socket.
+    pub fn command_line() -> Self {
+        Self { name: Self::COMMAND_LINE.into(), address: None }
+    }
+}
+
 impl Control {
-    /// Carries a command out.
-    pub async fn answer(&self, command: Command) -> Reply {
+    /// Carries a command out, for whoever asks.
+    pub async fn answer(&self, command: Command, by: &By) -> Reply {
         let now = self.clock.now();
-        let reply = match command {
+        let trail = Trail::of(&command);
+        let reply = self.carry_out(command, by, now).await;
+        let reply = reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() });
+        if let Some(trail) = trail {
+            self.leave(trail, &reply, by, now).await;
+        }
+        reply
+    }
+
+    async fn carry_out(&self, command: Command, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
+        match command {
             Command::Status => Ok(self.status(now).await),
             Command::LockAccount { name, site, note, until_password_change } => {
-                self.lock(&name, site.as_deref(), &note, until_password_change, now).await
+                self.lock(&name, site.as_deref(), &note, until_password_change, by, now).await
             }
-            Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), now).await,
-            Command::MakeHelpdeskCode { name, site } => self.helpdesk_code(&name, site.as_deref(), now).await,
-            Command::ImportAddresses { rows, site } => self.import_addresses(&rows, site.as_deref(), now).await,
+            Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), by, now).await,
+            Command::MakeHelpdeskCode { name, site } => self.helpdesk_code(&name, site.as_deref(), by, now).await,
+            Command::ImportAddresses { rows, site } => self.import_addresses(&rows, site.as_deref(), by, now).await,
             Command::RemoveFactors { name, factor, site } => {
-                self.remove_factors(&name, factor, site.as_deref(), now).await
+                self.remove_factors(&name, factor, site.as_deref(), by, now).await
             }
             Command::ListLocks { site } => self.locks(site.as_deref()).await,
             Command::ListSessions { account, site } => self.sessions(account.as_deref(), site.as_deref(), now).await,
-            Command::EndSession { hash } => self.end_session(&hash, now).await,
-            Command::EndSessions { account, site } => self.end_sessions(&account, site.as_deref(), now).await,
-            Command::ClearSession { hash } => self.clear_session(&hash, now).await,
-            Command::ListFlags { status, account, country, before, site } => {
+            Command::EndSession { hash } => self.end_session(&hash, by, now).await,
+            Command::EndSessions { account, site } => self.end_sessions(&account, site.as_deref(), by, now).await,
+            Command::RestrictSession { hash } => self.restrict_session(&hash, by, now).await,
+            Command::ClearSession { hash } => self.clear_session(&hash, by, now).await,
+            Command::ListFlags { status, account, country, before, site, most } => {
                 let filter = FlagFilter { status, country, before, ..FlagFilter::default() };
-                self.flags(filter, account.as_deref(), site.as_deref()).await
+                self.flags(filter, account.as_deref(), site.as_deref(), most.unwrap_or(FLAGS_MAX)).await
             }
             Command::ShowFlag { code } => self.show_flag(&code, now).await,
-            Command::ClearFlag { code, note } => self.clear_flag(&code, note, now).await,
-            Command::ConfirmFlag { code, note } => self.confirm_flag(&code, note, now).await,
-            Command::NoteFlag { code, note } => self.note_flag(&code, note, now).await,
+            Command::ClearFlag { code, note } => self.clear_flag(&code, note, by, now).await,
+            Command::ConfirmFlag { code, note } => self.confirm_flag(&code, note, by, now).await,
+            Command::NoteFlag { code, note } => self.note_flag(&code, note, by, now).await,
             Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
             Command::ForgetDevices { name, device, site } => {
-                self.forget_devices(&name, device.as_deref(), site.as_deref(), now).await
+                self.forget_devices(&name, device.as_deref(), site.as_deref(), by, now).await
             }
             Command::ExportStore { after, most } => self.export_store(after, most).await,
             Command::ImportStore { lines } => self.import_store(&lines, now).await,
             Command::BackupStore { to } => self.backup_store(to).await,
             Command::Explain { what, site } => self.explain(&what, site.as_deref(), now).await,
-        };
-        reply.unwrap_or_else(|why| Reply::Refused { why: why.to_string() })
+            Command::AddOperator { name, role } => self.add_operator(&name, role, now).await,
+            Command::SetRole { name, role } => self.set_role(&name, role).await,
+            Command::ResetOperator { name } => self.reset_operator(&name, now).await,
+            Command::RemoveOperator { name } => self.remove_operator(&name).await,
+            Command::ListOperators => self.operators().await,
+        }
     }
 
     async fn status(&self, now: Timestamp) -> Reply {
@@ -160,11 +208,12 @@ impl Control {
         site: Option<&str>,
         note: &str,
         until_password_change: bool,
+        by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let (mut done, mut missing) = (Vec::new(), Vec::new());
         for (site, account) in self.accounts(name, site)? {
-            let ended = self.shut_out(&site, &account, note, now, &mut missing).await;
+            let ended = self.shut_out(&site, &account, note, by, now, &mut missing).await;
             let what = if until_password_change {
                 // Afterwards: it opens this very lock, and whatever breaks off in between leaves the account locked.
                 match locks::open_at_change(&*self.store, &self.keys, &site, &account, now).await {
@@ -193,16 +242,17 @@ impl Control {
         site: &SiteName,
         account: &Account,
         note: &str,
+        by: &By,
         now: Timestamp,
         missing: &mut Vec<String>,
     ) -> usize {
         let lock = Lock { site: Arc::clone(site), account: account.clone(), since: now, note: note.to_owned() };
         // The lock first: a sign-in between the two would otherwise leave a session behind.
         match self.store.lock(lock).await {
-            Ok(()) => self.record(EventKind::AccountLocked, site, account, None, now),
+            Ok(()) => self.record(EventKind::AccountLocked, site, account, None, by, now),
             Err(away) => missing.push(format!("the lock on {account} is not written ({})", away.what)),
         }
-        match self.end_all(site, account, now).await {
+        match self.end_all(site, account, by, now).await {
             Ok(ended) => ended,
             Err(away) => {
                 missing.push(format!("the end of the sessions of {account} is not written ({})", away.what));
@@ -211,12 +261,12 @@ impl Control {
         }
     }
 
-    async fn unlock(&self, name: &str, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+    async fn unlock(&self, name: &str, site: Option<&str>, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let mut done = Vec::new();
         for (site, account) in self.accounts(name, site)? {
             let was_locked = self.store.unlock(&site, &account).await?;
             if was_locked {
-                self.record(EventKind::AccountUnlocked, &site, &account, None, now);
+                self.record(EventKind::AccountUnlocked, &site, &account, None, by, now);
             }
             done.push(Done::of(&site, &account, if was_locked { "unlocked" } else { "was not locked" }, 0));
         }
@@ -248,31 +298,51 @@ impl Control {
         Ok(Reply::Sessions { sessions, more })
     }
 
-    async fn end_session(&self, hash: &str, now: Timestamp) -> Result<Reply, NotDone> {
+    async fn end_session(&self, hash: &str, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let hash = session_hash(hash)?;
         let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
         let mut ended = 0;
         if session.state != SessionState::Ended {
             self.store.change_session(&hash, SessionChange::State(SessionState::Ended), now).await?;
-            self.record(EventKind::SessionEnded, &session.site, &session.account, Some(hash), now);
+            self.record(EventKind::SessionEnded, &session.site, &session.account, Some(hash), by, now);
             ended = 1;
         }
         Ok(Reply::Done { done: vec![Done::of(&session.site, &session.account, "sessions ended", ended)] })
     }
 
-    async fn end_sessions(&self, account: &str, site: Option<&str>, now: Timestamp) -> Result<Reply, NotDone> {
+    async fn restrict_session(&self, hash: &str, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
+        let hash = session_hash(hash)?;
+        let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
+        let mut state = session.state;
+        if state == SessionState::Open {
+            // With a flag the store itself takes the stricter of both, whatever happened meanwhile.
+            let restricts = session.flag.map_or(SessionChange::State(SessionState::Restricted), |code| {
+                SessionChange::Flagged(code, SessionState::Restricted)
+            });
+            let changed = self.store.change_session(&hash, restricts, now).await?;
+            state = changed.ok_or(NotDone::NoSuchSession(hash))?.state;
+            self.record(EventKind::SessionRestricted, &session.site, &session.account, Some(hash), by, now);
+        }
+        Ok(Reply::Restricted {
+            site: session.site.to_string(),
+            account: session.account.to_string(),
+            state: state.name().to_owned(),
+        })
+    }
+
+    async fn end_sessions(&self, account: &str, site: Option<&str>, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let mut done = Vec::new();
         for (site, account) in self.accounts(account, site)? {
-            let ended = self.end_all(&site, &account, now).await?;
+            let ended = self.end_all(&site, &account, by, now).await?;
             done.push(Done::of(&site, &account, "sessions ended", ended));
         }
         Ok(Reply::Done { done })
     }
 
-    async fn end_all(&self, site: &SiteName, account: &Account, now: Timestamp) -> Result<usize, Away> {
+    async fn end_all(&self, site: &SiteName, account: &Account, by: &By, now: Timestamp) -> Result<usize, Away> {
         let ended = self.store.set_account_sessions(site, account, SessionState::Ended, None, now).await?;
         for hash in &ended {
-            self.record(EventKind::SessionEnded, site, account, Some(*hash), now);
+            self.record(EventKind::SessionEnded, site, account, Some(*hash), by, now);
         }
         Ok(ended.len())
     }
@@ -283,9 +353,10 @@ impl Control {
         site: &SiteName,
         account: &Account,
         session: Option<SessionHash>,
+        by: &By,
         now: Timestamp,
     ) {
-        self.events.record(self.event(kind, site, account, session, now));
+        self.events.record(self.event(kind, site, account, session, by, now));
     }
 
     fn event(
@@ -294,9 +365,16 @@ impl Control {
         site: &SiteName,
         account: &Account,
         session: Option<SessionHash>,
+        by: &By,
         now: Timestamp,
     ) -> Event {
-        Event { site: Some(Arc::clone(site)), account: Some(account.clone()), session, ..Event::new(now, kind) }
+        Event {
+            site: Some(Arc::clone(site)),
+            account: Some(account.clone()),
+            session,
+            by: Some(Arc::clone(&by.name)),
+            ..Event::new(now, kind)
+        }
     }
 
     /// The site with that host name, or all.

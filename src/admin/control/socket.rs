@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
-use super::{Command, Control, Reply};
+use super::{By, Command, Control, Reply};
 
 /// Commands answered at the same time; others wait.
 const AT_ONCE_MAX: usize = 16;
@@ -82,7 +82,7 @@ async fn answer_one(stream: UnixStream, control: &Control) -> io::Result<()> {
         return Ok(());
     }
     let reply = match serde_json::from_str(&line) {
-        Ok(command) => control.answer(command).await,
+        Ok(command) => control.answer(command, &By::command_line()).await,
         Err(error) => Reply::Refused { why: format!("the gateway does not understand this command: {error}") },
     };
     let mut written = serde_json::to_vec(&reply).map_err(io::Error::other)?;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::admin::desk::Role;
+use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
 use crate::domain::{Account, Country, FactorKind, Flag, FlagStatus, Profile, Session, Timestamp};
@@ -84,6 +86,11 @@ pub enum Command {
         /// Where.
         site: Option<String>,
     },
+    /// Restricts an open session: it reads and does nothing else. One that may do less already stays as it is.
+    RestrictSession {
+        /// 32 hexadecimal digits.
+        hash: String,
+    },
     /// Clears the flag that stands against a session; opens one that has none.
     ClearSession {
         /// 32 hexadecimal digits.
@@ -101,6 +108,9 @@ pub enum Command {
         before: Option<Timestamp>,
         /// Where.
         site: Option<String>,
+        /// At most so many, and [`super::FLAGS_MAX`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        most: Option<usize>,
     },
     /// One flag, whole.
     ShowFlag {
@@ -144,6 +154,32 @@ pub enum Command {
         /// Where.
         site: Option<String>,
     },
+    /// Adds somebody who may sit at the desk.
+    AddOperator {
+        /// As typed.
+        name: String,
+        /// What they may do.
+        role: Role,
+    },
+    /// Changes what an operator may do.
+    SetRole {
+        /// As typed.
+        name: String,
+        /// From now on.
+        role: Role,
+    },
+    /// Forgets an operator's password, second proofs, tokens and sessions; they begin anew.
+    ResetOperator {
+        /// As typed.
+        name: String,
+    },
+    /// Removes an operator.
+    RemoveOperator {
+        /// As typed.
+        name: String,
+    },
+    /// The operators.
+    ListOperators,
     /// Some of what the store holds, to move it elsewhere.
     ExportStore {
         /// Where the page before ended; none: from the beginning.
@@ -240,7 +276,7 @@ pub enum Reply {
     Flags {
         /// Newest first.
         flags: Vec<FlagRow>,
-        /// Whether there are more than [`super::FLAGS_MAX`].
+        /// Whether there are more than were asked for.
         more: bool,
     },
     /// To [`Command::ShowFlag`] and [`Command::NoteFlag`].
@@ -276,6 +312,15 @@ pub enum Reply {
         /// How many sign-ins do not count as usual any more.
         sign_ins_forgotten: usize,
     },
+    /// To [`Command::RestrictSession`].
+    Restricted {
+        /// Where.
+        site: String,
+        /// Whose.
+        account: String,
+        /// What the session may do now: `restricted`, or less if it was less already.
+        state: String,
+    },
     /// To [`Command::ListDevices`].
     Devices {
         /// Last used first.
@@ -285,6 +330,20 @@ pub enum Reply {
     Explained {
         /// One for each site.
         accounts: Vec<Explained>,
+    },
+    /// To [`Command::AddOperator`] and [`Command::ResetOperator`].
+    OperatorCode(OperatorCode),
+    /// To [`Command::SetRole`] and [`Command::RemoveOperator`].
+    Operator {
+        /// Who.
+        name: String,
+        /// `removed`, or the role with `now`.
+        what: String,
+    },
+    /// To [`Command::ListOperators`].
+    Operators {
+        /// By name.
+        operators: Vec<OperatorRow>,
     },
     /// It was not done, or not all of it.
     Refused {
@@ -339,6 +398,58 @@ pub struct HelpdeskCodeRow {
 impl std::fmt::Debug for HelpdeskCodeRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "HelpdeskCodeRow({} at {} until {})", self.account, self.site, self.until)
+    }
+}
+
+/// With what an operator begins. Whoever reads the code can use it: it is shown once and written nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorCode {
+    /// Who.
+    pub name: String,
+    /// In groups of four.
+    pub code: String,
+    /// It is good no longer then; RFC 3339.
+    pub until: String,
+    /// Where the desk is; none where nobody listens (`[listen] admin`).
+    pub page: Option<String>,
+}
+
+impl std::fmt::Debug for OperatorCode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "OperatorCode({} until {})", self.name, self.until)
+    }
+}
+
+/// One operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OperatorRow {
+    /// Who.
+    pub name: String,
+    /// `viewer`, `operator` or `administrator`; none where the record cannot be opened.
+    pub role: Option<Role>,
+    /// Whether they have a password and a second proof.
+    pub ready: bool,
+    /// Second proofs by name.
+    pub factors: Vec<String>,
+    /// How many tokens of the API they have.
+    pub tokens: usize,
+    /// RFC 3339.
+    pub added: Option<String>,
+    /// RFC 3339.
+    pub signed_in: Option<String>,
+}
+
+impl OperatorRow {
+    pub(super) fn of(name: String, operator: Option<&Operator>) -> Self {
+        Self {
+            name,
+            role: operator.map(|operator| operator.role),
+            ready: operator.is_some_and(Operator::is_ready),
+            factors: operator.map(Operator::factor_names).unwrap_or_default(),
+            tokens: operator.map_or(0, |operator| operator.tokens.len()),
+            added: operator.map(|operator| operator.added.to_string()),
+            signed_in: operator.and_then(|operator| operator.signed_in).map(|time| time.to_string()),
+        }
     }
 }
 
@@ -555,7 +666,7 @@ pub struct UsualRow {
 }
 
 impl FlagRow {
-    pub(super) fn of(flag: &Flag) -> Self {
+    pub(in crate::admin) fn of(flag: &Flag) -> Self {
         Self {
             code: flag.code.to_string(),
             site: flag.site.to_string(),

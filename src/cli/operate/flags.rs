@@ -100,7 +100,7 @@ pub(in crate::cli) fn flag(verb: FlagVerb, config: &Path) -> ExitCode {
     let (command, common) = match verb {
         FlagVerb::List { status, account, country, before, common } => {
             let (status, site) = (status.map(Into::into), common.site.clone());
-            (Command::ListFlags { status, account, country, before, site }, common)
+            (Command::ListFlags { status, account, country, before, site, most: None }, common)
         }
         FlagVerb::Show { code, common } => (Command::ShowFlag { code }, common),
         FlagVerb::Clear { code, note, common } => (Command::ClearFlag { code, note }, common),

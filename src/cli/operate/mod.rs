@@ -1,5 +1,6 @@
 //! Commands to the running gateway through its control socket: `account` and `session` here, the others beside.
 
+mod admin;
 mod explain;
 mod flags;
 mod import;
@@ -10,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+pub(super) use admin::{AdminVerb, admin};
 pub(super) use explain::{DeviceVerb, Explain, device, explain};
 pub(super) use flags::{FlagVerb, flag};
 
@@ -109,6 +111,13 @@ pub(super) enum SessionVerb {
         #[command(flatten)]
         common: Common,
     },
+    /// Restrict an open session: it reads and does nothing else until it is cleared
+    Restrict {
+        /// The session, as `session list` shows it
+        session: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Let a restricted session do everything again; the same as clearing its flag, where it has one
     Clear {
         /// The session, as `session list` shows it
@@ -168,6 +177,9 @@ pub(super) fn session(verb: SessionVerb, config: &Path) -> ExitCode {
                 }
             };
             operate(&command, &common, config)
+        }
+        SessionVerb::Restrict { session, common } => {
+            operate(&Command::RestrictSession { hash: session }, &common, config)
         }
         SessionVerb::Clear { session, common } => operate(&Command::ClearSession { hash: session }, &common, config),
     }
@@ -261,6 +273,12 @@ fn spoken(reply: &Reply) -> String {
             counted(*devices_forgotten, "device", "devices"),
             counted(*sign_ins_forgotten, "sign-in", "sign-ins"),
         ),
+        Reply::OperatorCode(code) => admin::code(code),
+        Reply::Operator { name, what } => format!("{}: {}\n", plain(name), plain(what)),
+        Reply::Operators { operators } => admin::listed(operators),
+        Reply::Restricted { site, account, state } => {
+            format!("{} at {}: its session is {}\n", plain(account), plain(site), plain(state))
+        }
         Reply::Devices { devices } => explain::devices(devices),
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),

@@ -344,7 +344,7 @@ fn origin(visit: &Visit) -> String {
 
 /// Whether a form comes from a page of this very host. A browser says so in `Sec-Fetch-Site`, which no page can write,
 /// or else in `Origin`; a form that says neither comes from no browser that could show it.
-fn is_from_here(headers: &HeaderMap, own: &str) -> bool {
+pub(crate) fn is_from_here(headers: &HeaderMap, own: &str) -> bool {
     let one = |name: HeaderName| {
         let mut values = headers.get_all(name).iter();
         (values.next(), values.next().is_some())

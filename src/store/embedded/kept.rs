@@ -27,8 +27,6 @@ pub(super) fn read(
 pub(super) fn put(database: &Connection, kept: &Kept, now: Timestamp) -> rusqlite::Result<bool> {
     let Kept { kind, id, until, sealed } = kept;
     remove(database, *kind, *id)?;
-    // A file may be older than a kind is.
-    database.prepare_cached("INSERT OR IGNORE INTO kept_bytes (kind, bytes) VALUES (?1, 0)")?.execute([kind.name()])?;
     let needed = u64::try_from(sealed.len()).unwrap_or(u64::MAX).saturating_add(KeptKind::PLACE_BYTES);
     let has_room = || {
         let used: i64 = database

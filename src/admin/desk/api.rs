@@ -1,0 +1,243 @@
+//! The JSON API: the same as the pages, for programs. Answers are those of the command line with `--json`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::{Path, State};
+use axum::response::{IntoResponse as _, Response};
+use http::header;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::fault::{Fault, Said};
+use super::flags::Wanted;
+use super::form::{Fields, Json, Query};
+use super::now::{Counts, LINES};
+use super::visit::Visit;
+use super::{Desk, Role, act, events};
+use crate::admin::control::{Command, FlagRow};
+use crate::domain::{AuditEntry, Mark, Span};
+use crate::store::Away;
+
+/// Rows in one answer, where nothing else is asked for, and at most.
+const ROWS: usize = 100;
+const ROWS_MAX: usize = 1_000;
+
+type Answer = Result<Response, Said>;
+type Asked = (State<Arc<Desk>>, Extension<Visit>);
+
+fn written(value: &impl Serialize) -> Response {
+    let mut body = serde_json::to_string(value).expect("texts, numbers and lists of them");
+    body.push('\n');
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+async fn carried_out((State(desk), Extension(visit)): Asked, command: Command) -> Answer {
+    Ok(written(&act::must(&desk, &visit, command).await?))
+}
+
+fn most(query: &Fields) -> Result<usize, Fault> {
+    let asked = query.given("most").map(str::parse::<usize>).transpose();
+    let asked = asked.map_err(|_| Fault::Bad("\"most\" is a number".to_owned()))?;
+    Ok(asked.unwrap_or(ROWS).clamp(1, ROWS_MAX))
+}
+
+fn needed(body: &Json, name: &str) -> Result<String, Fault> {
+    body.text(name).ok_or_else(|| Fault::Bad(format!("{name:?} is missing")))
+}
+
+/// The description of this API.
+pub(super) async fn openapi() -> Response {
+    written(&super::openapi::document())
+}
+
+/// How the gateway is.
+pub(super) async fn status(State(desk): State<Arc<Desk>>, Extension(visit): Extension<Visit>) -> Answer {
+    let facts = (desk.facts)();
+    let (readiness, reasons) = facts.judge(visit.now);
+    let store: Result<(), Away> = desk.control.store.probe(visit.now).await;
+    Ok(written(&json!({
+        "status": readiness, "reasons": reasons, "store_answers": store.is_ok(),
+        "version": env!("CARGO_PKG_VERSION"), "time": visit.now.to_string(),
+    })))
+}
+
+pub(super) async fn flags(State(desk): State<Arc<Desk>>, Query(query): Query) -> Answer {
+    let mut wanted = Wanted::read(&desk, &query)?;
+    if let Some(name) = query.given("account") {
+        let site = wanted.filter.site.clone().or_else(|| desk.first_site());
+        wanted.filter.account = site.map(|site| desk.folded(&site, name));
+    }
+    let (flags, next) = desk.wanted_flags(&wanted, most(&query)?).await?;
+    let rows: Vec<FlagRow> = flags.iter().map(FlagRow::of).collect();
+    Ok(written(&json!({ "flags": rows, "next": next.map(|before| before.as_millis().to_string()) })))
+}
+
+pub(super) async fn flag(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(code): Path<String>) -> Answer {
+    carried_out((state, visit), Command::ShowFlag { code }).await
+}
+
+pub(super) async fn clear_flag(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+    body: Json,
+) -> Answer {
+    carried_out((state, visit), Command::ClearFlag { code, note: body.text("note") }).await
+}
+
+pub(super) async fn confirm_flag(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+    body: Json,
+) -> Answer {
+    carried_out((state, visit), Command::ConfirmFlag { code, note: body.text("note") }).await
+}
+
+pub(super) async fn note_flag(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+    body: Json,
+) -> Answer {
+    carried_out((state, visit), Command::NoteFlag { code, note: needed(&body, "note")? }).await
+}
+
+pub(super) async fn sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    let given = |name| query.given(name).map(str::to_owned);
+    carried_out((state, visit), Command::ListSessions { account: given("account"), site: given("site") }).await
+}
+
+pub(super) async fn end_session(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(hash): Path<String>) -> Answer {
+    carried_out((state, visit), Command::EndSession { hash }).await
+}
+
+pub(super) async fn restrict_session(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(hash): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::RestrictSession { hash }).await
+}
+
+pub(super) async fn clear_session(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(hash): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::ClearSession { hash }).await
+}
+
+pub(super) async fn account(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    let what = query.given("name").ok_or_else(|| Fault::Bad("\"name\" is missing".to_owned()))?.to_owned();
+    carried_out((state, visit), Command::Explain { what, site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn locks(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    carried_out((state, visit), Command::ListLocks { site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn lock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (name, site) = (needed(&body, "name")?, body.text("site"));
+    let until_password_change = body.text("until").is_some_and(|until| until == "password_change");
+    let note = body.text("note").unwrap_or_default();
+    carried_out((state, visit), Command::LockAccount { name, site, note, until_password_change }).await
+}
+
+pub(super) async fn unlock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (name, site) = (needed(&body, "name")?, body.text("site"));
+    carried_out((state, visit), Command::UnlockAccount { name, site }).await
+}
+
+pub(super) async fn end_sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (account, site) = (needed(&body, "name")?, body.text("site"));
+    carried_out((state, visit), Command::EndSessions { account, site }).await
+}
+
+pub(super) async fn forget_devices(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (name, site) = (needed(&body, "name")?, body.text("site"));
+    carried_out((state, visit), Command::ForgetDevices { name, device: body.text("device"), site }).await
+}
+
+pub(super) async fn helpdesk_code(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (name, site) = (needed(&body, "name")?, body.text("site"));
+    carried_out((state, visit), Command::MakeHelpdeskCode { name, site }).await
+}
+
+pub(super) async fn past_events(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    Query(query): Query,
+) -> Answer {
+    let filter = events::wanted(&desk, &query, visit.now)?;
+    let (events, next) = desk.past(filter, most(&query)?).await?;
+    let lines: Vec<Value> = events.iter().filter_map(|event| serde_json::from_str(&event.line).ok()).collect();
+    Ok(written(&json!({ "events": lines, "next": next.map(|mark| mark.to_string()) })))
+}
+
+/// Over how long is counted.
+fn lasts(query: &Fields) -> Result<Duration, Fault> {
+    let hours = query.given("hours").map(str::parse::<u64>).transpose();
+    let hours = hours.map_err(|_| Fault::Bad("\"hours\" is a number".to_owned()))?.unwrap_or(24);
+    Ok(Duration::from_secs(hours.clamp(1, 7 * 24) * 3_600))
+}
+
+pub(super) async fn counts(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    Query(query): Query,
+) -> Answer {
+    let since = visit.now.before(lasts(&query)?);
+    let tallies = desk.control.store.tallies(Span::Hour, since, visit.now).await?;
+    let counts = Counts::of(&tallies, Span::Hour.start(since));
+    let named: serde_json::Map<String, Value> =
+        LINES.iter().map(|(what, names)| ((*what).to_owned(), counts.sum(names).into())).collect();
+    Ok(written(&json!({ "since": Span::Hour.start(since).to_string(), "counts": named })))
+}
+
+pub(super) async fn senders(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    Query(query): Query,
+) -> Answer {
+    let since = visit.now.before(lasts(&query)?);
+    let senders = desk.control.store.top_senders(since, most(&query)?, visit.now).await?;
+    Ok(written(&json!({ "senders": senders })))
+}
+
+pub(super) async fn audit(State(desk): State<Arc<Desk>>, Query(query): Query) -> Answer {
+    let before = query.given("before").map(str::parse::<Mark>).transpose();
+    let before = before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))?;
+    let most = most(&query)?;
+    let entries = desk.control.store.audit(query.given("by"), before, most).await?;
+    let next = (entries.len() == most).then(|| entries.last().map(AuditEntry::mark)).flatten();
+    let row = |entry: &AuditEntry| {
+        json!({
+            "time": entry.time.to_string(), "by": entry.by, "address": entry.address, "action": entry.action,
+            "target": entry.target, "site": entry.site, "account": entry.account, "note": entry.note,
+            "done": entry.done,
+        })
+    };
+    let rows: Vec<Value> = entries.iter().map(row).collect();
+    Ok(written(&json!({ "audit": rows, "next": next.map(|mark| mark.to_string()) })))
+}
+
+pub(super) async fn operators(state: State<Arc<Desk>>, visit: Extension<Visit>) -> Answer {
+    carried_out((state, visit), Command::ListOperators).await
+}
+
+pub(super) async fn add_operator(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let role = Role::from_name(&needed(&body, "role")?);
+    let role = role.ok_or_else(|| Fault::Bad("\"role\" is viewer, operator or administrator".to_owned()))?;
+    carried_out((state, visit), Command::AddOperator { name: needed(&body, "name")?, role }).await
+}
+
+pub(super) async fn remove_operator(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(name): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::RemoveOperator { name }).await
+}

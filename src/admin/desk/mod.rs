@@ -1,0 +1,280 @@
+//! The administrator's desk: pages for people and a JSON API for programs, on the administrator's listener only.
+//!
+//! One table ([`ROUTES`]) says what there is and who may ask for it; [`guard`] goes by it before anybody answers. What is
+//! done to accounts, sessions and flags is done by [`Control`], the same that answers the command line, under the
+//! operator's name; each such thing is written to the audit log there. Pages read from the store and say what is there; they
+//! decide nothing.
+//!
+//! To add a page: its file with its handler, a template in `templates/admin`, one line in [`ROUTES`].
+
+mod account;
+mod act;
+mod api;
+mod audit;
+mod enrol;
+mod events;
+mod fault;
+mod flag;
+mod flags;
+mod form;
+mod guard;
+mod live;
+mod now;
+mod openapi;
+pub mod operator;
+mod operators;
+mod page;
+pub mod password;
+pub mod role;
+mod search;
+mod sign_in;
+#[cfg(test)]
+mod tests;
+mod tries;
+mod visit;
+mod words;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+
+use super::Facts;
+use super::control::Control;
+use crate::challenge::pages::PASSKEY_SCRIPT;
+use crate::domain::{Account, AuditEntry, SiteName};
+use crate::intel::Intel;
+use crate::store::Away;
+use fault::Fault;
+pub use live::News;
+use operator::Operator;
+pub use role::{Needs, Role, Route};
+use tokio::sync::Semaphore;
+use visit::Visit;
+
+/// What the configuration in force says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Names under which the desk answers, besides addresses in numbers and `localhost`.
+    pub hosts: Vec<String>,
+    /// A session is over so long after its last visit.
+    pub session_idle: Duration,
+    /// A session is over so long after its sign-in.
+    pub session_max: Duration,
+}
+
+/// The desk.
+pub struct Desk {
+    /// What is done.
+    pub control: Arc<Control>,
+    /// The configuration in force.
+    pub settings: Box<dyn Fn() -> Settings + Send + Sync>,
+    /// How the gateway is.
+    pub facts: Arc<dyn Fn() -> Facts + Send + Sync>,
+    /// Where addresses are, and how old what is known of them is.
+    pub intel: Arc<Intel>,
+    /// What open pages hear of.
+    pub news: News,
+    listeners: Arc<Semaphore>,
+    passwords: password::Passwords,
+    tries: tries::Tries,
+}
+
+impl Desk {
+    /// A desk nobody sits at.
+    pub fn new(
+        control: Arc<Control>,
+        settings: Box<dyn Fn() -> Settings + Send + Sync>,
+        facts: Arc<dyn Fn() -> Facts + Send + Sync>,
+        intel: Arc<Intel>,
+        news: News,
+    ) -> Self {
+        Self {
+            control,
+            settings,
+            facts,
+            intel,
+            news,
+            listeners: Arc::new(Semaphore::new(live::LISTENERS_MAX)),
+            passwords: password::Passwords::new(),
+            tries: tries::Tries::new(),
+        }
+    }
+
+    /// The site that this host is one of.
+    fn site(&self, host: &str) -> Result<SiteName, Fault> {
+        let lower = host.trim().to_ascii_lowercase();
+        let sites = (self.control.sites)();
+        let site = sites.iter().find(|site| site.hosts.contains(&lower));
+        site.map(|site| Arc::clone(&site.name)).ok_or_else(|| Fault::NotFound(format!("There is no site {host:?}.")))
+    }
+
+    fn first_site(&self) -> Option<SiteName> {
+        (self.control.sites)().first().map(|site| Arc::clone(&site.name))
+    }
+
+    fn site_names(&self) -> Vec<String> {
+        (self.control.sites)().iter().map(|site| site.name.to_string()).collect()
+    }
+
+    /// The account that a name means at a site.
+    fn folded(&self, site: &SiteName, name: &str) -> Account {
+        let sites = (self.control.sites)();
+        let found = sites.iter().find(|known| known.name == *site);
+        found.map_or_else(|| Account::from_canonical(name), |site| site.accounts.fold(name))
+    }
+
+    /// An operator and its version; none of that name.
+    async fn operator(&self, name: &str) -> Result<Option<(Operator, u64)>, Away> {
+        self.control.operator(name).await
+    }
+
+    /// Changes an operator in one piece; none of that name.
+    async fn change_operator<T>(&self, name: &str, change: impl FnMut(&mut Operator) -> T) -> Result<Option<T>, Fault> {
+        Ok(self.control.change_operator(name, change).await?)
+    }
+
+    /// Writes down what somebody did who is no command's.
+    async fn note(&self, visit: &Visit, action: &str, target: &str, note: &str, done: bool) -> Result<(), Fault> {
+        let entry = AuditEntry {
+            number: self.control.dice.event_number(),
+            time: visit.now,
+            by: visit.name.to_string(),
+            address: Some(visit.address),
+            action: action.to_owned(),
+            target: target.to_owned(),
+            site: None,
+            account: None,
+            note: note.to_owned(),
+            done,
+        };
+        Ok(self.control.store.note_audit(entry).await?)
+    }
+}
+
+use Needs::{Enrolment, Nobody, Page, Password};
+use Role::{Administrator, Operator as Acts, Viewer};
+
+/// All that can be asked of the desk, and by whom.
+pub static ROUTES: &[Route] = &[
+    Route::page("/static/desk.css", Nobody, || get(async || page::file("text/css; charset=utf-8", page::STYLE_SHEET))),
+    Route::page("/static/desk.js", Nobody, || get(async || page::file(SCRIPT, page::SCRIPT))),
+    Route::page("/static/passkey.js", Nobody, || get(async || page::file(SCRIPT, PASSKEY_SCRIPT))),
+    Route::page("/sign-in", Nobody, || get(sign_in::form)),
+    Route::form("/sign-in", Nobody, || post(sign_in::password)),
+    Route::page("/sign-in/proof", Password, || get(sign_in::ask)),
+    Route::form("/sign-in/proof", Password, || post(sign_in::prove)),
+    Route::page("/enrol", Nobody, || get(enrol::form)),
+    Route::form("/enrol", Nobody, || post(enrol::begin)),
+    Route::page("/enrol/password", Enrolment, || get(enrol::password_form)),
+    Route::form("/enrol/password", Enrolment, || post(enrol::set_password)),
+    Route::page("/enrol/factor", Enrolment, || get(enrol::factor_form)),
+    Route::form("/enrol/factor", Enrolment, || post(enrol::set_factor)),
+    Route::form("/sign-out", Page(Viewer), || post(sign_in::sign_out)),
+    Route::page("/", Page(Viewer), || get(now::show)),
+    Route::page("/live", Page(Viewer), || get(live::listen)),
+    Route::page("/flags", Page(Viewer), || get(flags::list)),
+    Route::form("/flags", Page(Acts), || post(flags::act)),
+    Route::page("/flags/{code}", Page(Viewer), || get(flag::show)),
+    Route::form("/flags/{code}", Page(Acts), || post(flag::act)),
+    Route::page("/account", Page(Viewer), || get(account::show)),
+    Route::form("/account", Page(Acts), || post(account::act)),
+    Route::page("/search", Page(Viewer), || get(search::show)),
+    Route::page("/events", Page(Viewer), || get(events::list)),
+    Route::page("/events.csv", Page(Viewer), || get(events::csv)),
+    Route::page("/events.jsonl", Page(Viewer), || get(events::jsonl)),
+    Route::page("/audit", Page(Administrator), || get(audit::list)),
+    Route::page("/operators", Page(Administrator), || get(operators::list)),
+    Route::form("/operators", Page(Administrator), || post(operators::act)),
+    Route::page("/me", Page(Viewer), || get(operators::me)),
+    Route::form("/me", Page(Viewer), || post(operators::change)),
+    Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
+    Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
+    Route::look("/api/v1/flags", Viewer, "The flags that fit, newest first.", &FLAG_FIELDS, || get(api::flags)),
+    Route::look("/api/v1/flags/{code}", Viewer, "One flag, whole.", &[], || get(api::flag)),
+    Route::order("/api/v1/flags/{code}/clear", Acts, "It was the account's owner.", &NOTE, || post(api::clear_flag)),
+    Route::order("/api/v1/flags/{code}/confirm", Acts, "It was a theft.", &NOTE, || post(api::confirm_flag)),
+    Route::order("/api/v1/flags/{code}/note", Acts, "Notes something.", &NOTE, || post(api::note_flag)),
+    Route::look("/api/v1/sessions", Viewer, "The sessions that have not ended.", &WHOSE, || get(api::sessions)),
+    Route::order("/api/v1/sessions/{session}/end", Acts, "Ends a session.", &[], || post(api::end_session)),
+    Route::order("/api/v1/sessions/{session}/restrict", Acts, "Restricts an open session.", &[], || {
+        post(api::restrict_session)
+    }),
+    Route::order("/api/v1/sessions/{session}/clear", Acts, "Opens a restricted session.", &[], || {
+        post(api::clear_session)
+    }),
+    Route::look("/api/v1/account", Viewer, "All that is known of an account.", &ACCOUNT, || get(api::account)),
+    Route::order("/api/v1/account/lock", Acts, "Locks an account and ends its sessions.", &LOCK, || post(api::lock)),
+    Route::order("/api/v1/account/unlock", Acts, "Unlocks an account.", &ACCOUNT, || post(api::unlock)),
+    Route::order("/api/v1/account/end-sessions", Acts, "Ends all sessions of an account.", &ACCOUNT, || {
+        post(api::end_sessions)
+    }),
+    Route::order("/api/v1/account/forget-devices", Acts, "Forgets browsers of an account.", &DEVICE, || {
+        post(api::forget_devices)
+    }),
+    Route::order("/api/v1/account/helpdesk-code", Acts, "Makes a code for an account's owner.", &ACCOUNT, || {
+        post(api::helpdesk_code)
+    }),
+    Route::look("/api/v1/locks", Viewer, "The accounts that are locked.", &SITE, || get(api::locks)),
+    Route::look("/api/v1/events", Viewer, "Past events, newest first.", &EVENT_FIELDS, || get(api::past_events)),
+    Route::look("/api/v1/counts", Viewer, "What happened how often.", &HOURS, || get(api::counts)),
+    Route::look("/api/v1/senders", Viewer, "Who sent to the most recipients.", &HOURS, || get(api::senders)),
+    Route::look("/api/v1/audit", Administrator, "What operators did, newest first.", &AUDIT_FIELDS, || get(api::audit)),
+    Route::look("/api/v1/operators", Administrator, "The operators.", &[], || get(api::operators)),
+    Route::order("/api/v1/operators", Administrator, "Adds an operator.", &OPERATOR, || post(api::add_operator)),
+    Route::order("/api/v1/operators/{name}/remove", Administrator, "Removes an operator.", &[], || {
+        post(api::remove_operator)
+    }),
+];
+
+/// What scripts are called.
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+type Field = (&'static str, &'static str);
+
+const A_SITE: Field = ("site", "A host of the site; absent: all sites.");
+const A_NAME: Field = ("name", "The account, as its owner types it.");
+const A_NOTE: Field = ("note", "For other operators.");
+const MOST: Field = ("most", "At most so many; 1000 at the most.");
+const BEFORE: Field = ("before", "`next` of the page before.");
+static SITE: [Field; 1] = [A_SITE];
+static NOTE: [Field; 1] = [A_NOTE];
+static ACCOUNT: [Field; 2] = [A_NAME, A_SITE];
+static LOCK: [Field; 3] = [A_NAME, A_SITE, A_NOTE];
+static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
+static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
+static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
+static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
+static FLAG_FIELDS: [Field; 9] = [
+    ("status", "open (where nothing is said), cleared, confirmed or all."),
+    ("account", "Of this account."),
+    A_SITE,
+    ("country", "Two letters."),
+    ("as", "The number of an autonomous system."),
+    ("q", "Anywhere in account, address, code, browser or reasons."),
+    ("urgent", "1: only those that came to a challenge or more, or after which much was sent."),
+    BEFORE,
+    MOST,
+];
+static EVENT_FIELDS: [Field; 7] = [
+    ("kind", "Names of events; may come several times."),
+    ("account", "Of this account."),
+    A_SITE,
+    ("text", "Anywhere in the line."),
+    ("hours", "Not older than this."),
+    BEFORE,
+    MOST,
+];
+static AUDIT_FIELDS: [Field; 3] = [("by", "Of this operator."), BEFORE, MOST];
+
+/// The desk's pages. Every request must carry [`super::Peer`].
+pub fn router(desk: &Arc<Desk>) -> Router {
+    let mut router = Router::new();
+    for route in ROUTES {
+        let gate = guard::Gate { desk: Arc::clone(desk), route };
+        router = router.route(route.path, (route.handler)().layer(from_fn_with_state(gate, guard::enter)));
+    }
+    router.with_state(Arc::clone(desk))
+}

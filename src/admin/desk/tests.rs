@@ -1,0 +1,688 @@
+//! The desk asked in its own process: who may do what, and what strangers and thieves get.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use http::{HeaderMap, Method, Request, StatusCode, header};
+use tower::ServiceExt as _;
+
+use super::operator::{NewToken, Operator};
+use super::role::Needs;
+use super::{Desk, News, ROUTES, Role, Settings};
+use crate::admin::control::{By, Command, Control, Reply};
+use crate::admin::{Admin, Facts, Peer};
+use crate::clock::{Clock, Dice};
+use crate::domain::flag::tests::flag;
+use crate::domain::flag::{Flag, Note};
+use crate::domain::{Account, KeyRing, PastEvent, Secret, Signal, Timestamp, Verdict};
+use crate::intel::Intel;
+use crate::store::embedded::Embedded;
+use crate::store::{Settings as StoreSettings, Store};
+use crate::telemetry::{Events, Metrics};
+
+const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
+const HOST: &str = "desk.example.edu:9443";
+
+/// What a page must never become, wherever a client or an operator wrote it.
+const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
+
+struct Place {
+    router: Router,
+    control: Arc<Control>,
+    store: Arc<dyn Store>,
+    clock: Clock,
+    keys: Arc<KeyRing>,
+    _events: crate::telemetry::events::EventsReceived,
+}
+
+impl Place {
+    fn new() -> Self {
+        let text = "data_dir = \".\"\n[[site]]\nhosts = [\"one.example\"]\nupstream = \"http://127.0.0.1:1\"\n\
+                    webmail = \"roundcube\"\n";
+        let config = crate::config::parse(text, "mailward.toml", std::path::Path::new("."), NOW).expect("a good file");
+        let clock = Clock::manual(NOW);
+        let day = Duration::from_secs(86_400);
+        let settings = StoreSettings { session_idle: day, profile_forgotten_after: day * 180 };
+        let store: Arc<dyn Store> = Arc::new(Embedded::open_scratch(NOW, settings).expect("it opens"));
+        let (sink, events) = Events::to_receiver(Metrics::new(NOW));
+        let keys = Arc::new(KeyRing::new(&[Secret::new([7; 32])]));
+        let sites = config.sites.clone();
+        let control = Arc::new(Control {
+            store: Arc::clone(&store),
+            events: sink,
+            clock: clock.clone(),
+            keys: Arc::clone(&keys),
+            dice: Dice::repeating(1),
+            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
+            sites: Box::new(move || sites.clone()),
+            embedded_in: None,
+            desk_page: Box::new(|| Some("https://desk.example.edu:9443/".to_owned())),
+            degraded: Box::new(|| (None, 0)),
+        });
+        let hours = |hours: u64| Duration::from_secs(hours * 3_600);
+        let settings = Box::new(move || Settings {
+            hosts: vec!["desk.example.edu".to_owned()],
+            session_idle: hours(1),
+            session_max: hours(12),
+        });
+        let intel = Arc::new(Intel::open(&config, NOW).expect("what is compiled in"));
+        let facts: Arc<dyn Fn() -> Facts + Send + Sync> = Arc::new(Facts::default);
+        let desk = Arc::new(Desk::new(Arc::clone(&control), settings, Arc::clone(&facts), intel, News::new()));
+        let admin = Admin {
+            metrics: Metrics::new(NOW),
+            clock: clock.clone(),
+            allows: Box::new(|peer| peer.is_loopback()),
+            facts,
+        };
+        let router = crate::admin::router(Arc::new(admin), &desk);
+        Self { router, control, store, clock, keys, _events: events }
+    }
+
+    async fn command(&self, command: Command) -> Reply {
+        self.control.answer(command, &By::command_line()).await
+    }
+
+    /// Adds an operator; the code to begin with.
+    async fn add(&self, name: &str, role: Role) -> String {
+        match self.command(Command::AddOperator { name: name.to_owned(), role }).await {
+            Reply::OperatorCode(code) => code.code,
+            reply => panic!("{reply:?}"),
+        }
+    }
+
+    fn browser(&self) -> Browser {
+        Browser {
+            router: self.router.clone(),
+            clock: self.clock.clone(),
+            cookies: BTreeMap::new(),
+            address: [127, 0, 0, 1].into(),
+            secret: [0; 20],
+        }
+    }
+
+    /// Somebody of this role who has signed in.
+    async fn signed_in(&self, name: &str, role: Role) -> Browser {
+        let code = self.add(name, role).await;
+        let mut browser = self.browser();
+        browser.enrol(name, &code).await;
+        browser
+    }
+
+    /// A token of somebody of this role.
+    async fn token(&self, name: &str, role: Role) -> String {
+        let wanted = NewToken { name: "test", role, lives: Duration::from_secs(86_400) };
+        let (mut operator, version) = self.control.operator(name).await.expect("the store answers").expect("added");
+        let token = operator.add_token(name, wanted, &self.keys, [role as u8; 32], self.clock.now()).expect("room");
+        let sealed = operator.seal(name, &self.keys, [1; 12]);
+        assert!(self.store.put_operator(name, sealed, version).await.expect("the store answers"));
+        token.expose().clone()
+    }
+
+    async fn actions(&self) -> Vec<(String, String, bool)> {
+        let entries = self.store.audit(None, None, 1_000).await.expect("the store answers");
+        entries.into_iter().rev().map(|entry| (entry.by, entry.action, entry.done)).collect()
+    }
+
+    async fn put_flag(&self, code: u64, account: &str) -> Flag {
+        let signal = Signal { name: "new_country".into(), weight: 40, sentence: format!("From {HOSTILE}.") };
+        let flag = Flag {
+            code: crate::domain::Reference::from_random(code),
+            site: "one.example".into(),
+            account: Account::from_canonical(account),
+            time: NOW.before(Duration::from_secs(code)),
+            verdict: Verdict::Restrict,
+            user_agent: Some(HOSTILE.into()),
+            signals: vec![signal],
+            stopped_by: Some(HOSTILE.to_owned()),
+            notes: vec![Note { time: NOW, by: HOSTILE.to_owned(), text: HOSTILE.to_owned() }],
+            ..flag()
+        };
+        self.store.put_flag(flag.clone()).await.expect("the store answers");
+        flag
+    }
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn location(&self) -> &str {
+        self.headers.get(header::LOCATION).map_or("", |value| value.to_str().expect("ASCII"))
+    }
+}
+
+/// A browser with its cookies.
+#[derive(Clone)]
+struct Browser {
+    router: Router,
+    clock: Clock,
+    cookies: BTreeMap<String, String>,
+    address: IpAddr,
+    secret: [u8; 20],
+}
+
+impl Browser {
+    fn request(&self, method: Method, path: &str, body: &str) -> Request<Body> {
+        let mut request = Request::builder().method(&method).uri(path).header(header::HOST, HOST);
+        if method == Method::POST {
+            request = request
+                .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .header(header::ORIGIN, format!("https://{HOST}"))
+                .header("sec-fetch-site", "same-origin");
+        }
+        if !self.cookies.is_empty() {
+            let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, cookies.join("; "));
+        }
+        let mut request = request.body(Body::from(body.to_owned())).expect("a plain request");
+        request.extensions_mut().insert(Peer(self.address));
+        request
+    }
+
+    async fn send(&mut self, request: Request<Body>) -> Answer {
+        // What happens in one millisecond is in no order.
+        self.clock.advance(Duration::from_millis(1));
+        let answer = self.router.clone().oneshot(request).await.expect("infallible");
+        for cookie in answer.headers().get_all(header::SET_COOKIE) {
+            let text = cookie.to_str().expect("ASCII");
+            assert!(text.starts_with("__Host-"), "{text}");
+            for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+                assert!(text.split("; ").any(|part| part == attribute), "{text}");
+            }
+            let (name, value) = text.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+            self.cookies.insert(name.to_owned(), value.to_owned());
+        }
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let is_stream =
+            headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"));
+        let body = if is_stream {
+            String::new()
+        } else {
+            let bytes = to_bytes(answer.into_body(), 4 << 20).await.expect("a whole body");
+            String::from_utf8(bytes.to_vec()).expect("UTF-8")
+        };
+        Answer { status, headers, body }
+    }
+
+    async fn get(&mut self, path: &str) -> Answer {
+        let request = self.request(Method::GET, path, "");
+        self.send(request).await
+    }
+
+    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let request = self.request(Method::POST, path, &body);
+        self.send(request).await
+    }
+
+    fn code(&self) -> String {
+        let secret = totp_rs::Secret::new_stack(self.secret);
+        let totp = totp_rs::Builder::new().with_secret(secret).build().expect("of the usual length");
+        totp.generate(self.clock.now().as_millis() / 1_000).to_string()
+    }
+
+    async fn enrol(&mut self, name: &str, code: &str) {
+        let begun = self.post("/enrol", &[("name", name), ("code", code)]).await;
+        assert_eq!((begun.status, begun.location()), (StatusCode::SEE_OTHER, "/enrol/password"), "{}", begun.body);
+        let fields = [("password", PASSWORD), ("again", PASSWORD)];
+        assert_eq!(self.post("/enrol/password", &fields).await.location(), "/enrol/factor");
+        let page = self.get("/enrol/factor").await.body;
+        let key = page.split("<p><code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+        let key = data_encoding::BASE32_NOPAD.decode(key.replace(' ', "").as_bytes()).expect("base 32");
+        self.secret = key.try_into().expect("20 bytes");
+        let code = self.code();
+        let done = self.post("/enrol/factor", &[("with", "totp"), ("code", &code)]).await;
+        assert_eq!((done.status, done.location()), (StatusCode::SEE_OTHER, "/"), "{}", done.body);
+    }
+
+    async fn give_password(&mut self, name: &str, password: &str) -> Answer {
+        self.post("/sign-in", &[("name", name), ("password", password), ("next", "/flags")]).await
+    }
+
+    async fn prove(&mut self, code: &str) -> Answer {
+        self.post("/sign-in/proof", &[("with", "totp"), ("code", code), ("next", "/flags")]).await
+    }
+
+    fn session(&self) -> String {
+        self.cookies.get(super::visit::COOKIE).cloned().unwrap_or_default()
+    }
+}
+
+const PASSWORD: &str = "correct horse battery";
+
+#[tokio::test]
+async fn an_operator_begins_signs_in_and_out_and_every_step_has_a_session_of_its_own() {
+    let place = Place::new();
+    let code = place.add("anna", Role::Operator).await;
+    let mut browser = place.browser();
+    assert_eq!(browser.get("/flags?status=all").await.location(), "/sign-in?next=%2Fflags%3Fstatus%3Dall");
+    browser.enrol("anna", &code).await;
+    assert_eq!(browser.get("/flags").await.status, StatusCode::OK);
+    assert_eq!(
+        place.browser().post("/enrol", &[("name", "anna"), ("code", &code)]).await.status,
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "the code is used up"
+    );
+    let enrolled = browser.session();
+    assert_eq!(browser.post("/sign-out", &[]).await.location(), "/sign-in");
+    browser.cookies.insert(super::visit::COOKIE.to_owned(), enrolled.clone());
+    assert_eq!(browser.get("/flags").await.status, StatusCode::SEE_OTHER, "that session is over");
+
+    place.clock.advance(Duration::from_secs(60));
+    // Somebody planted a cookie before.
+    browser.cookies.insert(super::visit::COOKIE.to_owned(), "planted".to_owned());
+    let half = browser.give_password("anna", PASSWORD).await;
+    assert_eq!(half.location(), "/sign-in/proof?next=%2Fflags");
+    let (after_password, code) = (browser.session(), browser.code());
+    assert_ne!(after_password, "planted");
+    assert_eq!(browser.get("/flags").await.status, StatusCode::SEE_OTHER, "half a sign-in opens nothing");
+    assert_eq!(browser.prove("000000").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.prove(&code).await.location(), "/flags");
+    assert_ne!(browser.session(), after_password);
+    assert_eq!(browser.get("/flags").await.status, StatusCode::OK);
+    let mut other = place.browser();
+    other.cookies.insert(super::visit::COOKIE.to_owned(), after_password);
+    assert_eq!(other.prove(&code).await.location(), "/sign-in", "the number of before is nobody's");
+    other.give_password("anna", PASSWORD).await;
+    assert_eq!(other.prove(&code).await.status, StatusCode::UNPROCESSABLE_ENTITY, "a code is good once");
+
+    let actions = place.actions().await;
+    let actions: Vec<(&str, bool)> = actions.iter().map(|(_, action, done)| (action.as_str(), *done)).collect();
+    assert_eq!(
+        actions,
+        [
+            ("operator.add", true),
+            ("operator.enrol", true),
+            ("operator.sign_in", true),
+            ("operator.enrol", false),
+            ("operator.sign_out", true),
+            ("operator.proof", false),
+            ("operator.sign_in", true),
+            ("operator.proof", false),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_session_ends_by_itself_and_with_its_operator() {
+    let place = Place::new();
+    let mut browser = place.signed_in("anna", Role::Operator).await;
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    for _ in 0..13 {
+        place.clock.advance(minutes(50));
+        assert_eq!(browser.get("/flags").await.status, StatusCode::OK, "it is used");
+    }
+    place.clock.advance(minutes(61));
+    assert_eq!(browser.get("/flags").await.status, StatusCode::SEE_OTHER, "an hour without a visit");
+    let sign_in = async |browser: &mut Browser| {
+        browser.give_password("anna", PASSWORD).await;
+        let code = browser.code();
+        assert_eq!(browser.prove(&code).await.status, StatusCode::SEE_OTHER);
+        assert_eq!(browser.get("/flags").await.status, StatusCode::OK);
+    };
+    sign_in(&mut browser).await;
+    for _ in 0..14 {
+        place.clock.advance(minutes(50));
+        browser.get("/flags").await;
+    }
+    place.clock.advance(minutes(30));
+    assert_eq!(browser.get("/flags").await.status, StatusCode::SEE_OTHER, "half a day is a day's work");
+    sign_in(&mut browser).await;
+    place.command(Command::SetRole { name: "anna".to_owned(), role: Role::Viewer }).await;
+    assert_eq!(browser.post("/flags", &[("do", "clear")]).await.status, StatusCode::FORBIDDEN, "at once");
+    place.clock.advance(minutes(1));
+    place.command(Command::ResetOperator { name: "anna".to_owned() }).await;
+    assert_eq!(browser.get("/flags").await.status, StatusCode::SEE_OTHER);
+    assert_eq!(browser.give_password("anna", PASSWORD).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    let mut other = place.signed_in("berta", Role::Viewer).await;
+    assert_eq!(other.get("/").await.status, StatusCode::OK);
+    place.command(Command::RemoveOperator { name: "berta".to_owned() }).await;
+    assert_eq!(other.get("/").await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn strangers_who_guess_are_slowed_and_lock_nobody_out() {
+    let place = Place::new();
+    let mut owner = place.signed_in("anna", Role::Operator).await;
+    owner.post("/sign-out", &[]).await;
+    let mut stranger = place.browser();
+    let mut refused = 0;
+    for number in 0..30 {
+        let answer = stranger.give_password("anna", &format!("guess {number}")).await;
+        refused += u32::from(answer.status == StatusCode::TOO_MANY_REQUESTS);
+    }
+    assert_eq!(refused, 20);
+    let unknown = stranger.give_password("nobody", "x").await;
+    assert_eq!(unknown.status, StatusCode::UNPROCESSABLE_ENTITY, "as if there were one of that name");
+    place.clock.advance(Duration::from_secs(60));
+    owner.address = [127, 0, 0, 2].into();
+    assert_eq!(owner.give_password("anna", PASSWORD).await.status, StatusCode::SEE_OTHER, "by a known browser");
+    let code = owner.code();
+    assert_eq!(owner.prove(&code).await.location(), "/flags");
+}
+
+fn path_of(route: &super::Route, flag: &Flag) -> String {
+    route
+        .path
+        .replace("{code}", &flag.code.to_string())
+        .replace("{session}", &"ab".repeat(16))
+        .replace("{name}", "nobody")
+}
+
+#[tokio::test]
+async fn every_route_is_open_to_its_role_and_to_no_lesser_one() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    for role in Role::ALL {
+        let mut browser = place.signed_in(role.name(), role).await;
+        let token = place.token(role.name(), role).await;
+        for route in ROUTES {
+            let path = path_of(route, &flag);
+            // These would end the session that the others are tried with.
+            if path == "/sign-out" || path == "/sign-in" || path == "/enrol" {
+                continue;
+            }
+            let mut request = browser.request(route.method.clone(), &path, "");
+            let by_session = browser.send(request).await.status;
+            request = place.browser().request(route.method.clone(), &path, "");
+            let bearer = format!("Bearer {token}").parse().expect("a value");
+            request.headers_mut().insert(header::AUTHORIZATION, bearer);
+            let by_token = place.browser().send(request).await.status;
+            let stranger = place.browser().request(route.method.clone(), &path, "");
+            let by_nobody = place.browser().send(stranger).await.status;
+            let what = format!("{} {path} as {}", route.method, role.name());
+            match route.needs {
+                Needs::Page(least) => {
+                    assert_eq!(by_session == StatusCode::FORBIDDEN, role < least, "{what}: {by_session}");
+                    assert_ne!(by_session, StatusCode::METHOD_NOT_ALLOWED, "{what}");
+                    assert_eq!(by_token, StatusCode::SEE_OTHER, "a token opens no page: {what}");
+                    assert_eq!(by_nobody, StatusCode::SEE_OTHER, "{what}");
+                }
+                Needs::Token(least) => {
+                    assert_eq!(by_token == StatusCode::FORBIDDEN, role < least, "{what}: {by_token}");
+                    assert_ne!(by_token, StatusCode::METHOD_NOT_ALLOWED, "{what}");
+                    assert_eq!(by_session, StatusCode::UNAUTHORIZED, "a cookie is no token: {what}");
+                    assert_eq!(by_nobody, StatusCode::UNAUTHORIZED, "{what}");
+                }
+                Needs::Password | Needs::Enrolment => {
+                    assert_eq!(by_session, StatusCode::SEE_OTHER, "{what}");
+                    assert_eq!(by_nobody, StatusCode::SEE_OTHER, "{what}");
+                }
+                Needs::Nobody => assert_eq!(by_nobody, StatusCode::OK, "{what}"),
+            }
+        }
+    }
+    let refused =
+        place.actions().await.iter().filter(|(_, action, done)| action.starts_with("refused ") && !done).count();
+    assert!(refused > 10, "what was tried stands in the audit log");
+    assert_eq!(place.store.flag(&flag.code).await.expect("it answers").map(|flag| flag.account), Some(flag.account));
+}
+
+#[tokio::test]
+async fn a_form_of_another_site_does_nothing() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    let mut browser = place.signed_in("anna", Role::Administrator).await;
+    for route in ROUTES.iter().filter(|route| route.method == Method::POST) {
+        if matches!(route.needs, Needs::Token(_)) {
+            continue;
+        }
+        for (site, origin) in [
+            (Some("cross-site"), Some("https://evil.example")),
+            (Some("same-site"), Some("https://other.example.edu")),
+            (Some("cross-site"), Some("https://desk.example.edu:9443")),
+            (None, Some("https://evil.example")),
+            (None, Some("null")),
+            (None, None),
+            (Some("none"), None),
+            (None, Some("https://desk.example.edu")),
+        ] {
+            let mut request = browser.request(Method::POST, &path_of(route, &flag), "do=confirm&code=x");
+            for (name, value) in [("sec-fetch-site", site), ("origin", origin)] {
+                request.headers_mut().remove(name);
+                if let Some(value) = value {
+                    request.headers_mut().insert(name, value.parse().expect("a value"));
+                }
+            }
+            let answer = browser.send(request).await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{} {site:?} {origin:?}", route.path);
+        }
+    }
+    assert_eq!(browser.get("/flags").await.status, StatusCode::OK, "still signed in");
+    let flag = place.store.flag(&flag.code).await.expect("it answers").expect("it is there");
+    assert_eq!(flag.status, crate::domain::FlagStatus::Open);
+}
+
+#[tokio::test]
+async fn the_desk_answers_under_its_own_names_and_allowed_addresses_only() {
+    let place = Place::new();
+    let mut browser = place.browser();
+    for (host, status) in [
+        ("desk.example.edu", 200),
+        ("DESK.example.edu:9443", 200),
+        ("127.0.0.1:9443", 200),
+        ("[::1]:9443", 200),
+        ("localhost:9443", 200),
+        ("one.example", 421),
+        ("one.example:9443", 421),
+        ("evil.example", 421),
+        ("desk.example.edu.evil.example", 421),
+        ("desk.example.edu@evil.example", 421),
+        ("", 421),
+    ] {
+        let mut request = browser.request(Method::GET, "/sign-in", "");
+        request.headers_mut().insert(header::HOST, host.parse().expect("a value"));
+        assert_eq!(browser.send(request).await.status, status, "{host:?}");
+    }
+    browser.address = [192, 0, 2, 1].into();
+    assert_eq!(browser.get("/sign-in").await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_code_inside() {
+    let place = Place::new();
+    let account = HOSTILE.to_lowercase();
+    let flag = place.put_flag(1, &account).await;
+    let line = serde_json::json!({
+        "time": NOW.to_string(), "event": HOSTILE, "site": "one.example", "account": account, "address": HOSTILE,
+        "user_agent": HOSTILE, "what": HOSTILE, "country": HOSTILE, "reference": HOSTILE, "by": HOSTILE,
+    });
+    let event = PastEvent { number: 1, time: NOW, line: line.to_string() };
+    place.store.put_events(vec![event], Duration::from_secs(1_000_000), NOW).await.expect("the store answers");
+    let lock = crate::store::Lock {
+        site: "one.example".into(),
+        account: Account::from_canonical(&account),
+        since: NOW,
+        note: HOSTILE.to_owned(),
+    };
+    place.store.lock(lock).await.expect("the store answers");
+    let mut browser = place.signed_in("anna", Role::Administrator).await;
+    browser.post("/me", &[("do", "token"), ("called", HOSTILE), ("role", "viewer"), ("days", "3")]).await;
+    let noted = browser.post(&format!("/flags/{}", flag.code), &[("do", "note"), ("note", HOSTILE)]).await;
+    assert_eq!(noted.status, StatusCode::OK);
+    let encoded: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
+    let account: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
+    for path in [
+        "/".to_owned(),
+        "/flags".to_owned(),
+        format!("/flags?q={encoded}"),
+        format!("/flags?status={encoded}"),
+        format!("/flags/{}", flag.code),
+        format!("/flags/{encoded}"),
+        format!("/account?site=one.example&name={account}"),
+        format!("/search?q={encoded}"),
+        "/events".to_owned(),
+        format!("/events?text={encoded}&kind={encoded}&account={encoded}"),
+        "/audit".to_owned(),
+        format!("/audit?by={encoded}"),
+        "/operators".to_owned(),
+        "/me".to_owned(),
+        format!("/enrol?name={encoded}"),
+        format!("/sign-in?next={encoded}"),
+    ] {
+        let answer = browser.get(&path).await;
+        let page = &answer.body;
+        assert!(!page.contains("<script>") && !page.contains("<img"), "{path}: {page}");
+        for inside in [" style=", " onclick=", " onerror=alert(2)>", "javascript:"] {
+            assert!(!page.contains(inside), "{path} has {inside}");
+        }
+        let policy =
+            answer.headers.get(header::CONTENT_SECURITY_POLICY).expect("on every page").to_str().expect("text");
+        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store", "{path}");
+        assert_eq!(answer.headers[header::X_FRAME_OPTIONS], "DENY", "{path}");
+    }
+    let csv = browser.get("/events.csv").await;
+    assert!(csv.body.starts_with("time,event,"), "{}", csv.body);
+    assert_eq!(csv.headers[header::CONTENT_TYPE], "text/csv; charset=utf-8");
+}
+
+#[tokio::test]
+async fn one_click_contains_and_one_lets_back_in() {
+    let place = Place::new();
+    let flags = [place.put_flag(1, "alice").await, place.put_flag(2, "bob").await];
+    let mut browser = place.signed_in("anna", Role::Operator).await;
+    let path = format!("/flags/{}", flags[0].code);
+    let stopped = browser.post(&path, &[("do", "contain"), ("note", "ticket 4711")]).await;
+    assert!(stopped.status == StatusCode::OK && stopped.body.contains("locked"), "{}", stopped.body);
+    let alice = Account::from_canonical("alice");
+    let site = "one.example".into();
+    let lock = place.store.locked(&site, &alice).await.expect("it answers").expect("locked");
+    assert_eq!(lock.note, "ticket 4711");
+    let back = browser.post(&path, &[("do", "release"), ("note", "")]).await;
+    assert_eq!(back.status, StatusCode::OK, "{}", back.body);
+    assert_eq!(place.store.locked(&site, &alice).await.expect("it answers"), None);
+    let codes: Vec<String> = flags.iter().map(|flag| flag.code.to_string()).collect();
+    let several = [("code", codes[0].as_str()), ("code", &codes[1]), ("do", "clear"), ("note", "both on a journey")];
+    let cleared = browser.post("/flags", &several).await;
+    assert!(cleared.status == StatusCode::OK && cleared.body.contains(&codes[1]), "{}", cleared.body);
+    let bob = place.store.flag(&flags[1].code).await.expect("it answers").expect("it is there");
+    assert_eq!(bob.status, crate::domain::FlagStatus::Cleared);
+    assert_eq!(bob.notes.last().map(|note| note.by.as_str()), Some("anna"), "by name");
+    let trail: Vec<_> = place.actions().await.into_iter().filter(|(by, ..)| by == "anna").collect();
+    let mut actions: Vec<&str> = trail.iter().map(|(_, action, _)| action.as_str()).collect();
+    assert_eq!(actions[2], "account.lock", "{trail:?}");
+    actions[3..].sort_unstable();
+    assert_eq!(actions[3..], ["account.unlock", "flag.clear", "flag.clear", "flag.clear"], "{trail:?}");
+}
+
+#[tokio::test]
+async fn many_flags_are_paged_through_and_each_is_seen_once() {
+    let place = Place::new();
+    for number in 0..260 {
+        place.put_flag(number, &format!("account{number}")).await;
+    }
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    let (mut path, mut seen) = ("/flags".to_owned(), std::collections::BTreeSet::new());
+    for _ in 0..10 {
+        let page = browser.get(&path).await.body;
+        let found: Vec<&str> = page.split("<a class=\"mono\" href=\"/flags/").skip(1).collect();
+        assert!(found.len() <= super::flags::ROWS);
+        for code in found {
+            assert!(seen.insert(code[..9].to_owned()), "twice: {}", &code[..9]);
+        }
+        let Some(next) = page.split("href=\"/flags?").find(|part| part.contains("rel=\"next\"")) else { break };
+        path = format!("/flags?{}", next.split('"').next().unwrap_or_default().replace("&#38;", "&"));
+    }
+    assert_eq!(seen.len(), 260);
+    let one = browser.get("/flags?q=account133").await.body;
+    assert_eq!(one.matches("<a class=\"mono\" href=\"/flags/").count(), 1);
+}
+
+#[tokio::test]
+async fn every_route_of_the_api_is_described_and_answers_as_the_command_line_does() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    place.add("anna", Role::Administrator).await;
+    let token = place.token("anna", Role::Administrator).await;
+    let ask = async |method: Method, path: &str, body: &str| {
+        let mut browser = place.browser();
+        let mut request = browser.request(method, path, body);
+        request.headers_mut().insert(header::AUTHORIZATION, format!("Bearer {token}").parse().expect("a value"));
+        let answer = browser.send(request).await;
+        (answer.status.as_u16(), serde_json::from_str::<serde_json::Value>(&answer.body).expect("JSON"))
+    };
+    let (_, described) = ask(Method::GET, "/api/v1/openapi.json", "").await;
+    for route in ROUTES.iter().filter(|route| matches!(route.needs, Needs::Token(_))) {
+        let operation = &described["paths"][route.path][route.method.as_str().to_ascii_lowercase()];
+        assert!(operation["summary"].as_str().is_some_and(|text| !text.is_empty()), "{} {}", route.method, route.path);
+    }
+    let (_, flags) = ask(Method::GET, "/api/v1/flags", "").await;
+    assert_eq!(flags["flags"][0]["code"], flag.code.to_string());
+    let (status, cleared) =
+        ask(Method::POST, &format!("/api/v1/flags/{}/clear", flag.code), r#"{"note":"called her"}"#).await;
+    assert_eq!((status, &cleared["reply"]), (200, &"cleared".into()));
+    let (status, refused) = ask(Method::POST, "/api/v1/flags/0000-0000/clear", "").await;
+    assert_eq!(status, 409);
+    assert!(refused["error"].as_str().is_some_and(|why| why.contains("0000-0000")), "{refused}");
+    let (status, _) = ask(Method::POST, "/api/v1/account/lock", "{}").await;
+    assert_eq!(status, 400);
+    let (status, _) = ask(Method::POST, "/api/v1/account/lock", "[1]").await;
+    assert_eq!(status, 400);
+    let (status, locked) = ask(Method::POST, "/api/v1/account/lock", r#"{"name":"Alice","site":"one.example"}"#).await;
+    assert_eq!((status, &locked["done"][0]["account"]), (200, &"alice".into()));
+    let (_, audit) = ask(Method::GET, "/api/v1/audit?by=anna&most=2", "").await;
+    assert_eq!((&audit["audit"][0]["action"], &audit["audit"][0]["by"]), (&"account.lock".into(), &"anna".into()));
+    assert!(audit["next"].is_string());
+}
+
+#[tokio::test]
+async fn an_operator_changes_the_password_and_only_this_session_stays() {
+    let place = Place::new();
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    place.clock.advance(Duration::from_secs(30));
+    let mut elsewhere = place.browser();
+    elsewhere.secret = browser.secret;
+    elsewhere.give_password("anna", PASSWORD).await;
+    let code = elsewhere.code();
+    assert_eq!(elsewhere.prove(&code).await.status, StatusCode::SEE_OTHER);
+    place.clock.advance(Duration::from_secs(1));
+    let new = "another horse entirely";
+    let change = |old| [("do", "password"), ("old", old), ("password", new), ("again", new)];
+    assert_eq!(browser.post("/me", &change("wrong")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.post("/me", &change(PASSWORD)).await.location(), "/me");
+    assert_eq!(browser.get("/me").await.status, StatusCode::OK);
+    assert_eq!(elsewhere.get("/me").await.status, StatusCode::SEE_OTHER);
+    let opened = place.control.operator("anna").await.expect("it answers").map(|(operator, _)| operator);
+    assert!(opened.as_ref().is_some_and(Operator::is_ready));
+}
+
+#[tokio::test]
+async fn open_pages_hear_of_news_and_not_of_everything() {
+    use crate::domain::{Event, EventKind};
+    let news = News::new();
+    let mut heard = news.0.subscribe();
+    news.offer(&Event::new(NOW, EventKind::ConfigurationReloaded));
+    assert!(heard.try_recv().is_err());
+    news.offer(&Event::new(NOW, EventKind::FlagRaised));
+    assert!(heard.try_recv().is_ok());
+}
+
+#[tokio::test]
+async fn monitoring_is_answered_as_before() {
+    let place = Place::new();
+    for (path, peer, status, says) in [
+        ("/healthz", Some("127.0.0.1"), 200, "ok"),
+        ("/healthz", Some("::ffff:127.0.0.1"), 200, "ok"),
+        ("/readyz", Some("::1"), 200, r#""status":"ready""#),
+        ("/metrics", Some("127.0.0.1"), 200, "mailward_build_info{version="),
+        ("/metrics", Some("192.0.2.1"), 403, "admin_from"),
+        ("/metrics", None, 403, "admin_from"),
+        ("/nothing", Some("127.0.0.1"), 404, ""),
+    ] {
+        let mut request = Request::get(path).body(Body::empty()).expect("a plain request");
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(Peer(peer.parse().expect("an address")));
+        }
+        let answer = place.browser().send(request).await;
+        assert_eq!(answer.status, status, "{path} {peer:?}");
+        assert!(answer.body.contains(says), "{path} {peer:?}");
+    }
+}
