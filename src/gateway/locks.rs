@@ -114,7 +114,8 @@ impl Judging<'_> {
     }
 }
 
-/// Lets the lock that was set at `since` open by itself; false where it is not known how the account's password begins.
+/// Lets the lock that stands on an account open by itself; false where there is none, or it is not known how the account's
+/// password begins.
 ///
 /// # Errors
 /// The store is away.
@@ -123,14 +124,29 @@ pub async fn open_at_change(
     keys: &KeyRing,
     site: &SiteName,
     account: &Account,
-    since: Timestamp,
+    now: Timestamp,
 ) -> Result<bool, Away> {
-    let Some(latest) = notes::read::<Latest>(store, keys, About::LatestPassword(site, account), since).await? else {
+    let Some(lock) = store.locked(site, account).await? else { return Ok(false) };
+    let Some(latest) = notes::read::<Latest>(store, keys, About::LatestPassword(site, account), now).await? else {
         return Ok(false);
     };
-    let opener = Opener { leaked: latest.beginning, since };
-    notes::write(store, keys, About::Opener(site, account), &opener, since.after(REMEMBERED), since).await?;
+    let opener = Opener { leaked: latest.beginning, since: lock.since };
+    notes::write(store, keys, About::Opener(site, account), &opener, now.after(REMEMBERED), now).await?;
     Ok(true)
+}
+
+/// Makes sure that the lock on an account does not open by itself, whatever was said of an earlier one.
+///
+/// # Errors
+/// The store is away.
+pub async fn stay_shut(
+    store: &dyn Store,
+    keys: &KeyRing,
+    site: &SiteName,
+    account: &Account,
+    now: Timestamp,
+) -> Result<(), Away> {
+    notes::take::<Opener>(store, keys, About::Opener(site, account), now).await.map(|_| ())
 }
 
 #[cfg(test)]

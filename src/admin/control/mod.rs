@@ -247,6 +247,11 @@ impl Control {
         missing: &mut Vec<String>,
     ) -> usize {
         let lock = Lock { site: Arc::clone(site), account: account.clone(), since: now, note: note.to_owned() };
+        // A lock that stands already keeps its time, and may be one that opens by itself; this one is not.
+        let is_locked = matches!(self.store.locked(site, account).await, Ok(Some(_)));
+        if is_locked && let Err(away) = locks::stay_shut(&*self.store, &self.keys, site, account, now).await {
+            missing.push(format!("the lock on {account} may open by itself ({})", away.what));
+        }
         // The lock first: a sign-in between the two would otherwise leave a session behind.
         match self.store.lock(lock).await {
             Ok(()) => self.record(EventKind::AccountLocked, site, account, None, by, now),

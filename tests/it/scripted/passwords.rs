@@ -151,9 +151,15 @@ async fn a_lock_for_a_leaked_password_opens_at_a_sign_in_with_another_and_never_
     assert_eq!(super::risk::event(&gateway, "account_unlocked", "alice").await["account"], "alice");
     assert_eq!(sign_in(&mut at_home(&gateway), "alice", RIGHT_TOO).await.status, 302, "and it stays open");
 
-    // A lock without that word stays, and so does one whose account never signed in.
+    // A lock without that word stays, also where it takes the place of one with it; and so does one whose account never
+    // signed in.
+    assert!(lock(&gateway, "alice").contains("until its password is another"));
     assert!(gateway.command(&["account", "lock", "alice"]).status.success());
     assert_eq!(sign_in(&mut at_home(&gateway), "alice", "right").await.status, 403);
+    // One that was set before, by a theft that was confirmed, say, becomes one that opens.
+    assert!(lock(&gateway, "alice").contains("until its password is another"));
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", RIGHT_TOO).await.status, 403, "leaked now");
+    assert_eq!(sign_in(&mut at_home(&gateway), "alice", "right").await.status, 302);
     let said = lock(&gateway, "bob");
     assert!(said.contains("locked until you unlock it"), "{said}");
     assert_eq!(sign_in(&mut at_home(&gateway), "bob", RIGHT_TOO).await.status, 403);
