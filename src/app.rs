@@ -5,6 +5,7 @@
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
 mod history;
+mod lookout;
 pub(crate) mod storage;
 
 use std::io;
@@ -49,6 +50,7 @@ use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
 use history::History;
+use lookout::Lookout;
 use storage::Storage;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
@@ -120,6 +122,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         storage,
         alerts,
         history,
+        lookout: Arc::default(),
         news,
         certificates,
         open,
@@ -238,6 +241,7 @@ struct Running {
     storage: Arc<Storage>,
     alerts: Arc<Alerts>,
     history: Arc<History>,
+    lookout: Arc<Lookout>,
     news: News,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
@@ -302,6 +306,8 @@ impl Running {
         let admin = admin.map(|listener| self.start_admin(listener, desk_control)).transpose()?;
         let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
         let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
+        let lookout = Arc::clone(&self.lookout).look_after(Arc::clone(&self.shared), Arc::clone(&self.certificates));
+        let lookout = tokio::spawn(lookout);
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -331,6 +337,7 @@ impl Running {
         control.abort();
         storage.abort();
         history.abort();
+        lookout.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -364,7 +371,7 @@ impl Running {
         let for_settings = Arc::clone(&self.shared);
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
-        let storage = Arc::clone(&self.storage);
+        let (storage, lookout) = (Arc::clone(&self.storage), Arc::clone(&self.lookout));
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -379,6 +386,7 @@ impl Running {
                     store_degraded_since: for_facts.degraded.since(),
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
+                    listed: lookout.listed(),
                     sites: live
                         .sites
                         .iter()

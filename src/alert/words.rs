@@ -80,6 +80,15 @@ fn about(event: &Event) -> Option<(Severity, String)> {
             (Severity::Warning, format!("the store answers again, but was not told of {lost} changes"))
         }
         EventKind::StoreRecovered { .. } => (Severity::Notice, "the store answers again".to_owned()),
+        EventKind::AddressListed { what } => {
+            let address = event.address.map(|address| address.to_string()).unwrap_or_default();
+            (Severity::Critical, format!("{address}, from where mail leaves, is on a blocklist: {what}"))
+        }
+        EventKind::AddressDelisted { what } => {
+            let address = event.address.map(|address| address.to_string()).unwrap_or_default();
+            (Severity::Notice, format!("{address}, from where mail leaves, is off the blocklist {what}"))
+        }
+        EventKind::NearEnd { what } => (Severity::Warning, what.clone()),
         EventKind::ConfigurationRefused { what } => {
             (Severity::Warning, format!("the configuration was refused, the old one stays: {what}"))
         }
@@ -189,10 +198,14 @@ impl Alert {
     }
 }
 
-/// Whose account makes two alerts different. Somebody who guesses at a thousand accounts is one subject.
+/// Whose account, or what else, makes two alerts different. Somebody who guesses at a thousand accounts is one subject.
 fn subject_account(event: &Event) -> Option<String> {
     match event.kind {
         EventKind::SignInRefused if event.signals.is_empty() => None,
+        // Each address, list and thing to renew is a subject of its own.
+        EventKind::AddressListed { .. } | EventKind::AddressDelisted { .. } | EventKind::NearEnd { .. } => {
+            about(event).map(|(_, title)| title)
+        }
         _ => event.account.as_ref().map(|account| account.as_str().to_owned()),
     }
 }

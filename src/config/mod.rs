@@ -15,6 +15,7 @@ pub mod keys;
 pub mod mistake;
 mod pages;
 mod read;
+mod reputation;
 mod risk;
 pub mod schema;
 mod store;
@@ -23,7 +24,7 @@ mod value;
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use read::{parse, read};
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct Config {
     pub networks: Networks,
     /// Where addresses are: files, and how old they may be.
     pub geoip: GeoIp,
+    /// Which blocklists are asked about which addresses.
+    pub reputation: Reputation,
     /// Lists of leaked passwords.
     pub passwords: Passwords,
     /// Where what must outlive a request is kept.
@@ -281,6 +284,26 @@ impl Default for GeoIp {
     fn default() -> Self {
         let day = Duration::from_secs(86_400);
         Self { country: Vec::new(), asn: Vec::new(), city: Vec::new(), warn_age: day * 90, max_age: day * 540 }
+    }
+}
+
+/// `[reputation]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reputation {
+    /// From where mail leaves; empty: nothing is asked.
+    pub addresses: Vec<IpAddr>,
+    /// Blocklists, by their domains.
+    pub lists: Vec<String>,
+    /// How often.
+    pub every: Duration,
+    /// Which DNS server; none: the system's.
+    pub resolver: Option<SocketAddr>,
+}
+
+impl Default for Reputation {
+    fn default() -> Self {
+        let lists = ["zen.spamhaus.org", "bl.spamcop.net"].map(str::to_owned).to_vec();
+        Self { addresses: Vec::new(), lists, every: Duration::from_secs(3600), resolver: None }
     }
 }
 

@@ -75,6 +75,7 @@ pub static TOP: Table = Table {
         key("mail", "table", "no mail", "`[mail]`"),
         key("sms", "table", "no texts", "`[sms]`"),
         key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
+        key("reputation", "table", "no blocklist is asked", "`[reputation]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
@@ -372,6 +373,29 @@ pub static PASSWORDS: Table = Table {
     ],
 };
 
+/// `[reputation]`
+pub static REPUTATION: Table = Table {
+    header: "[reputation]",
+    text: "On which blocklists the addresses are looked for that your mail leaves from. That one is listed, or no longer, is an \
+           event and an alert, with who sent the most before. Of several gateways let one ask.",
+    keys: &[
+        key(
+            "addresses",
+            "address or list of addresses",
+            "none: no blocklist is asked",
+            "From where your mail leaves, as other mail servers see it.",
+        ),
+        key(
+            "lists",
+            "domain or list of domains",
+            "`zen.spamhaus.org`, `bl.spamcop.net`",
+            "Blocklists that are asked by DNS. Look at the conditions of each: most are free for few questions, from a resolver of your own.",
+        ),
+        key("every", "duration from `10m` to `1d`", "`1h`", "How often each list is asked about each address."),
+        key("resolver", "address:port", "the system's", "Which DNS server is asked."),
+    ],
+};
+
 /// `[store]`
 pub static STORE: Table = Table {
     header: "[store]",
@@ -650,6 +674,7 @@ pub static TABLES: &[&Table] = &[
     &GEOIP,
     &PASSWORDS,
     &STORE,
+    &REPUTATION,
     &SIGN_IN,
     &SIGN_IN_LIMITS,
     &SEND,

@@ -17,6 +17,7 @@ mod letters;
 mod pages;
 mod passwords;
 mod proxy;
+mod reputation;
 pub mod risk;
 mod rollout;
 mod running;

@@ -260,6 +260,13 @@ impl Desk {
             let (look, said) = ends.unwrap_or((look, said.to_owned()));
             rows.push(HealthRow { what: site.site.to_string(), look, said });
         }
+        for (address, list) in &facts.listed {
+            rows.push(HealthRow {
+                what: address.to_string(),
+                look: "critical",
+                said: format!("on the blocklist {list}"),
+            });
+        }
         for source in self.intel.sources(now) {
             let look = match source.freshness {
                 Freshness::Fresh => "good",
