@@ -11,16 +11,18 @@ use crate::policy::{Fact, proof, send};
 
 impl Judging<'_> {
     /// What came to a challenge, for an account that is not asked yet: the operator is told and nobody else. An operator's
-    /// own rule stands as it is.
-    pub(super) fn rolled_out(&self, site: &Site, account: &Account, mut judgement: Judgement) -> Judgement {
+    /// own rule stands as it is. The second answer says whether it was so: such a sign-in has proved nothing, and teaches
+    /// nothing before an operator clears it.
+    pub(super) fn rolled_out(&self, site: &Site, account: &Account, mut judgement: Judgement) -> (Judgement, bool) {
         let place =
             self.keys.fingerprint(Purpose::Handle, &[b"share", site.name.as_bytes(), account.as_str().as_bytes()]);
         let is_asked = proof::is_asked(&self.config.challenge, place, self.now);
-        if judgement.verdict == Verdict::Challenge && judgement.rule.is_none() && !is_asked {
+        let is_let_through = judgement.verdict == Verdict::Challenge && judgement.rule.is_none() && !is_asked;
+        if is_let_through {
             judgement.verdict = Verdict::Flag;
             judgement.signals.push(not_asked_yet());
         }
-        judgement
+        (judgement, is_let_through)
     }
 
     /// Whether the person of a sign-in is invited to set up a second proof, now and not again for a while: one who could,

@@ -88,6 +88,8 @@ pub struct Judged {
     pub spot: Spot,
     /// When its password must be changed.
     pub due: Option<Due>,
+    /// It would have been asked for a proof, were its account asked already.
+    is_unasked: bool,
     lesson: Lesson,
 }
 
@@ -308,7 +310,7 @@ impl Judging<'_> {
             );
         }
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
-        let judgement = self.rolled_out(site, account, judgement);
+        let (judgement, is_unasked) = self.rolled_out(site, account, judgement);
         let lesson = Lesson {
             time: self.now,
             address: client.address,
@@ -316,7 +318,7 @@ impl Judging<'_> {
             as_number: spot.as_number,
             agent: spot.agent,
         };
-        Judged { judgement, spot, due: None, lesson }
+        Judged { judgement, spot, due: None, is_unasked, lesson }
     }
 
     /// The facts that need no counter.
@@ -405,7 +407,8 @@ impl Judging<'_> {
         new_device: [u8; 16],
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
-        let Judged { judgement, spot, due, lesson } = judged;
+        let Judged { judgement, spot, due, is_unasked, lesson } = judged;
+        let teaches = judgement.passed() && !is_unasked;
         let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
         let mut state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
         if *due == Some(Due::Now) {
@@ -439,7 +442,7 @@ impl Judging<'_> {
             }
         };
         let know_device = async {
-            if !judgement.passed() {
+            if !teaches {
                 return None;
             }
             self.store.know_device(&site.name, account, device, self.now).await.ok()
@@ -461,7 +464,7 @@ impl Judging<'_> {
             lesson: Some(lesson.clone()),
         };
         let teach = async {
-            if judgement.passed() {
+            if teaches {
                 let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
                 let _: Fact<()> = self.fact(taught);
                 self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
@@ -517,7 +520,7 @@ impl Judging<'_> {
         facts.thefts_from_prefix = self.count(theft::key(&site.name, spot.prefix), theft::WINDOW).await;
         facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
-        let judgement = self.rolled_out(site, &session.account, judgement);
+        let (judgement, _) = self.rolled_out(site, &session.account, judgement);
         let mut changed = self.change(session, SessionChange::Judged(spot)).await?;
         if judgement.is_flagged() {
             let raise = Raise {

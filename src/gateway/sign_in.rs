@@ -22,6 +22,7 @@ use crate::policy::risk::Judgement;
 use crate::policy::{Decision, Permit, Why};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::webmail::Shape;
 
 /// A person who signs in waits no longer than this for a service that knows leaked passwords.
 const RANGE_PATIENCE: Duration = Duration::from_millis(500);
@@ -153,7 +154,7 @@ impl Gateway {
             return self.upstream_failed(visit, &script.asked, &Failed::CutShort);
         };
         let mut response = self.finish(visit, response);
-        if let Some(ours) = ahead {
+        if let Some(ours) = ahead.filter(|_| script.asked.shape == Shape::Page) {
             own::lead_past(visit, ours, &asked_for, response.headers_mut());
         }
         if let Some(cookie) = cookie {

@@ -310,3 +310,70 @@ async fn every_language_is_spoken_and_no_script_is_needed() {
     })
     .await;
 }
+
+/// The time for a bad password is over: the session reads, changes it on Roundcube's own page, and can do everything then.
+#[tokio::test]
+async fn a_bad_password_is_changed_on_roundcubes_own_page_and_then_the_message_leaves() {
+    let stack = Stack::shared();
+    let (writer, reader) = (stack.account(), stack.account());
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let leaked = leaked(folder.path(), &writer.password);
+    let sections = format!("[passwords]\nbreached = {leaked:?}\nask_to_change = [\"breached\"]\ngrace = \"0s\"");
+    let gateway = Gateway::start(stack.web(), &settings(&sections)).await;
+    Browser::visit("challenge-password", async |browser| {
+        browser.open(&gateway.url()).await;
+        browser.speak("de").await;
+        fill_in_the_sign_in(browser, &writer).await;
+        browser.wait_for("location.pathname === '/.mailward/password'").await;
+        browser.click("a.beside").await;
+        in_the_inbox(browser).await;
+        open_compose(browser).await;
+        write(browser, &reader.address(), "Mit Sorgfalt geschrieben", "Ein Text von einer Stunde.", None).await;
+        click_send(browser).await;
+        browser.wait_for("$('#messagestack').text().includes('in den Einstellungen')").await;
+        assert_eq!(browser.script("return $('#composebody').val()").await, "Ein Text von einer Stunde.");
+        assert_eq!(stack.accepted_from(&writer.address()), [], "nothing was sent");
+
+        // What was written is a draft by then, or in the browser; the page for passwords is opened beside it.
+        browser.script("rcmail.compose_skip_unsavedcheck = true; return true").await;
+        browser.open(&format!("{}.mailward/password", gateway.url())).await;
+        browser.click("a.button").await;
+        // This Roundcube is configured not to ask for the old one.
+        for field in ["_newpasswd", "_confpasswd"] {
+            browser.type_into(&format!("input[name={field}]"), NEW_PASSWORD).await;
+        }
+        browser.script("rcmail.command('plugin.password-save'); return true").await;
+        until("the password is changed", 20, async || {
+            (!gateway.events_of("password_changed").is_empty()).then_some(())
+        })
+        .await;
+        browser.open(&format!("{}?_task=mail", gateway.url())).await;
+        in_the_inbox(browser).await;
+        open_compose(browser).await;
+        write(browser, &reader.address(), "Mit Sorgfalt geschrieben", "Ein Text von einer Stunde.", None).await;
+        click_send(browser).await;
+        sent_and_back_at_the_list(browser).await;
+    })
+    .await;
+    assert_eq!(stack.accepted_from(&writer.address()).len(), 1);
+    let good = Person { password: NEW_PASSWORD.to_owned(), ..writer.clone() };
+    assert!(Roundcube::sign_in(gateway.client(), &good).await.is_ok(), "and with a good one nobody is asked");
+}
+
+const NEW_PASSWORD: &str = "vO8!rail-Kelp.umbra";
+
+/// A file of leaked passwords with this one in it.
+fn leaked(folder: &std::path::Path, password: &str) -> std::path::PathBuf {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
+    let (list, filter) = (folder.join("list"), folder.join("breached"));
+    std::fs::write(&list, format!("{}:9\n", data_encoding::HEXUPPER.encode(hash.as_ref())))
+        .expect("a folder of our own");
+    let made = std::process::Command::new(crate::stack::binary())
+        .args(["breach", "build", "--out"])
+        .arg(&filter)
+        .stdin(std::fs::File::open(&list).expect("it was just written"))
+        .output()
+        .expect("the binary was built with the tests");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    filter
+}

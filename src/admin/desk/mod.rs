@@ -248,7 +248,7 @@ static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), 
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
 static FLAG_FIELDS: [Field; 9] = [
-    ("status", "open (where nothing is said), cleared, confirmed or all."),
+    ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),
     A_SITE,
     ("country", "Two letters."),

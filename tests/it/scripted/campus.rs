@@ -49,7 +49,7 @@ async fn both(pair: &Pair, name: &str) -> (Client, Client) {
 fn number(page: &Answer) -> String {
     let text = page.text();
     let shown =
-        text.split("class=\"number\" dir=\"ltr\"><strong>").nth(1).unwrap_or_else(|| panic!("no number: {text}"));
+        text.split("class=\"number\"><strong dir=\"ltr\">").nth(1).unwrap_or_else(|| panic!("no number: {text}"));
     shown.split('<').next().expect("it ends").to_owned()
 }
 

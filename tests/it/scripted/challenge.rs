@@ -265,7 +265,7 @@ async fn reaches_nothing(thieves: &mut [Client], upstream: &Upstream) {
 }
 
 /// Sets an app up on campus, as a person does who types its key; returns what the app then knows.
-async fn with_app(gateway: &Gateway, name: &str) -> [u8; 20] {
+pub async fn with_app(gateway: &Gateway, name: &str) -> [u8; 20] {
     const ACCOUNT: &str = "/.mailward/account";
     let mut campus = at(gateway, "192.0.2.7", FIREFOX);
     assert_eq!(sign_in(&mut campus, name, "right").await.status, 302);

@@ -1,6 +1,7 @@
 //! Every page around a second proof as a browser shows it, in every language, on a telephone of 320 pixels, by the rules for
 //! people who need more than eyes and a mouse.
 
+use super::challenge::with_app;
 use super::risk::{AMERICAN, CHROME, at, settings, with_habit};
 use super::squirrelmail::SquirrelMail;
 use super::upstream::{Reply, Upstream};
@@ -64,10 +65,10 @@ async fn every_page_is_right_in_every_language_on_a_telephone_and_for_everybody(
 
     Browser::visit("pages", async |browser| {
         let url = gateway.url();
+        signs_in(browser, &gateway, CAMPUS, "alice").await;
+        abroad.get("/.mailward/challenge?with=campus").await;
         for (language, direction) in LANGUAGES {
-            signs_in(browser, &gateway, CAMPUS, "alice").await;
             browser.speak(language).await;
-            abroad.get("/.mailward/challenge?with=campus").await;
             for (name, path) in [
                 ("password", ".mailward/password"),
                 ("invite", ".mailward/invite"),
@@ -85,13 +86,27 @@ async fn every_page_is_right_in_every_language_on_a_telephone_and_for_everybody(
             browser.wait_for("document.querySelector('p[role=status]')").await;
             looks_right(browser, "held-done", language, direction).await;
         }
+        signs_in(browser, &gateway, AMERICAN, "alice").await;
         for (language, direction) in LANGUAGES {
-            signs_in(browser, &gateway, AMERICAN, "alice").await;
             browser.speak(language).await;
             for (name, path) in [
                 ("ask-helpdesk", ".mailward/challenge?with=helpdesk_code"),
                 ("ask-other-address", ".mailward/challenge?with=other_address"),
                 ("ask-campus", ".mailward/challenge?with=campus"),
+            ] {
+                browser.open(&format!("{url}{path}")).await;
+                looks_right(browser, name, language, direction).await;
+            }
+        }
+        // Carol has an app, and with it recovery codes.
+        with_habit(&gateway, "carol").await;
+        with_app(&gateway, "carol").await;
+        signs_in(browser, &gateway, AMERICAN, "carol").await;
+        for (language, direction) in LANGUAGES {
+            browser.speak(language).await;
+            for (name, path) in [
+                ("ask-app", ".mailward/challenge?with=totp"),
+                ("ask-recovery", ".mailward/challenge?with=recovery_code"),
             ] {
                 browser.open(&format!("{url}{path}")).await;
                 looks_right(browser, name, language, direction).await;
@@ -105,7 +120,13 @@ async fn every_page_is_right_in_every_language_on_a_telephone_and_for_everybody(
             browser.click("form:has(input[value=add-address]) button").await;
             browser.wait_for("document.querySelector('#address')").await;
             looks_right(browser, "add-address", language, direction).await;
+            browser.open(&format!("{url}.mailward/account")).await;
+            browser.click("form:has(input[value=add-app]) button").await;
+            browser.wait_for("document.querySelector('.picture svg')").await;
+            looks_right(browser, "add-app", language, direction).await;
             if language == "en" {
+                browser.open(&format!("{url}.mailward/account")).await;
+                browser.click("form:has(input[value=add-address]) button").await;
                 browser.type_into("#address", "+49 151 12345678").await;
                 browser.click("form button").await;
                 browser.wait_for("document.querySelector('#code')").await;

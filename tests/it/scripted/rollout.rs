@@ -19,6 +19,16 @@ async fn who_is_not_asked_yet_is_flagged_and_who_is_restricted_stays_so() {
     let flagged = event(&gateway, "flag_raised", "alice").await;
     assert_eq!(flagged["verdict"], "flag");
     assert!(flagged["signals"].to_string().contains("not_asked_yet"), "{flagged}");
+    // It proved nothing, so it teaches nothing: whoever it was is as strange the next time.
+    let mut again = at(&gateway, AMERICAN, CHROME);
+    again.set_cookie("__Host-mailward_device", abroad.cookie("__Host-mailward_device").expect("a device cookie"));
+    sign_in(&mut again, "alice", "right").await;
+    let flags = crate::stack::until("the second flag", 10, async || {
+        let flags = gateway.events_of("flag_raised");
+        (flags.len() == 2).then_some(flags)
+    })
+    .await;
+    assert!(flags[1]["signals"].to_string().contains("new_country"), "{}", flags[1]);
 
     let (_upstream, gateway) = start("[challenge]\nask_from = 2099-01-01\n[risk]\nrestrict = 51").await;
     with_habit(&gateway, "alice").await;
