@@ -17,7 +17,7 @@ const STEPS: u32 = 2_000;
 
 /// Lands that the map draws without an ISO number, and in whose circle they belong: nobody signs in from a reef or from
 /// Clipperton, and the bases on Cyprus are reached through Cyprus.
-const NAMED: &[(&str, &[&str])] = &[
+pub const NAMED: &[(&str, &[&str])] = &[
     ("Akrotiri", &["CY"]),
     ("Baikonur", &["KZ"]),
     ("Bajo Nuevo Bank", &[]),
@@ -40,7 +40,7 @@ const NAMED: &[(&str, &[&str])] = &[
 const WITHOUT_PEOPLE: &[(&str, f64, f64, f64)] = &[("NO", -54.42, 3.36, 100.0)];
 
 /// Codes of parts that the map draws as part of a state: the state's circle holds them too.
-const PARTS: &[(&str, &str)] =
+pub const PARTS: &[(&str, &str)] =
     &[("BQ", "NL"), ("GF", "FR"), ("GP", "FR"), ("MQ", "FR"), ("RE", "FR"), ("SJ", "NO"), ("TK", "NZ"), ("YT", "FR")];
 
 type Point = [f64; 3];

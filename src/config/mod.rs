@@ -23,7 +23,7 @@ mod value;
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use read::{parse, read};
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -91,6 +91,17 @@ impl Config {
     /// The site with this name.
     pub fn site(&self, name: &str) -> Option<&Arc<Site>> {
         self.sites.iter().find(|site| &*site.name == name)
+    }
+
+    /// Where people find the desk, with a slash at the end; none where nobody listens for it.
+    pub fn desk_page(&self) -> Option<String> {
+        let address = self.listen.admin?;
+        let host = self.desk.hosts.first().cloned().unwrap_or_else(|| match address.ip() {
+            address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
+            IpAddr::V6(address) => format!("[{address}]"),
+            IpAddr::V4(address) => address.to_string(),
+        });
+        Some(format!("https://{host}:{}/", address.port()))
     }
 
     /// Makes `data_dir` and the control socket's folder where they are absent, for their owner alone (0700).

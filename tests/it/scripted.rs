@@ -7,6 +7,7 @@ mod alerts;
 mod bodies;
 pub mod challenge;
 mod chaos;
+mod desk;
 mod edge;
 mod gated;
 mod held;
