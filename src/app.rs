@@ -74,7 +74,8 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
     config.make_folders().context("the folders for data and control socket cannot be made")?;
     let keys = config::keys::read_or_make(&config.key_file, &dice)?;
     let metrics = Metrics::new(now);
-    let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), outgoing_tls()?));
+    let tls = outgoing_tls()?;
+    let alerts = Arc::new(Alerts::new(&config.data_dir, clock.clone(), dice.clone(), tls.clone()));
     let history = Arc::new(History::new(dice.clone()));
     let news = News::new();
     let (to_alerts, to_history, to_pages) = (Arc::clone(&alerts), Arc::clone(&history), news.clone());
@@ -99,7 +100,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         let _within = runtime.enter();
         alerts.configure(&config)?;
     }
-    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open)));
+    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls));
     let shared = Arc::new(Shared {
         live,
         store: storage.store(),
@@ -122,6 +123,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         news,
         certificates,
         open,
+        tls,
         workers,
         patience,
         config_path,
@@ -227,6 +229,7 @@ struct Running {
     news: News,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
+    tls: rustls::ClientConfig,
     workers: usize,
     patience: Duration,
     config_path: PathBuf,
@@ -236,16 +239,10 @@ struct Running {
 
 impl Running {
     fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
-        let upstream_tls = outgoing_tls()?;
-        (0..self.workers).map(|worker| self.start_worker(worker, sockets, &upstream_tls)).collect()
+        (0..self.workers).map(|worker| self.start_worker(worker, sockets)).collect()
     }
 
-    fn start_worker(
-        &self,
-        worker: usize,
-        sockets: &Sockets,
-        upstream_tls: &rustls::ClientConfig,
-    ) -> anyhow::Result<JoinHandle<()>> {
+    fn start_worker(&self, worker: usize, sockets: &Sockets) -> anyhow::Result<JoinHandle<()>> {
         let own = |all: &[Vec<TcpListener>]| -> io::Result<Vec<TcpListener>> {
             all.iter().map(|of_workers| of_workers[worker].try_clone()).collect()
         };
@@ -253,7 +250,7 @@ impl Running {
         let shared = Arc::clone(&self.shared);
         let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
         let (stopping, patience) = (self.stopping.clone(), self.patience);
-        let upstream_tls = upstream_tls.clone();
+        let upstream_tls = self.tls.clone();
         let work = move || {
             let runtime = current_thread().expect("a runtime needs only a descriptor or two");
             runtime.block_on(async move {
@@ -435,7 +432,7 @@ impl Running {
         }
         self.warn_of_restart(&config);
         self.storage.configure(&config);
-        let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open));
+        let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open), &self.tls);
         let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
         self.shared.live.store(Arc::new(live));
         self.shared.events.metrics().retain_sites(&sites);

@@ -13,6 +13,7 @@ pub mod config;
 pub mod domain;
 pub mod edge;
 pub mod gateway;
+pub mod hook;
 pub mod intel;
 pub mod mail;
 pub mod policy;

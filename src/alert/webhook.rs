@@ -1,61 +1,25 @@
-//! An alert to a web server: as JSON for programs, or as a text for chat systems. Signed, so that the receiver knows who
-//! wrote it, and that nobody sends it again a day later.
+//! An alert to a web server: as JSON for programs, or as a text for chat systems.
 
-use aws_lc_rs::hmac;
-use bytes::Bytes;
-use http::{Request, Uri, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use serde_json::json;
 
 use super::words::Alert;
 use super::{Receiver, Told};
 use crate::config::{self, WebhookStyle};
 use crate::domain::{Severity, Timestamp};
-
-/// Bytes of an answer that are read before the connection is used again; what it says is not looked at.
-const ANSWER_MAX: usize = 64 * 1024;
+use crate::hook::Hook;
 
 /// Chat systems cut or refuse what is longer, in characters; Discord's limit is the lowest.
 const TEXT_MAX: usize = 1_900;
 
 /// A receiver of requests.
 pub(super) struct Webhook {
-    url: Uri,
+    hook: Hook,
     style: WebhookStyle,
-    key: Option<hmac::Key>,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
 impl Webhook {
     pub(super) fn new(hook: &config::Webhook, tls: &rustls::ClientConfig) -> Result<Self, String> {
-        let key = match &hook.secret_file {
-            Some(path) => {
-                let secret =
-                    std::fs::read(path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
-                Some(hmac::Key::new(hmac::HMAC_SHA256, secret.trim_ascii()))
-            }
-            None => None,
-        };
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .build();
-        let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { url: hook.url.clone(), style: hook.style, key, client })
-    }
-
-    /// `t=SECONDS,v1=HEX`: HMAC-SHA-256 of `SECONDS.BODY` under the shared secret.
-    fn signature(&self, body: &[u8], now: Timestamp) -> Option<String> {
-        let seconds = now.as_millis() / 1_000;
-        let mut context = hmac::Context::with_key(self.key.as_ref()?);
-        context.update(format!("{seconds}.").as_bytes());
-        context.update(body);
-        Some(format!("t={seconds},v1={}", data_encoding::HEXLOWER.encode(context.sign().as_ref())))
+        Ok(Self { hook: Hook::new(&hook.url, hook.secret_file.as_deref(), tls)?, style: hook.style })
     }
 
     fn body(&self, alerts: &[&Alert]) -> Vec<u8> {
@@ -113,61 +77,25 @@ fn tame(line: &str) -> String {
 impl Receiver for Webhook {
     fn tell<'a>(&'a self, alerts: &'a [&'a Alert], now: Timestamp) -> Told<'a> {
         Box::pin(async move {
-            let body = self.body(alerts);
-            let mut request = Request::post(self.url.clone())
-                .header(header::CONTENT_TYPE, "application/json")
-                .header(header::USER_AGENT, concat!("mailward/", env!("CARGO_PKG_VERSION")));
-            if let Some(first) = alerts.first() {
-                request = request.header("mailward-id", &first.id);
-            }
-            if let Some(signature) = self.signature(&body, now) {
-                request = request.header("mailward-signature", signature);
-            }
-            let request = request.body(Full::new(Bytes::from(body))).map_err(|error| error.to_string())?;
-            let answer =
-                self.client.request(request).await.map_err(|error| format!("{:#}", anyhow::Error::new(error)))?;
-            let status = answer.status();
-            let _ = Limited::new(answer.into_body(), ANSWER_MAX).collect().await;
-            if status.is_success() { Ok(()) } else { Err(format!("answered {status}")) }
+            let id = alerts.first().map(|first| first.id.as_str());
+            self.hook.post(id, self.body(alerts), now).await
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::domain::{Account, Event, EventKind};
     use crate::telemetry::line;
 
-    fn webhook(style: WebhookStyle, secret: Option<&[u8]>) -> Webhook {
-        let roots = rustls::RootCertStore::empty();
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
-            .with_safe_default_protocol_versions()
-            .expect("the provider has them")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        let hook = config::Webhook { url: "http://127.0.0.1:1/".parse().expect("a URL"), style, secret_file: None };
-        let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
-        Webhook { key, ..Webhook::new(&hook, &tls).expect("usable") }
+    fn webhook(style: WebhookStyle) -> Webhook {
+        Webhook { hook: crate::hook::tests::hook(None), style }
     }
 
     fn alert(account: &str) -> Alert {
         let account = Some(Account::from_canonical(account));
         Alert::of(&Event { kind: EventKind::FlagRaised, account, ..line::example() }, [7; 16]).expect("an alert").0
-    }
-
-    #[test]
-    fn the_signature_is_over_time_and_body() {
-        // echo -n '1764115200.{}' | openssl dgst -sha256 -hmac secret
-        let signature =
-            webhook(WebhookStyle::Json, Some(b"secret")).signature(b"{}", Timestamp::from_millis(1_764_115_200_000));
-        assert_eq!(
-            signature.as_deref(),
-            Some("t=1764115200,v1=0f69d1bcf4f5db7f9fb79596f1fcd8bf6eccdc58ab6bf3d202079a0d9174ac41")
-        );
-        assert_eq!(webhook(WebhookStyle::Json, None).signature(b"{}", Timestamp::from_millis(0)), None);
     }
 
     #[test]
@@ -187,7 +115,7 @@ mod tests {
             (WebhookStyle::Text, "/text"),
             (WebhookStyle::Discord, "/content"),
         ] {
-            let body: serde_json::Value = serde_json::from_slice(&webhook(style, None).body(&[&alert])).expect("JSON");
+            let body: serde_json::Value = serde_json::from_slice(&webhook(style).body(&[&alert])).expect("JSON");
             assert!(
                 body.pointer(pointer).and_then(|text| text.as_str()).is_some_and(|text| text.contains("alice")),
                 "{body}"

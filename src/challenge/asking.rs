@@ -55,6 +55,8 @@ pub struct Ask<'a> {
     pub passkey: Option<String>,
     /// A code must be sent first: to where, as the person recognises it.
     pub sends: Option<String>,
+    /// The number that is to be typed on campus, and the address of the page for it there.
+    pub campus: Option<(String, String)>,
     /// Whether the code is made of digits.
     pub digits: bool,
     /// Whether browsers may fill it in from an app or a message.
@@ -80,6 +82,34 @@ pub struct Way {
     pub label: String,
     /// Where it is asked for.
     pub address: String,
+}
+
+/// The page that asks for a new password.
+#[derive(Template)]
+#[template(path = "challenge/password.html")]
+pub struct PasswordPage<'a> {
+    /// About the page.
+    pub about: About<'a>,
+    /// The message that says what is wrong with the present one.
+    pub why: &'static str,
+    /// By when, in words; none: it is due.
+    pub by: Option<String>,
+    /// Where it is changed.
+    pub change_at: String,
+    /// That is not the webmail.
+    pub elsewhere: bool,
+    /// Where it goes on to.
+    pub back: &'a str,
+}
+
+/// The page that invites to set up a second proof.
+#[derive(Template)]
+#[template(path = "challenge/invite.html")]
+pub struct InvitePage<'a> {
+    /// About the page.
+    pub about: About<'a>,
+    /// Where it goes on to.
+    pub back: &'a str,
 }
 
 /// A page that says something and leads on.
@@ -112,6 +142,8 @@ pub struct AccountPage<'a> {
     pub factors: Vec<FactorRow>,
     /// How many recovery codes are left, in words.
     pub codes_left: Option<String>,
+    /// Somebody who waits elsewhere for this session's confirmation.
+    pub elsewhere: Option<Elsewhere>,
     /// Whether factors may be changed here and now.
     pub may_change: bool,
     /// Whether they may once the person proved again.
@@ -128,6 +160,16 @@ pub struct AccountPage<'a> {
     pub devices: Vec<DeviceRow>,
     /// The webmail.
     pub home: &'a str,
+}
+
+/// A session that waits to be confirmed from campus.
+pub struct Elsewhere {
+    /// Where it is; as its country's two letters, and its network.
+    pub place: String,
+    /// Since when, for people.
+    pub minute: String,
+    /// Written by its client.
+    pub browser: String,
 }
 
 /// A factor on the person's page.
@@ -232,4 +274,6 @@ pub struct AddAddress<'a> {
     pub number: Option<String>,
     /// Where the code was sent.
     pub address: &'a str,
+    /// Whether it may be a telephone's number.
+    pub telephones: bool,
 }

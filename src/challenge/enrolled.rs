@@ -109,6 +109,8 @@ impl Enrolled {
             FactorKind::OtherAddress => !self.addresses.is_empty(),
             FactorKind::RecoveryCode => !self.recovery.is_empty(),
             FactorKind::HelpdeskCode => self.helpdesk.as_ref().is_some_and(|code| now < code.until),
+            // A session, not something that is set up.
+            FactorKind::Campus => false,
         };
         FactorKind::ALL.into_iter().filter(has).collect()
     }
@@ -121,6 +123,7 @@ impl Enrolled {
             FactorKind::OtherAddress => std::mem::take(&mut self.addresses).len(),
             FactorKind::RecoveryCode => std::mem::take(&mut self.recovery).len(),
             FactorKind::HelpdeskCode => usize::from(self.helpdesk.take().is_some()),
+            FactorKind::Campus => 0,
         }
     }
 

@@ -1,15 +1,15 @@
-//! `[mail]` and `[[alert]]`: how Mailward sends mail of its own, and who is told what.
+//! `[mail]`, `[sms]` and `[[alert]]`: how Mailward sends mail and texts of its own, and who is told what.
 
 use std::collections::HashSet;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::read::check_file;
 use super::risk::{among, one_or_more};
 use super::schema;
 use super::value::{self, Section, parsed};
-use super::{Alert, AlertTo, Mail, MailTls, SyslogAddress, Webhook, WebhookStyle};
+use super::{Alert, AlertTo, Mail, MailTls, Sms, SyslogAddress, Webhook, WebhookStyle};
 use crate::domain::Severity;
 use crate::domain::event::ALERTS;
 
@@ -57,6 +57,28 @@ pub(super) fn read_mail(section: &Section<'_, '_>, base_dir: &Path) -> Option<Ma
         );
     }
     Some(Mail { host, port, tls, user, password_file, from: from? })
+}
+
+/// Who writes to telephones.
+pub(super) fn read_sms(section: &Section<'_, '_>, base_dir: &Path) -> Option<Sms> {
+    let secret_file = read_secret_file(section, base_dir);
+    let url = section.get("url", parsed(webhook));
+    if section.value("secret_file").is_some() && section.value("url").is_none() {
+        section.report.mistake(
+            &section.place("secret_file"),
+            "[sms] has a secret, and nobody who is told it",
+            "add: url = \"https://…\"",
+        );
+    }
+    Some(Sms { url: url?, secret_file })
+}
+
+fn read_secret_file(section: &Section<'_, '_>, base_dir: &Path) -> Option<PathBuf> {
+    let secret_file = section.get("secret_file", value::path(base_dir));
+    if let Some(path) = &secret_file {
+        check_file(section, &section.place("secret_file"), path, "expected a file that holds the shared secret");
+    }
+    secret_file
 }
 
 fn is_here(host: &str) -> bool {
@@ -133,13 +155,9 @@ fn read_alert(
 }
 
 fn read_webhook(section: &Section<'_, '_>, base_dir: &Path) -> Option<Webhook> {
-    let secret_file = section.get("secret_file", value::path(base_dir));
-    if let Some(path) = &secret_file {
-        check_file(section, &section.place("secret_file"), path, "expected a file that holds the shared secret");
-    }
     Some(Webhook {
+        secret_file: read_secret_file(section, base_dir),
         url: section.get("webhook", parsed(webhook))?,
-        secret_file,
         style: section.get("style", parsed(style)).unwrap_or(WebhookStyle::Json),
     })
 }

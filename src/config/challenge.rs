@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use super::Challenge;
-use super::value::{Section, duration, limits, list, parsed, truth};
+use toml::de::DeValue;
+
+use super::value::{self, Report, Section, Value, duration, limits, list, parsed};
+use super::{Challenge, Notices};
 use crate::domain::{FactorKind, Limit};
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 
 pub(super) fn read_challenge(section: &Section<'_, '_>) -> Challenge {
     let usual = Challenge::default();
@@ -31,7 +34,12 @@ pub(super) fn read_challenge(section: &Section<'_, '_>) -> Challenge {
             .map_or_else(|| absent.to_vec(), |limits| limits.into_iter().map(|(limit, _)| limit).collect::<Vec<_>>())
     };
     let challenge = Challenge {
-        notices: section.get("notices", truth).unwrap_or(usual.notices),
+        notices: section.get("notices", notices).unwrap_or(usual.notices),
+        ask_from: section.get("ask_from", value::beginning_of),
+        ask_share_per_week: section
+            .get("ask_share_per_week", value::number32(1..=100))
+            .unwrap_or(usual.ask_share_per_week),
+        invite_every: section.get("invite_every", duration(DAY..=DAY * 365, "from one to 365 days")),
         lives: section
             .get("lives", duration(MINUTE * 2..=MINUTE * 60, "from 2 minutes to one hour"))
             .unwrap_or(usual.lives),
@@ -46,6 +54,13 @@ pub(super) fn read_challenge(section: &Section<'_, '_>) -> Challenge {
         factors,
         opens_restricted,
     };
+    if section.value("ask_share_per_week").is_some() && challenge.ask_from.is_none() {
+        section.report.mistake(
+            &section.place("ask_share_per_week"),
+            "\"ask_share_per_week\" says how many, and nothing says from when",
+            "add: ask_from = 2027-01-11, the day on which the first are asked",
+        );
+    }
     if challenge.wrong_codes_per_account.is_empty() {
         section.report.warning(
             &section.place("wrong_codes_per_account"),
@@ -54,6 +69,19 @@ pub(super) fn read_challenge(section: &Section<'_, '_>) -> Challenge {
         );
     }
     challenge
+}
+
+fn notices(report: &Report<'_>, value: &Value<'_>) -> Option<Notices> {
+    if let DeValue::Boolean(told) = value.get_ref() {
+        return Some(if *told { Notices::Other } else { Notices::None });
+    }
+    parsed(|text| match text {
+        "none" => Ok(Notices::None),
+        "other" => Ok(Notices::Other),
+        "mailbox" => Ok(Notices::Mailbox),
+        "both" => Ok(Notices::Both),
+        _ => Err("expected \"other\", \"mailbox\", \"both\" or \"none\""),
+    })(report, value)
 }
 
 fn factor(text: &str) -> Result<FactorKind, String> {

@@ -31,8 +31,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, SIGNALS, Secret, SiteName,
-    Timestamp, Verdict,
+    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, PasswordFault, SIGNALS,
+    Secret, SiteName, Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -79,6 +79,8 @@ pub struct Config {
     pub rules: Vec<Rule>,
     /// How Mailward sends mail of its own; none: it sends none.
     pub mail: Option<Mail>,
+    /// How people's telephones are written to; none: they are not.
+    pub sms: Option<Sms>,
     /// Who is told what, in the order of the file.
     pub alerts: Vec<Alert>,
     /// The mode of sites that have none of their own.
@@ -294,12 +296,34 @@ impl Default for GeoIp {
 }
 
 /// `[passwords]`
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Passwords {
     /// Filters made by `mailward breach build`, beside the compiled one.
     pub breached: Vec<PathBuf>,
     /// A service that is asked by range; the five digits are put behind its address.
     pub range_service: Option<http::Uri>,
+    /// Whoever signs in with a password that has one of these faults is asked to change it.
+    pub ask_to_change: Vec<PasswordFault>,
+    /// How long they may put it off; then the session reads only.
+    pub grace: Duration,
+    /// Where it is changed; none: in the webmail.
+    pub change_at: Option<String>,
+    /// Whether a lock may open by itself once the password is another: then it is noted how passwords begin.
+    pub open_locks_at_change: bool,
+}
+
+impl Default for Passwords {
+    fn default() -> Self {
+        let grace = Duration::from_secs(14 * 86_400);
+        Self {
+            breached: Vec::new(),
+            range_service: None,
+            ask_to_change: Vec::new(),
+            grace,
+            change_at: None,
+            open_locks_at_change: false,
+        }
+    }
 }
 
 /// `[store]`
@@ -363,6 +387,15 @@ pub struct Mail {
     pub password_file: Option<PathBuf>,
     /// Who letters are from.
     pub from: String,
+}
+
+/// `[sms]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sms {
+    /// Who sends texts to telephones: told by a request to this address.
+    pub url: http::Uri,
+    /// Holds the secret with which requests are signed.
+    pub secret_file: Option<PathBuf>,
 }
 
 /// How the connection to the mail server is protected.
@@ -539,8 +572,14 @@ pub struct Challenge {
     pub factors: Vec<FactorKind>,
     /// What opens a session that came to `restrict`; part of `factors`.
     pub opens_restricted: Vec<FactorKind>,
-    /// Whether people's other addresses are told of new sign-ins and of changes.
-    pub notices: bool,
+    /// Who is told of new sign-ins and of changes.
+    pub notices: Notices,
+    /// Before this nobody is asked, and from then on some more accounts each week; none: everybody is asked.
+    pub ask_from: Option<Timestamp>,
+    /// How many, in per cent of all accounts: 1 to 100.
+    pub ask_share_per_week: u32,
+    /// Whoever could set up a second proof and has none is invited to, once in this time; none: nobody is.
+    pub invite_every: Option<Duration>,
     /// How long a page that asks is good for.
     pub lives: Duration,
     /// How long a code of the helpdesk is good for.
@@ -551,14 +590,42 @@ pub struct Challenge {
     pub wrong_codes_per_account: Vec<Limit>,
 }
 
+/// Where people are told of what happened to their account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notices {
+    /// Nowhere.
+    None,
+    /// At their other addresses.
+    Other,
+    /// In the mailbox itself, of sign-ins.
+    Mailbox,
+    /// Both.
+    Both,
+}
+
+impl Notices {
+    /// Whether at other addresses.
+    pub const fn to_other_addresses(self) -> bool {
+        matches!(self, Self::Other | Self::Both)
+    }
+
+    /// Whether in the mailbox itself.
+    pub const fn to_mailbox(self) -> bool {
+        matches!(self, Self::Mailbox | Self::Both)
+    }
+}
+
 impl Default for Challenge {
     fn default() -> Self {
         let minute = Duration::from_secs(60);
         let limit = |amount, window| Limit { amount, window };
         Self {
             factors: FactorKind::ALL.to_vec(),
-            opens_restricted: vec![FactorKind::Passkey, FactorKind::HelpdeskCode],
-            notices: true,
+            opens_restricted: vec![FactorKind::Passkey, FactorKind::HelpdeskCode, FactorKind::Campus],
+            notices: Notices::Other,
+            ask_from: None,
+            ask_share_per_week: 100,
+            invite_every: None,
             lives: minute * 15,
             helpdesk_code_lives: minute * 30,
             wrong_codes_per_account_and_prefix: vec![limit(5, minute * 15)],

@@ -23,7 +23,7 @@ use super::{
     SignInLimits, Site, Upgrades,
 };
 use super::{alert, risk};
-use crate::domain::{Account, AccountFolding, Limit, Timestamp};
+use crate::domain::{Account, AccountFolding, Limit, PasswordFault, Timestamp};
 use crate::webmail;
 
 /// The longest configuration file that is read, in bytes.
@@ -119,9 +119,11 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let tls = read_certificate(&top.section("tls", &schema::TLS), base_dir);
     let networks = read_networks(&top.section("networks", &schema::NETWORK), base_dir);
     let geoip = read_geoip(&top.section("geoip", &schema::GEOIP), base_dir);
-    let passwords = read_passwords(&top.section("passwords", &schema::PASSWORDS), base_dir);
+    let passwords_section = top.section("passwords", &schema::PASSWORDS);
+    let passwords = read_passwords(&passwords_section, base_dir);
     let store = read_store(&top.section("store", &schema::STORE), base_dir);
     let sites = read_sites(top, base_dir, mode, tls.as_ref(), &listen);
+    check_password_pages(&passwords_section, &passwords, &sites);
     let sign_in = read_sign_in(&top.section("sign_in", &schema::SIGN_IN).section("limits", &schema::SIGN_IN_LIMITS));
     let send = read_send(&top.section("send", &schema::SEND).section("limits", &schema::SEND_LIMITS));
     let exceptions = read_exceptions(top, &sites, &send, now);
@@ -131,6 +133,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let desk = read_desk(&top.section("desk", &schema::DESK), base_dir, &sites);
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
+    let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
@@ -153,6 +156,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         desk,
         rules,
         mail,
+        sms,
         alerts,
         mode,
         warnings: Vec::new(),
@@ -321,9 +325,35 @@ fn read_geoip(section: &Section<'_, '_>, base_dir: &Path) -> GeoIp {
 }
 
 fn read_passwords(section: &Section<'_, '_>, base_dir: &Path) -> Passwords {
+    let usual = Passwords::default();
+    let faults = section.get("ask_to_change", list(parsed(password_fault))).unwrap_or_default();
     Passwords {
         breached: read_files(section, "breached", base_dir, "make it with: mailward breach build"),
         range_service: section.get("range_service", parsed(value::range_service)),
+        ask_to_change: faults.into_iter().map(|(fault, _)| fault).collect(),
+        grace: section
+            .get("grace", value::duration(Duration::ZERO..=DAY * 365, "at most 365 days"))
+            .unwrap_or(usual.grace),
+        change_at: section.get("change_at", parsed(value::page_address)),
+        open_locks_at_change: section.get("open_locks_at_change", value::truth).unwrap_or(usual.open_locks_at_change),
+    }
+}
+
+fn password_fault(text: &str) -> Result<PasswordFault, &'static str> {
+    PasswordFault::from_name(text).ok_or("expected \"breached\" or \"weak\"")
+}
+
+/// Whoever is asked for a new password must be led to where it is changed.
+fn check_password_pages(section: &Section<'_, '_>, passwords: &Passwords, sites: &[Arc<Site>]) {
+    if passwords.ask_to_change.is_empty() || passwords.change_at.is_some() {
+        return;
+    }
+    for site in sites.iter().filter(|site| site.webmail.password_page().is_none()) {
+        section.report.mistake(
+            &section.place("ask_to_change"),
+            format_args!("people at {} would be asked to change their password, and not know where", site.name),
+            "add: change_at = \"https://…\"",
+        );
     }
 }
 

@@ -73,6 +73,7 @@ pub static TOP: Table = Table {
         key("passwords", "table", "what is compiled in", "`[passwords]`"),
         key("store", "table", "the embedded store in `data_dir`", "`[store]`"),
         key("mail", "table", "no mail", "`[mail]`"),
+        key("sms", "table", "no texts", "`[sms]`"),
         key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
@@ -348,6 +349,30 @@ pub static PASSWORDS: Table = Table {
             "https address",
             "nobody is asked",
             "A service that tells leaked passwords by range, such as `https://api.pwnedpasswords.com/range/`. It is told the first five digits of the SHA-1 of passwords that were right, which thousands of leaked ones share, and never the rest. Without an answer in half a second nothing is known.",
+        ),
+        key(
+            "ask_to_change",
+            "list of `breached`, `weak`",
+            "nobody is asked",
+            "Whoever signs in with a password of which this is known is asked for a new one, on a page before the inbox.",
+        ),
+        key(
+            "grace",
+            "duration of at most `365d`",
+            "`14d`",
+            "How long that may be put off, from the first time that it was asked. From then on sessions with such a password read, change it, and do nothing else. `0s`: from the first time on.",
+        ),
+        key(
+            "change_at",
+            "https address",
+            "the webmail's own page",
+            "Where people change their password. Needed where a site's webmail has no page for it: SquirrelMail has none; Roundcube has one with its plugin `password`.",
+        ),
+        key(
+            "open_locks_at_change",
+            "`true` or `false`",
+            "`false`",
+            "Whether `mailward account lock --until-password-change` is possible. Then the store is told, of the password that was right last, 32 keyed bits of how it begins. More in [challenge.md](challenge.md#a-lock-that-opens-by-itself).",
         ),
     ],
 };
@@ -643,8 +668,30 @@ pub static TABLES: &[&Table] = &[
     &RULE,
     &RULE_WHEN,
     &MAIL,
+    &SMS,
     &ALERT,
 ];
+
+/// `[sms]`
+pub static SMS: Table = Table {
+    header: "[sms]",
+    text: "How codes get to people's telephones: a program of yours, or of a provider, is told by a request and sends the \
+           text. With it a telephone's number may be one of a person's other addresses.",
+    keys: &[
+        key(
+            "url",
+            "https address",
+            "required where there is `[sms]`",
+            "It is posted `{\"to\": \"+4915112345678\", \"text\": \"…\", \"id\": \"…\"}` and answers with a status of 2xx once it has taken it, within 20 seconds. `http://` on this machine only.",
+        ),
+        key(
+            "secret_file",
+            "file",
+            "requests are not signed",
+            "Holds a secret that you share with the receiver. Each request is then signed as those of `[[alert]]` are: see [alerts.md](alerts.md).",
+        ),
+    ],
+};
 
 /// `[mail]`
 pub static MAIL: Table = Table {
@@ -732,21 +779,39 @@ pub static CHALLENGE: Table = Table {
     keys: &[
         key(
             "factors",
-            "list of `passkey`, `totp`, `other_address`, `recovery_code`, `helpdesk_code`",
+            "list of `passkey`, `totp`, `other_address`, `recovery_code`, `helpdesk_code`, `campus`",
             "all of them",
-            "What may be used; `other_address` needs `[mail]`. `[]`: nobody is asked, and what comes to `challenge` restricts.",
+            "What may be used; `other_address` needs `[mail]` or `[sms]`, and `campus` needs `[networks] campus`. `[]`: nobody is asked, and what comes to `challenge` restricts.",
         ),
         key(
             "opens_restricted",
             "list of the same",
-            "`[\"passkey\", \"helpdesk_code\"]`",
+            "`[\"passkey\", \"helpdesk_code\", \"campus\"]`",
             "What opens a session that came to `restrict`. After any other factor such a session reads only. Part of `factors`.",
         ),
         key(
             "notices",
-            "`true` or `false`",
-            "`true`",
-            "Whether a person's other addresses are told of a sign-in with a new browser or from a new country, and when what proves the person was changed. Needs `[mail]`.",
+            "`other`, `mailbox`, `both` or `none`",
+            "`other`",
+            "Where a person is told of a sign-in with a new browser or from a new country: at their other mail addresses, in the mailbox itself (the account at `default_domain`), or both. When what proves the person was changed, only other addresses are told: a thief reads the mailbox. `true` is `other`, `false` is `none`. Needs `[mail]`.",
+        ),
+        key(
+            "ask_from",
+            "date, or date and time",
+            "everybody is asked",
+            "For rolling out: until then whoever would be asked is only flagged, and from then on, week by week, a further share of the accounts is asked. What comes to `restrict` restricts all the same, and so does a `[[rule]]`.",
+        ),
+        key(
+            "ask_share_per_week",
+            "number from 1 to 100",
+            "`100`",
+            "How many more are asked in each week from `ask_from` on, in per cent of all accounts. Which ones is drawn by name, and stays.",
+        ),
+        key(
+            "invite_every",
+            "duration from `1d` to `365d`",
+            "nobody is invited",
+            "Whoever signs in on campus or with a browser that the account has known for a day, and has nothing set up, is invited to on a page before the inbox, once in this time.",
         ),
         key(
             "lives",

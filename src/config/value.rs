@@ -516,6 +516,14 @@ pub(super) fn range_service(text: &str) -> Result<http::Uri, &'static str> {
     Ok(uri)
 }
 
+/// A page that people are led to. In the clear anybody on the way could lead them to another.
+pub(super) fn page_address(text: &str) -> Result<String, &'static str> {
+    const ALLOWED: &str = "expected an https:// address, such as \"https://account.example.edu/password\"";
+    let uri: http::Uri = text.parse().map_err(|_| ALLOWED)?;
+    let has_host = uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+    if uri.scheme_str() == Some("https") && has_host { Ok(uri.to_string()) } else { Err(ALLOWED) }
+}
+
 /// Where the product lives: begins and ends with a slash, in normal form.
 pub(super) fn base(text: &str) -> Result<String, String> {
     const ALLOWED: &str = "expected a path that begins and ends with \"/\"";
@@ -569,12 +577,22 @@ pub(super) fn short_text(text: &str) -> Result<String, &'static str> {
 
 /// A date (the end of that day, UTC) or a date and time with offset.
 pub(super) fn end_of(report: &Report<'_>, value: &Value<'_>) -> Option<Timestamp> {
+    date(report, value, 24)
+}
+
+/// A date (the beginning of that day, UTC) or a date and time with offset.
+pub(super) fn beginning_of(report: &Report<'_>, value: &Value<'_>) -> Option<Timestamp> {
+    date(report, value, 0)
+}
+
+/// A date, so many hours after its midnight, UTC; or a date and time with offset.
+fn date(report: &Report<'_>, value: &Value<'_>, hours: i64) -> Option<Timestamp> {
     let found = match value.get_ref() {
         DeValue::Datetime(found) => match (&found.date, &found.time, &found.offset) {
             (Some(_), None, None) => format!("{found}T00:00:00Z")
                 .parse::<jiff::Timestamp>()
                 .ok()
-                .and_then(|midnight| midnight.checked_add(jiff::SignedDuration::from_hours(24)).ok()),
+                .and_then(|midnight| midnight.checked_add(jiff::SignedDuration::from_hours(hours)).ok()),
             (Some(_), Some(_), Some(_)) => found.to_string().parse::<jiff::Timestamp>().ok(),
             _ => None,
         },

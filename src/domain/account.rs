@@ -67,6 +67,17 @@ impl AccountFolding {
     }
 }
 
+impl AccountFolding {
+    /// The mailbox of an account, as it is written to; none where nothing says at which domain it is.
+    pub fn mailbox(&self, account: &Account) -> Option<String> {
+        let name = account.as_str();
+        if name.contains('@') {
+            return Some(name.to_owned());
+        }
+        self.default_domain.as_ref().map(|domain| format!("{name}@{domain}"))
+    }
+}
+
 /// What Roundcube's `strip_tags` leaves of a login name: everything between `<` and `>` goes.
 fn strip_tags(typed: &str) -> String {
     let mut inside = false;
@@ -105,6 +116,10 @@ mod tests {
         ] {
             assert_eq!(folding.fold(typed).as_str(), "alice", "{typed:?}");
         }
+        for (name, mailbox) in [("alice", Some("alice@example.edu")), ("bob@other.edu", Some("bob@other.edu"))] {
+            assert_eq!(folding.mailbox(&Account::from_canonical(name)).as_deref(), mailbox);
+        }
+        assert_eq!(AccountFolding::default().mailbox(&Account::from_canonical("alice")), None);
         for (typed, account) in [("alice@other.edu", "alice@other.edu"), ("@example.edu", "@example.edu"), ("", "")] {
             assert_eq!(folding.fold(typed).as_str(), account, "{typed:?}");
         }

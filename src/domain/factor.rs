@@ -16,11 +16,14 @@ pub enum FactorKind {
     RecoveryCode,
     /// A code that an operator made for one account after checking who asks.
     HelpdeskCode,
+    /// The same person in a session on campus, who types there what is shown here.
+    Campus,
 }
 
 impl FactorKind {
     /// All of them, in the order in which a person is offered them.
-    pub const ALL: [Self; 5] = [Self::Passkey, Self::Totp, Self::OtherAddress, Self::RecoveryCode, Self::HelpdeskCode];
+    pub const ALL: [Self; 6] =
+        [Self::Passkey, Self::Totp, Self::OtherAddress, Self::RecoveryCode, Self::HelpdeskCode, Self::Campus];
 
     /// The word used in configuration, events, flags and forms.
     pub const fn name(self) -> &'static str {
@@ -30,6 +33,7 @@ impl FactorKind {
             Self::OtherAddress => "other_address",
             Self::RecoveryCode => "recovery_code",
             Self::HelpdeskCode => "helpdesk_code",
+            Self::Campus => "campus",
         }
     }
 

@@ -51,8 +51,12 @@ impl Flag {
     /// Notes kept; then the oldest goes.
     pub const NOTES_MAX: usize = 32;
 
-    /// Takes in what else was found about the same session: the most severe verdict, every signal once.
+    /// Takes in what else was found about the same session: the most severe verdict, every signal once. A proof speaks for
+    /// what was known then, so a passed flag is open again.
     pub fn raise(&mut self, verdict: Verdict, signals: &[Signal], stopped_by: Option<&str>) {
+        if self.status == FlagStatus::Passed {
+            self.status = FlagStatus::Open;
+        }
         self.verdict = self.verdict.max(verdict);
         for signal in signals {
             match self.signals.iter_mut().find(|known| known.name == signal.name) {
@@ -83,6 +87,8 @@ impl Flag {
 pub enum FlagStatus {
     /// Nobody has decided yet.
     Open,
+    /// The session's person proved to be the account's owner, and nobody has looked at it since.
+    Passed,
     /// It was the account's owner.
     Cleared,
     /// It was a theft.
@@ -91,12 +97,13 @@ pub enum FlagStatus {
 
 impl FlagStatus {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Open, Self::Cleared, Self::Confirmed];
+    pub const ALL: [Self; 4] = [Self::Open, Self::Passed, Self::Cleared, Self::Confirmed];
 
     /// The word used in the store, commands and pages.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Open => "open",
+            Self::Passed => "passed",
             Self::Cleared => "cleared",
             Self::Confirmed => "confirmed",
         }
@@ -224,6 +231,20 @@ pub(crate) mod tests {
         let weights: Vec<i32> = flag.signals.iter().map(|signal| signal.weight).collect();
         assert_eq!(weights, [40, 30, 15]);
         assert_eq!(flag.stopped_by.as_deref(), Some("networks_per_account"));
+    }
+
+    #[test]
+    fn what_is_found_after_a_proof_opens_the_flag_again_and_no_operators_word_is_undone() {
+        for (before, after) in [
+            (FlagStatus::Open, FlagStatus::Open),
+            (FlagStatus::Passed, FlagStatus::Open),
+            (FlagStatus::Cleared, FlagStatus::Cleared),
+            (FlagStatus::Confirmed, FlagStatus::Confirmed),
+        ] {
+            let mut flag = Flag { status: before, ..flag() };
+            flag.raise(Verdict::Restrict, &[], None);
+            assert_eq!(flag.status, after, "{before:?}");
+        }
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use factor::FactorKind;
 pub use flag::{Flag, FlagStatus};
 pub use key::{KeyRing, Purpose};
 pub use limit::Limit;
-pub use password::PasswordQuality;
+pub use password::{PasswordFault, PasswordQuality};
 pub use past::{EventFilter, Mark, PastEvent, Sender, Span, Tally};
 pub use profile::{Lesson, Profile};
 pub use reference::Reference;

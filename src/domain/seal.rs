@@ -23,6 +23,8 @@ pub enum Sealing {
     Operator,
     /// A session at the administrator's desk.
     Desk,
+    /// Something remembered of an account or a session.
+    Note,
 }
 
 impl Sealing {
@@ -34,6 +36,7 @@ impl Sealing {
             Self::Held => b"held 1",
             Self::Operator => b"operator 1",
             Self::Desk => b"desk 1",
+            Self::Note => b"note 1",
         }
     }
 }

@@ -16,10 +16,13 @@ use crate::domain::{
 use crate::intel::Intel;
 use crate::policy::facts::{DeviceFact, Facts};
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
+use crate::policy::password::Due;
 use crate::policy::risk::{self, Judgement};
 use crate::policy::session::{Watch, watch};
 use crate::policy::{Decision, Fact, Why, proof, rule, send, sign_in, theft};
 use crate::store::{Away, Raise, Store};
+
+use super::locks::Beginning;
 
 /// Sessions of one account that are restricted together.
 const SESSIONS_OF_ACCOUNT_MAX: usize = 1000;
@@ -60,6 +63,8 @@ pub struct Attempt<'a> {
     pub device: Option<[u8; 16]>,
     /// Keyed, of site, account and password.
     pub password_fingerprint: u32,
+    /// How the password begins; empty where no lock opens by itself.
+    pub password_begins: Vec<Beginning>,
 }
 
 /// What was charged for a sign-in, and whether it goes upstream.
@@ -68,7 +73,10 @@ pub struct Reserved {
     pub decision: Decision,
     /// For settling it.
     pub receipt: Receipt,
-    known_device: Option<([u8; 16], Timestamp)>,
+    /// The account is locked; should the webmail take the password, it is no more.
+    pub opens_lock: bool,
+    /// The device that the account knows, and since when.
+    pub known_device: Option<([u8; 16], Timestamp)>,
     account_fingerprint: u32,
 }
 
@@ -78,6 +86,8 @@ pub struct Judged {
     pub judgement: Judgement,
     /// Where it came from.
     pub spot: Spot,
+    /// When its password must be changed.
+    pub due: Option<Due>,
     lesson: Lesson,
 }
 
@@ -201,7 +211,15 @@ impl Judging<'_> {
             self.count(sign_in::successes_key(&site.name, client.prefix), sign_in::SUCCESSES_WINDOW),
             self.failures_at_site(site),
         );
-        let locked = self.fact(lock.map(|lock| lock.is_some()));
+        let lock = self.fact(lock);
+        let opens_lock = match &lock {
+            Fact::Known(Some(lock)) => self.may_open(lock, attempt).await,
+            Fact::Known(None) | Fact::StoreAway => false,
+        };
+        let locked = match lock {
+            Fact::Known(lock) => Fact::Known(lock.is_some() && !opens_lock),
+            Fact::StoreAway => Fact::StoreAway,
+        };
         let facts = sign_in::Facts {
             site: &site.name,
             account,
@@ -224,7 +242,7 @@ impl Judging<'_> {
             }
             Err(decision) => (*decision, Receipt::default()),
         };
-        Reserved { decision, receipt, known_device, account_fingerprint }
+        Reserved { decision, receipt, opens_lock, known_device, account_fingerprint }
     }
 
     async fn known_device(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
@@ -290,6 +308,7 @@ impl Judging<'_> {
             );
         }
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
+        let judgement = self.rolled_out(site, account, judgement);
         let lesson = Lesson {
             time: self.now,
             address: client.address,
@@ -297,7 +316,7 @@ impl Judging<'_> {
             as_number: spot.as_number,
             agent: spot.agent,
         };
-        Judged { judgement, spot, lesson }
+        Judged { judgement, spot, due: None, lesson }
     }
 
     /// The facts that need no counter.
@@ -386,9 +405,13 @@ impl Judging<'_> {
         new_device: [u8; 16],
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
-        let Judged { judgement, spot, lesson } = judged;
+        let Judged { judgement, spot, due, lesson } = judged;
         let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
-        let state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
+        let mut state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
+        if *due == Some(Due::Now) {
+            self.note_overdue(&hash).await;
+            state = state.stricter(SessionState::Restricted);
+        }
         let flagged = judgement.is_flagged();
         let device = attempt.device.unwrap_or(new_device);
         let flag = async {
@@ -494,6 +517,7 @@ impl Judging<'_> {
         facts.thefts_from_prefix = self.count(theft::key(&site.name, spot.prefix), theft::WINDOW).await;
         facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
+        let judgement = self.rolled_out(site, &session.account, judgement);
         let mut changed = self.change(session, SessionChange::Judged(spot)).await?;
         if judgement.is_flagged() {
             let raise = Raise {

@@ -10,8 +10,12 @@ pub mod answer;
 pub mod client;
 pub mod gate;
 pub mod headers;
+mod inviting;
 pub mod judging;
+pub mod locks;
+pub mod notes;
 mod own;
+mod passwords;
 pub mod path;
 mod proving;
 pub mod refusal;
@@ -33,12 +37,14 @@ use ipnet::IpNet;
 use tokio::sync::Semaphore;
 
 use crate::challenge::brand::{Brand, LOGO_BYTES_MAX};
+use crate::challenge::factors::other_address::is_telephone;
 use crate::challenge::{OWN_PREFIX, pages::OwnPages};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timestamp, Verdict};
 use crate::edge::admission::{Admission, Open};
 use crate::edge::{Connection, Handler};
+use crate::hook::Hook;
 use crate::intel::Intel;
 use crate::mail::Sender;
 use crate::store::Store;
@@ -112,6 +118,8 @@ pub struct Live {
     hosts: HashMap<String, Arc<LiveSite>>,
     /// Who writes to people; none: nobody does.
     pub letters: Option<Arc<Sender>>,
+    /// Who writes to their telephones; none: nobody does.
+    pub texts: Option<Arc<Hook>>,
     /// How our own pages look.
     pub brand: Brand,
     /// Who may connect and ask, and how often.
@@ -150,8 +158,8 @@ impl LiveSite {
 
 impl Live {
     /// Puts a checked configuration to work for so many workers, whose number a reload does not change. `open` counts
-    /// the connections that are open, across reloads.
-    pub fn new(config: Config, workers: usize, metrics: &Metrics, open: Arc<Open>) -> Self {
+    /// the connections that are open, across reloads. `tls` is trusted by who writes to telephones.
+    pub fn new(config: Config, workers: usize, metrics: &Metrics, open: Arc<Open>, tls: &rustls::ClientConfig) -> Self {
         let sites: Vec<Arc<LiveSite>> = config
             .sites
             .iter()
@@ -194,12 +202,24 @@ impl Live {
                 None
             }
         });
-        Self { sites, hosts, letters, brand, admission, hsts, config }
+        let texts = config.sms.as_ref().and_then(|sms| match Hook::new(&sms.url, sms.secret_file.as_deref(), tls) {
+            Ok(hook) => Some(Arc::new(hook)),
+            Err(error) => {
+                tracing::warn!(%error, "no telephone can be written to");
+                None
+            }
+        });
+        Self { sites, hosts, letters, texts, brand, admission, hsts, config }
     }
 
     /// The site of a host name, lower-case, without port.
     pub fn site_of(&self, host: &str) -> Option<&Arc<LiveSite>> {
         self.hosts.get(host)
+    }
+
+    /// Whether anything can be written to this address: a telephone's number, or that of a mailbox.
+    pub fn reaches(&self, address: &str) -> bool {
+        if is_telephone(address) { self.texts.is_some() } else { self.letters.is_some() }
     }
 
     /// Whether flood guards leave this address alone: campus, and proxies that speak for many.

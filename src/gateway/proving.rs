@@ -36,8 +36,12 @@ impl Judging<'_> {
 
     /// What a session had come to, by its flag; none where nobody can say.
     pub async fn verdict_of(&self, session: &Session) -> Option<Verdict> {
+        Some(self.flag_of(session).await?.verdict)
+    }
+
+    async fn flag_of(&self, session: &Session) -> Option<Flag> {
         match self.fact(self.store.flag(&session.flag?).await) {
-            Fact::Known(flag) => flag.map(|flag| flag.verdict),
+            Fact::Known(flag) => flag,
             Fact::StoreAway => None,
         }
     }
@@ -52,15 +56,22 @@ impl Judging<'_> {
         factor: FactorKind,
         remember: bool,
     ) -> Option<Arc<Session>> {
-        let verdict = self.verdict_of(session).await;
-        let state = proof::proved(verdict, factor, &self.config.challenge);
+        let flag = self.flag_of(session).await;
+        let mut state = proof::proved(flag.as_ref().map(|flag| flag.verdict), factor, &self.config.challenge);
         if state == SessionState::Open {
             self.make_usual(site, session, remember).await?;
         }
-        if let Some(code) = session.flag {
+        if let Some(flag) = flag {
             let text = format!("the person proved with: {}", factor.name());
             let note = Note { time: self.now, by: BY.to_owned(), text };
-            let _: Fact<_> = self.fact(self.store.settle_flag(&code, None, Some(note)).await);
+            // Not what an operator has decided, nor the flag of another session.
+            let settles =
+                state == SessionState::Open && flag.status == FlagStatus::Open && flag.session == session.hash;
+            let status = settles.then_some(FlagStatus::Passed);
+            let _: Fact<_> = self.fact(self.store.settle_flag(&flag.code, status, Some(note)).await);
+        }
+        if state == SessionState::Open && self.waits_for_password(&session.hash).await {
+            state = SessionState::Restricted;
         }
         self.change(session, SessionChange::State(state)).await
     }

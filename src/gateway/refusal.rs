@@ -340,6 +340,12 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action) -> Words {
             vec!["For your safety this session can read mail but not do this. Nothing was changed. Please ask the helpdesk.".to_owned()],
             Then::Stay,
         ),
+        Why::PasswordDue => words(
+            StatusCode::FORBIDDEN,
+            "Please change your password first",
+            vec!["Your password is known to be bad and was to be changed by now, so this was not done. Change it in the settings, and you can go on. Nothing is lost.".to_owned()],
+            Then::Stay,
+        ),
         Why::Challenged => words(
             StatusCode::FORBIDDEN,
             "Please confirm that it is you",

@@ -302,7 +302,7 @@ impl Gateway {
             return self.pass(script, parts).await;
         }
         self.watch_session(&mut script).await;
-        if let Err(decision) = self.may_act(&script) {
+        if let Err(decision) = self.may_act(&script).await {
             // A restricted session has a flag, and its code is what the operator knows it by.
             let flag = script.known_session().and_then(|session| session.flag);
             let reference = flag.unwrap_or_else(|| self.shared.dice.reference());
@@ -339,15 +339,21 @@ impl Gateway {
     }
 
     /// Whether the session may do what is asked, by its state and by the operator's rules. Sends ask again, with more.
-    fn may_act(&self, script: &Script) -> Result<(), Box<Decision>> {
+    async fn may_act(&self, script: &Script) -> Result<(), Box<Decision>> {
         let action = &script.asked.action;
-        session_policy::action(script.state(), action)?;
+        let on_away = self.on_away(&script.visit);
+        let judging = self.judging(&script.visit, &on_away);
+        match (session_policy::action(script.state(), action), script.known_session()) {
+            (Err(stopped), Some(session)) if stopped.why == Why::Restricted => {
+                judging.restricted_may(session, action, stopped).await?;
+            }
+            (Err(stopped), _) => return Err(stopped),
+            (Ok(()), _) => {}
+        }
         let Some(session) = script.known_session() else { return Ok(()) };
         if !action.barred_when_restricted() || matches!(action, Action::Send(_)) {
             return Ok(());
         }
-        let on_away = self.on_away(&script.visit);
-        let judging = self.judging(&script.visit, &on_away);
         match judging.rule_against(script.site(), &session.account, &script.client, action.name()) {
             Some(label) => Err(Box::new(Decision::by_rule(label))),
             None => Ok(()),
@@ -490,6 +496,8 @@ impl Gateway {
                     event.session = Some(hash);
                     self.shared.events.record(event);
                 }
+                let on_away = self.on_away(&script.visit);
+                self.judging(&script.visit, &on_away).password_changed(session).await;
             }
             Outcome::SignedOut => {
                 self.shared.events.record(script.event(EventKind::SignedOut));

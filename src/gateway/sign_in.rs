@@ -6,11 +6,11 @@ use std::time::Duration;
 use http::request::Parts;
 use http::{Response, Uri};
 
-use super::Gateway;
 use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::judging::{Admitted, Attempt, Judged, Reserved};
 use super::refusal::Stop;
 use super::script::{Script, add_cookie};
+use super::{Gateway, locks, own};
 use crate::challenge::device;
 use crate::config::Mode;
 use crate::domain::{
@@ -19,7 +19,7 @@ use crate::domain::{
 use crate::intel::range::Range;
 use crate::policy::limits::Settlement;
 use crate::policy::risk::Judgement;
-use crate::policy::{Decision, Permit};
+use crate::policy::{Decision, Permit, Why};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 
@@ -39,6 +39,11 @@ impl Gateway {
             client: &client,
             device: script.device,
             password_fingerprint: self.shared.keys.fingerprint(Purpose::Password, &of),
+            password_begins: if visit.live.config.passwords.open_locks_at_change {
+                locks::beginnings(&self.shared.keys, &site.name, &account, password)
+            } else {
+                Vec::new()
+            },
             account: account.clone(),
         };
         let on_away = self.on_away(&visit);
@@ -76,6 +81,7 @@ impl Gateway {
         let visit = &script.visit;
         let on_away = self.on_away(visit);
         let judging = self.judging(visit, &on_away);
+        let asked_for = request.uri().path().to_owned();
         let answer = match self.carry_gated(visit, request, permit).await {
             Ok(answer) => answer,
             Err(failed) => {
@@ -99,14 +105,24 @@ impl Gateway {
             event.account = Some(attempt.account.clone());
             self.shared.events.record(event);
         };
-        let mut cookie = None;
+        let (mut cookie, mut ahead) = (None, None);
         match outcome {
             Outcome::SignedIn => {
                 let found = script.site().webmail.new_session_cookie(&answer.seen(), &script.site().session_cookie);
                 match found.map(|found| self.hash_session(script.site(), &found)) {
+                    Some(_) if reserved.opens_lock && !judging.open_lock(attempt).await => {
+                        let stop = Stop::Decided { why: Why::StoreAway, wait: None };
+                        return self.refuse(visit, &stop, &script.asked, reference, None);
+                    }
                     Some(hash) => {
+                        if reserved.opens_lock {
+                            record(EventKind::AccountUnlocked);
+                        }
+                        judging.note_password(attempt).await;
                         let quality = self.password_quality(script, attempt).await;
-                        let judged = judging.judge_sign_in(attempt, &reserved, quality).await;
+                        let mut judged = judging.judge_sign_in(attempt, &reserved, quality).await;
+                        let fault = quality.worst_of(&visit.live.config.passwords.ask_to_change);
+                        judged.due = judging.password_due(script.site(), &attempt.account, fault).await;
                         let new_device = self.shared.dice.bytes();
                         let admitted = judging.admit(attempt, &reserved, &judged, hash, reference, new_device).await;
                         self.record_judged(script, attempt, &judged, &admitted, hash, reference);
@@ -115,7 +131,11 @@ impl Gateway {
                             let stop = Stop::from(&Decision::refused(judged.judgement));
                             return self.refuse(visit, &stop, &script.asked, reference, None);
                         }
-                        self.tell_of_sign_in(script, &attempt.account, &judged.judgement).await;
+                        self.tell_of_news(script, &attempt.account, &judged.judgement).await;
+                        ahead = judged.due.map(|_| own::PASSWORD);
+                        if ahead.is_none() && judging.invites(attempt, &reserved, &judged, &admitted).await {
+                            ahead = Some(own::INVITE);
+                        }
                         cookie =
                             admitted.device.map(|id| device::set_cookie(id, &script.site().name, &self.shared.keys));
                     }
@@ -133,6 +153,9 @@ impl Gateway {
             return self.upstream_failed(visit, &script.asked, &Failed::CutShort);
         };
         let mut response = self.finish(visit, response);
+        if let Some(ours) = ahead {
+            own::lead_past(visit, ours, &asked_for, response.headers_mut());
+        }
         if let Some(cookie) = cookie {
             add_cookie(&mut response, &cookie);
         }
@@ -162,14 +185,14 @@ impl Gateway {
         is_listed
     }
 
-    /// Tells a person's other addresses of a sign-in that is new to the account in a way that they would know.
-    async fn tell_of_sign_in(&self, script: &Script, account: &Account, judgement: &Judgement) {
+    /// Tells a person of a sign-in that is new to the account in a way that they would know.
+    async fn tell_of_news(&self, script: &Script, account: &Account, judgement: &Judgement) {
         let is_news = |signal: &Signal| matches!(&*signal.name, "new_country" | "new_device");
         if !judgement.signals.iter().any(is_news) {
             return;
         }
         let words = self.shared.own.languages.spoken(script.language.as_deref());
-        self.tell(&script.visit, words, &script.site().name, account, "letter-new").await;
+        self.tell_of_sign_in(&script.visit, words, account).await;
     }
 
     fn record_judged(

@@ -78,6 +78,8 @@ pub enum Why {
     Locked,
     /// The session reads only.
     Restricted,
+    /// The session reads only until its password, which is known to be bad, is changed.
+    PasswordDue,
     /// The session reaches nothing before its person has proved to be the account's owner.
     Challenged,
     /// The store does not know the session: it reads only, and a new sign-in mends it.
@@ -132,6 +134,7 @@ impl Decision {
             | Why::Refused
             | Why::Locked
             | Why::Restricted
+            | Why::PasswordDue
             | Why::Challenged
             | Why::UnknownSession
             | Why::Ended => (None, None),

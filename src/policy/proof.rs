@@ -32,6 +32,20 @@ pub fn proved(verdict: Option<Verdict>, factor: FactorKind, challenge: &Challeng
     }
 }
 
+/// Whether an account is asked at all while second proofs are rolled out. `place` is the account's, keyed: always the same,
+/// and spread evenly, so that each week's share holds those of the weeks before.
+pub fn is_asked(challenge: &Challenge, place: u32, now: Timestamp) -> bool {
+    let Some(from) = challenge.ask_from else { return true };
+    if now < from {
+        return false;
+    }
+    let weeks = now.since(from).as_secs() / WEEK.as_secs() + 1;
+    let share = weeks.saturating_mul(u64::from(challenge.ask_share_per_week)).min(100);
+    u64::from(place % 10_000) < share * 100
+}
+
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+
 /// Whether a session may change what its account proves itself with. The account's own network or a browser that it has
 /// known for a day speak for it; a flag that is still open, or any state but open, against.
 pub fn may_enrol(session: &Session, network: NetworkClass, now: Timestamp) -> bool {
@@ -91,6 +105,26 @@ pub fn code_sent(site: &SiteName, account: &Account) -> Charge {
     Charge::limited(key, CODES_SENT, Cost::Units(1), vec![limit])
 }
 
+/// What asking for a confirmation from campus is charged: each takes the place of the one before, and strangers must not
+/// take the owner's away for as long as they like.
+pub fn campus_asked(site: &SiteName, account: &Account, prefix: Prefix) -> Charge {
+    let limit = crate::domain::Limit { amount: CAMPUS_ASKED_MAX, window: HELD_WINDOW };
+    let key = CounterKey::new(CAMPUS_ASKED, &format!("{site}/{account}/{prefix}"));
+    Charge::limited(key, CAMPUS_ASKED, Cost::Units(1), vec![limit])
+}
+
+/// Whether a session may confirm another one of its account: open on campus since its sign-in, with nothing against it.
+pub fn may_confirm(session: &Session, network: NetworkClass) -> bool {
+    session.state == SessionState::Open
+        && session.flag.is_none()
+        && session.spot.network == NetworkClass::Campus
+        && network == NetworkClass::Campus
+}
+
+/// Confirmations from campus asked for from one prefix for one account within an hour.
+const CAMPUS_ASKED_MAX: u32 = 5;
+const CAMPUS_ASKED: &str = "campus_asked_per_account_and_prefix";
+
 /// Codes to other addresses of one account within an hour.
 const CODES_SENT_MAX: u32 = 5;
 const CODES_SENT: &str = "codes_sent_per_account";
@@ -119,6 +153,57 @@ mod tests {
             (Verdict::Refuse, Ended, Ended),
         ] {
             assert_eq!((state(verdict, true), state(verdict, false)), (with, without), "{}", verdict.name());
+        }
+    }
+
+    #[test]
+    fn each_week_another_share_of_the_accounts_is_asked() {
+        let from = Timestamp::from_millis(1_796_083_200_000);
+        let rollout = Challenge { ask_from: Some(from), ask_share_per_week: 30, ..Challenge::default() };
+        let asked = |weeks: u64| {
+            let now = from.after(WEEK * u32::try_from(weeks).expect("few"));
+            (0..10_000).filter(|place| is_asked(&rollout, *place, now)).count()
+        };
+        assert_eq!([0, 1, 2, 3, 500].map(asked), [3_000, 6_000, 9_000, 10_000, 10_000]);
+        assert!(!is_asked(&rollout, 0, from.before(Duration::from_millis(1))), "grace");
+        assert!(is_asked(&rollout, 2_999, from) && is_asked(&rollout, 2_999, from.after(WEEK)), "who is in stays in");
+        assert!(is_asked(&Challenge::default(), u32::MAX, from), "everybody where nothing is said");
+    }
+
+    #[test]
+    fn only_an_unsuspected_session_on_campus_confirms_another() {
+        let campus = crate::domain::Spot {
+            prefix: Prefix::of(std::net::IpAddr::from([192, 0, 2, 9])),
+            network: NetworkClass::Campus,
+            country: None,
+            as_number: None,
+            agent: crate::domain::Agent::of(None),
+        };
+        let session = Session {
+            hash: crate::domain::SessionHash([1; 16]),
+            site: "webmail.example.edu".into(),
+            account: Account::from_canonical("alice"),
+            state: SessionState::Open,
+            signed_in: Timestamp::from_millis(0),
+            last_seen: Timestamp::from_millis(0),
+            spot: campus,
+            elsewhere: None,
+            device: None,
+            device_since: None,
+            user_agent: None,
+            flag: None,
+            lesson: None,
+        };
+        assert!(may_confirm(&session, NetworkClass::Campus));
+        assert!(!may_confirm(&session, NetworkClass::Outside), "carried away");
+        let outside = crate::domain::Spot { network: NetworkClass::Outside, ..campus };
+        for other in [
+            Session { spot: outside, ..session.clone() },
+            Session { state: SessionState::Restricted, ..session.clone() },
+            Session { state: SessionState::Challenged, ..session.clone() },
+            Session { flag: Some(crate::domain::Reference::from_random(1)), ..session.clone() },
+        ] {
+            assert!(!may_confirm(&other, NetworkClass::Campus), "{other:?}");
         }
     }
 

@@ -22,6 +22,17 @@ pub fn action(session: Fact<Option<SessionState>>, action: &Action) -> Result<()
     state(session, action.barred_when_restricted())
 }
 
+/// What a session may do that is restricted by nothing but its password: change it, and whatever else restricted ones may.
+///
+/// # Errors
+/// As above.
+pub fn overdue(action: &Action) -> Result<(), Box<Decision>> {
+    if action.barred_when_restricted() && *action != Action::ChangePassword {
+        return Err(stop(Verdict::Restrict, Why::PasswordDue));
+    }
+    Ok(())
+}
+
 /// The same for an action of which only this is known: whether a restricted session is barred from it.
 pub(super) fn state(session: Fact<Option<SessionState>>, barred: bool) -> Result<(), Box<Decision>> {
     match session {
@@ -128,6 +139,23 @@ mod tests {
         for (session, asked, why) in cases {
             let found = action(session, &asked).map_or_else(|stopped| stopped.why, |()| Why::Nothing);
             assert_eq!(found, why, "{session:?} asks for {}", asked.name());
+        }
+    }
+
+    #[test]
+    fn a_session_with_a_password_that_is_due_changes_it_and_nothing_else() {
+        for (asked, passes) in [
+            (Action::ChangePassword, true),
+            (Action::View, true),
+            (Action::SaveDraft, true),
+            (Action::SignOut, true),
+            (send(), false),
+            (Action::ChangeIdentity, false),
+            (Action::ChangeFilter, false),
+            (Action::Export, false),
+        ] {
+            let why = overdue(&asked).err().map(|stopped| stopped.why);
+            assert_eq!(why, (!passes).then_some(Why::PasswordDue), "{}", asked.name());
         }
     }
 

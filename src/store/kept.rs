@@ -48,11 +48,13 @@ pub enum KeptKind {
     Code,
     /// An operator's session at the administrator's desk.
     Desk,
+    /// Something remembered of an account or a session for long: since when its password is known to be bad, say.
+    Note,
 }
 
 impl KeptKind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Challenge, Self::Code, Self::Desk];
+    pub const ALL: [Self; 5] = [Self::Held, Self::Challenge, Self::Code, Self::Desk, Self::Note];
 
     /// What each counts for besides its bytes where all are bounded: its place in the store.
     pub const PLACE_BYTES: u64 = 256;
@@ -64,6 +66,7 @@ impl KeptKind {
             Self::Challenge => "challenge",
             Self::Code => "code",
             Self::Desk => "desk",
+            Self::Note => "note",
         }
     }
 
@@ -78,6 +81,7 @@ impl KeptKind {
             Self::Held => 32 << 20,
             Self::Challenge => 64 << 10,
             Self::Code | Self::Desk => 4 << 10,
+            Self::Note => 1 << 10,
         }
     }
 
@@ -87,6 +91,8 @@ impl KeptKind {
         match self {
             Self::Held => 1 << 30,
             Self::Challenge | Self::Code | Self::Desk => 64 << 20,
+            // A few for each of a hundred thousand accounts.
+            Self::Note => 256 << 20,
         }
     }
 }

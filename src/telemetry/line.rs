@@ -310,7 +310,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "The password was changed through the webmail; the account's other sessions end.",
         ),
         EventKind::AccountLocked => (Level::WARN, "account locked", "An operator locked an account; its sessions end."),
-        EventKind::AccountUnlocked => (Level::WARN, "account unlocked", "An operator unlocked an account."),
+        EventKind::AccountUnlocked => (
+            Level::WARN,
+            "account unlocked",
+            "An operator unlocked an account, or its owner signed in with another password (`mailward account lock --until-password-change`).",
+        ),
         EventKind::SessionEnded => {
             (Level::INFO, "session ended", "A session was ended by an operator, a lock or a changed password.")
         }

@@ -87,6 +87,12 @@ pub trait Webmail: Send + Sync {
         ""
     }
 
+    /// The page where people change their password, below the base, without a slash in front; none where the product has
+    /// none of its own.
+    fn password_page(&self) -> Option<&'static str> {
+        None
+    }
+
     /// Whether a form is held whole while its person proves who they are, and sent on afterwards: for products whose
     /// pages cannot wait by themselves.
     fn holds(&self, asked: &Asked) -> bool {

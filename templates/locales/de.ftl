@@ -97,14 +97,14 @@ held-done-title = Diese Nachricht wurde schon gesendet oder wird gerade gesendet
 held-done-text = Es ist nichts mehr zu tun. Wenn Sie unsicher sind, sehen Sie im Ordner der gesendeten Nachrichten nach.
 
 factor-other_address = Code an eine andere Adresse
-hint-other_address = Wir senden sechs Ziffern an eine andere E-Mail-Adresse von Ihnen.
-label-other_address = Code aus dem Brief
+hint-other_address = Wir schicken sechs Ziffern an eine andere Adresse von Ihnen.
+label-other_address = Der Code, den wir geschickt haben
 send-code = Code senden
 code-sent = Ein Code ist unterwegs. Er gilt zehn Minuten; sehen Sie auch im Spam-Ordner nach.
 code-not-sent = Der Code konnte nicht gesendet werden. Bitte versuchen Sie es später oder wählen Sie einen anderen Weg.
 too-many-letters = Es wurden schon zu viele Codes gesendet. Bitte warten Sie eine Stunde oder wählen Sie einen anderen Weg.
-add-address = Andere E-Mail-Adresse hinzufügen
-address-title = Andere E-Mail-Adresse hinzufügen
+add-address = Eine andere Adresse hinzufügen
+address-title = Eine andere Adresse hinzufügen
 address-text = Eine Adresse von Ihnen anderswo, nicht hier. Dorthin gehen Codes, wenn eine Anmeldung ungewöhnlich aussieht, und Nachrichten darüber, was mit Ihrem Konto geschieht.
 address-label = Ihre andere Adresse
 address-own = Das ist keine E-Mail-Adresse, oder sie gehört zu diesem Postfach. Bitte nehmen Sie eine anderswo.
@@ -114,3 +114,41 @@ letter-notice-subject = Neues über Ihr Konto bei { $site }
 letter-changed = Womit Sie zeigen, dass Sie es sind, wurde geändert.
 letter-new = Jemand hat sich mit einem Browser oder aus einem Land angemeldet, die für Ihr Konto neu sind.
 letter-not-you = Wenn Sie das nicht waren, öffnen Sie bitte diese Seite und ändern Sie Ihr Passwort:
+
+# The page that asks for a new password.
+password-title = Bitte wählen Sie ein neues Passwort
+password-breached = Das Passwort, das Sie gerade benutzt haben, steht auf einer Liste gestohlener Passwörter, die Diebe überall ausprobieren. Vielleicht ist es an einer anderen Stelle bekannt geworden, an der Sie es auch benutzen.
+password-weak = Das Passwort, das Sie gerade benutzt haben, ist leicht zu erraten.
+password-by = Bitte ändern Sie es bis zum { $date }. Danach können Sie hier Ihre Mail lesen, aber nichts senden, bis es geändert ist.
+password-now = Die Zeit dafür ist abgelaufen. Bis das Passwort geändert ist, können Sie hier Ihre Mail lesen, aber nichts senden und keine Einstellungen ändern.
+password-then = Wenn Sie es dort geändert haben, melden Sie sich hier mit dem neuen wieder an.
+password-change = Passwort ändern
+later = Später
+password-read = Meine Mail lesen
+
+# Confirming from campus: what is shown where it is asked, and on the person's page there.
+factor-campus = Bestätigung vom Campus
+hint-campus = Wer auf dem Campus bei Ihrem Konto angemeldet ist, Sie selbst oder jemand Ihres Vertrauens an Ihrem Schreibtisch, bestätigt, dass Sie es sind.
+label-campus = Zahl
+campus-open = Öffnen Sie in einem Webmail, das auf dem Campus angemeldet ist, { $address } und geben Sie dort diese Zahl ein. Sie haben fünf Minuten.
+campus-done = Dort ist es bestätigt: weiter
+campus-not-yet = Es ist noch nicht bestätigt. Bitte geben Sie zuerst die Zahl auf dem Campus ein.
+campus-too-many = Das wurde zu oft verlangt. Bitte warten Sie eine Stunde oder wählen Sie einen anderen Weg.
+campus-title = Sind das Sie, an einem anderen Ort?
+campus-text = Jemand, der Ihr Passwort kennt, meldet sich von hier an und bittet um Ihre Bestätigung:
+campus-label = Wenn Sie es sind: die Zahl, die dort steht
+campus-else = Wenn Sie es nicht sind, geben Sie nichts ein: wer es auch ist, bleibt draußen. Bitte ändern Sie Ihr Passwort.
+campus-confirmed = Bestätigt. Drücken Sie auf dem anderen Bildschirm „weiter“.
+campus-wrong = Das ist nicht die Zahl, die dort steht.
+campus-gone = Es wartet niemand mehr auf eine Bestätigung. Wenn Sie es waren, fordern Sie sie neu an.
+
+# The page that invites to set up a second proof.
+invite-title = Eine Minute, die Ihr Konto schützt
+invite-text = Passwörter werden gestohlen. Mit einer App auf Ihrem Telefon oder einem Passkey können Sie zeigen, dass Sie es wirklich sind, zum Beispiel auf einer Reise, und niemand sonst kommt mit Ihrem Passwort allein hinein. Das Einrichten dauert eine Minute.
+invite-button = Einrichten
+not-now = Jetzt nicht
+
+# Where codes may go to a telephone too.
+address-text-or-telephone = Eine E-Mail-Adresse, die Sie anderswo haben, nicht hier, oder die Nummer Ihres Mobiltelefons mit Landesvorwahl, etwa +49 151 12345678. Dorthin gehen Codes, wenn eine Anmeldung ungewöhnlich aussieht; Mitteilungen über Ihr Konto gehen an E-Mail-Adressen.
+address-label-or-telephone = Ihre andere Adresse oder Telefonnummer
+address-own-or-telephone = Das ist weder eine E-Mail-Adresse anderswo noch eine Telefonnummer, die mit + und der Landesvorwahl beginnt.

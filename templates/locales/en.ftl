@@ -97,14 +97,14 @@ held-done-title = This message was sent already, or is being sent
 held-done-text = There is nothing more to do. If you are not sure, look into the folder of sent messages.
 
 factor-other_address = Code to another address
-hint-other_address = We send six digits to another e-mail address of yours.
-label-other_address = Code from the letter
+hint-other_address = We send six digits to another address of yours.
+label-other_address = The code that we sent
 send-code = Send me a code
 code-sent = A code is on its way. It is good for ten minutes; look into the spam folder too.
 code-not-sent = The code could not be sent. Please try again later, or choose another way.
 too-many-letters = Too many codes were sent already. Please wait an hour, or choose another way.
-add-address = Add another e-mail address
-address-title = Add another e-mail address
+add-address = Add another address
+address-title = Add another address
 address-text = An address of yours elsewhere, not here. Codes go there when a sign-in looks unusual, and notices of what happens to your account.
 address-label = Your other address
 address-own = This is not an e-mail address, or it belongs to this mailbox. Please take one elsewhere.
@@ -114,3 +114,41 @@ letter-notice-subject = News about your account at { $site }
 letter-changed = What proves that it is you was changed.
 letter-new = Somebody signed in with a browser or from a country that is new for your account.
 letter-not-you = If that was not you, please open this page and change your password:
+
+# The page that asks for a new password.
+password-title = Please choose a new password
+password-breached = The password that you just used is on a list of stolen passwords that thieves try everywhere. It may have become known at some other place where you use it too.
+password-weak = The password that you just used is easy to guess.
+password-by = Please change it by { $date }. After that you can read your mail here, but send nothing until it is changed.
+password-now = The time for that is over. Until the password is changed you can read your mail here, but not send or change settings.
+password-then = When you have changed it there, sign in here again with the new one.
+password-change = Change the password
+later = Later
+password-read = Read my mail
+
+# Confirming from campus: what is shown where it is asked, and on the person's page there.
+factor-campus = Confirmation from campus
+hint-campus = Somebody who is signed in to your account on campus, you or a person whom you trust at your desk, confirms that it is you.
+label-campus = Number
+campus-open = In a webmail that is open on campus, go to { $address } and type this number there. You have five minutes.
+campus-done = It is confirmed there: continue
+campus-not-yet = It is not confirmed yet. Please type the number on campus first.
+campus-too-many = This was asked too often. Please wait an hour, or choose another way.
+campus-title = Is this you, elsewhere?
+campus-text = Somebody who knows your password signs in from here and asks for your confirmation:
+campus-label = If it is you: the number that is shown there
+campus-else = If it is not you, type nothing: whoever it is stays outside. Please change your password.
+campus-confirmed = Confirmed. Press “continue” on the other screen.
+campus-wrong = That is not the number that is shown there.
+campus-gone = Nobody waits for a confirmation any more. If it was you, ask for it anew.
+
+# The page that invites to set up a second proof.
+invite-title = One minute that protects your account
+invite-text = Passwords get stolen. With an app on your phone or a passkey you can show that it is really you, for example on a journey, and nobody else gets in with your password alone. Setting it up takes a minute.
+invite-button = Set it up
+not-now = Not now
+
+# Where codes may go to a telephone too.
+address-text-or-telephone = An e-mail address of yours elsewhere, not here, or the number of your mobile phone with its country code, such as +49 151 12345678. Codes go there when a sign-in looks unusual; notices of what happens to your account go to e-mail addresses.
+address-label-or-telephone = Your other address or telephone number
+address-own-or-telephone = This is neither an e-mail address elsewhere nor a telephone number that begins with + and the country code.

@@ -97,14 +97,14 @@ held-done-title = Este mensaje ya se envió o se está enviando
 held-done-text = No hay nada más que hacer. Si tiene dudas, mire en la carpeta de enviados.
 
 factor-other_address = Código a otra dirección
-hint-other_address = Enviamos seis cifras a otra dirección de correo suya.
-label-other_address = Código recibido
+hint-other_address = Enviamos seis cifras a otra dirección suya.
+label-other_address = El código que enviamos
 send-code = Enviar un código
 code-sent = El código está en camino. Vale diez minutos; mire también en la carpeta de correo no deseado.
 code-not-sent = No se pudo enviar el código. Inténtelo más tarde o elija otra forma.
 too-many-letters = Ya se enviaron demasiados códigos. Espere una hora o elija otra forma.
-add-address = Añadir otra dirección de correo
-address-title = Añadir otra dirección de correo
+add-address = Añadir otra dirección
+address-title = Añadir otra dirección
 address-text = Una dirección suya en otro sitio, no aquí. Allí van los códigos cuando un inicio de sesión parece inusual, y los avisos sobre su cuenta.
 address-label = Su otra dirección
 address-own = Esto no es una dirección de correo, o pertenece a este buzón. Use una de otro sitio.
@@ -114,3 +114,41 @@ letter-notice-subject = Novedades de su cuenta en { $site }
 letter-changed = Se cambió con qué demuestra que es usted.
 letter-new = Alguien inició sesión con un navegador o desde un país nuevo para su cuenta.
 letter-not-you = Si no fue usted, abra esta página y cambie su contraseña:
+
+# The page that asks for a new password.
+password-title = Elija una contraseña nueva
+password-breached = La contraseña que acaba de usar figura en una lista de contraseñas robadas que los ladrones prueban en todas partes. Quizá se conoció en otro sitio donde también la usa.
+password-weak = La contraseña que acaba de usar es fácil de adivinar.
+password-by = Cámbiela antes del { $date }. Después podrá leer su correo aquí, pero no enviar nada hasta que la cambie.
+password-now = El plazo ha terminado. Hasta que cambie la contraseña podrá leer su correo aquí, pero no enviar ni cambiar ajustes.
+password-then = Cuando la haya cambiado allí, vuelva a iniciar sesión aquí con la nueva.
+password-change = Cambiar la contraseña
+later = Más tarde
+password-read = Leer mi correo
+
+# Confirming from campus: what is shown where it is asked, and on the person's page there.
+factor-campus = Confirmación desde el campus
+hint-campus = Alguien que tiene abierta su cuenta en el campus, usted o una persona de confianza en su mesa, confirma que es usted.
+label-campus = Número
+campus-open = En un webmail abierto en el campus, vaya a { $address } y escriba allí este número. Tiene cinco minutos.
+campus-done = Ya está confirmado allí: continuar
+campus-not-yet = Todavía no está confirmado. Escriba primero el número en el campus.
+campus-too-many = Se ha pedido demasiadas veces. Espere una hora o elija otra forma.
+campus-title = ¿Es usted, en otro lugar?
+campus-text = Alguien que conoce su contraseña inicia sesión desde aquí y pide su confirmación:
+campus-label = Si es usted: el número que se muestra allí
+campus-else = Si no es usted, no escriba nada: quien sea se queda fuera. Cambie su contraseña.
+campus-confirmed = Confirmado. Pulse «continuar» en la otra pantalla.
+campus-wrong = Ese no es el número que se muestra allí.
+campus-gone = Ya nadie espera una confirmación. Si era usted, pídala de nuevo.
+
+# The page that invites to set up a second proof.
+invite-title = Un minuto que protege su cuenta
+invite-text = Las contraseñas se roban. Con una aplicación en su teléfono o una llave de acceso puede demostrar que es usted, por ejemplo de viaje, y nadie más entra solo con su contraseña. Configurarlo lleva un minuto.
+invite-button = Configurar
+not-now = Ahora no
+
+# Where codes may go to a telephone too.
+address-text-or-telephone = Una dirección de correo suya en otro sitio, no aquí, o el número de su móvil con el prefijo del país, por ejemplo +49 151 12345678. Allí van los códigos cuando un inicio de sesión parece inusual; los avisos sobre su cuenta van a direcciones de correo.
+address-label-or-telephone = Su otra dirección o número de teléfono
+address-own-or-telephone = No es una dirección de correo en otro sitio ni un número de teléfono que empiece por + y el prefijo del país.

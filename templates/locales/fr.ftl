@@ -97,14 +97,14 @@ held-done-title = Ce message est déjà envoyé ou en cours d’envoi
 held-done-text = Il n’y a plus rien à faire. En cas de doute, regardez dans le dossier des messages envoyés.
 
 factor-other_address = Code à une autre adresse
-hint-other_address = Nous envoyons six chiffres à une autre adresse e-mail à vous.
-label-other_address = Code reçu
+hint-other_address = Nous envoyons six chiffres à une autre de vos adresses.
+label-other_address = Le code que nous avons envoyé
 send-code = Envoyer un code
 code-sent = Un code est en route. Il est valable dix minutes ; regardez aussi dans les indésirables.
 code-not-sent = Le code n’a pas pu être envoyé. Veuillez réessayer plus tard ou choisir un autre moyen.
 too-many-letters = Trop de codes ont déjà été envoyés. Veuillez attendre une heure ou choisir un autre moyen.
-add-address = Ajouter une autre adresse e-mail
-address-title = Ajouter une autre adresse e-mail
+add-address = Ajouter une autre adresse
+address-title = Ajouter une autre adresse
 address-text = Une adresse à vous, ailleurs qu’ici. Les codes y sont envoyés quand une connexion paraît inhabituelle, ainsi que les nouvelles de votre compte.
 address-label = Votre autre adresse
 address-own = Ce n’est pas une adresse e-mail, ou elle appartient à cette boîte. Veuillez en choisir une ailleurs.
@@ -114,3 +114,41 @@ letter-notice-subject = Nouvelles de votre compte sur { $site }
 letter-changed = Ce qui prouve que c’est vous a été changé.
 letter-new = Quelqu’un s’est connecté avec un navigateur ou depuis un pays nouveau pour votre compte.
 letter-not-you = Si ce n’était pas vous, ouvrez cette page et changez votre mot de passe :
+
+# The page that asks for a new password.
+password-title = Veuillez choisir un nouveau mot de passe
+password-breached = Le mot de passe que vous venez d’utiliser figure sur une liste de mots de passe volés, que les voleurs essaient partout. Il a peut-être été divulgué ailleurs, sur un autre site où vous l’utilisez aussi.
+password-weak = Le mot de passe que vous venez d’utiliser est facile à deviner.
+password-by = Veuillez le changer avant le { $date }. Ensuite, vous pourrez lire votre courrier ici, mais pas en envoyer tant qu’il n’est pas changé.
+password-now = Le délai est écoulé. Tant que le mot de passe n’est pas changé, vous pouvez lire votre courrier ici, mais ni envoyer ni modifier les réglages.
+password-then = Après l’avoir changé là-bas, connectez-vous de nouveau ici avec le nouveau.
+password-change = Changer le mot de passe
+later = Plus tard
+password-read = Lire mon courrier
+
+# Confirming from campus: what is shown where it is asked, and on the person's page there.
+factor-campus = Confirmation depuis le campus
+hint-campus = Une personne connectée à votre compte sur le campus, vous ou quelqu’un de confiance à votre bureau, confirme que c’est bien vous.
+label-campus = Nombre
+campus-open = Dans un webmail ouvert sur le campus, allez à { $address } et saisissez-y ce nombre. Vous avez cinq minutes.
+campus-done = C’est confirmé là-bas : continuer
+campus-not-yet = Ce n’est pas encore confirmé. Veuillez d’abord saisir le nombre sur le campus.
+campus-too-many = Cela a été demandé trop souvent. Veuillez attendre une heure ou choisir un autre moyen.
+campus-title = Est-ce vous, ailleurs ?
+campus-text = Quelqu’un qui connaît votre mot de passe se connecte d’ici et demande votre confirmation :
+campus-label = Si c’est vous : le nombre affiché là-bas
+campus-else = Si ce n’est pas vous, ne saisissez rien : cette personne reste dehors. Veuillez changer votre mot de passe.
+campus-confirmed = Confirmé. Appuyez sur « continuer » sur l’autre écran.
+campus-wrong = Ce n’est pas le nombre affiché là-bas.
+campus-gone = Plus personne n’attend de confirmation. Si c’était vous, redemandez-la.
+
+# The page that invites to set up a second proof.
+invite-title = Une minute pour protéger votre compte
+invite-text = Les mots de passe se volent. Avec une application sur votre téléphone ou une clé d’accès, vous pouvez montrer que c’est bien vous, par exemple en voyage, et personne d’autre n’entre avec votre seul mot de passe. La configuration prend une minute.
+invite-button = Configurer
+not-now = Pas maintenant
+
+# Where codes may go to a telephone too.
+address-text-or-telephone = Une adresse électronique que vous avez ailleurs, pas ici, ou le numéro de votre téléphone portable avec l’indicatif du pays, par exemple +49 151 12345678. Les codes y sont envoyés quand une connexion paraît inhabituelle ; les avis sur votre compte vont aux adresses électroniques.
+address-label-or-telephone = Votre autre adresse ou numéro de téléphone
+address-own-or-telephone = Ce n’est ni une adresse électronique ailleurs ni un numéro de téléphone commençant par + et l’indicatif du pays.

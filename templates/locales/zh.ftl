@@ -95,14 +95,14 @@ held-done-title = 此邮件已发送,或正在发送
 held-done-text = 无需再做任何操作。如不确定,请查看已发送文件夹。
 
 factor-other_address = 发送代码到其他地址
-hint-other_address = 我们会向您的另一个电子邮件地址发送六位数字。
-label-other_address = 邮件中的代码
+hint-other_address = 我们会向您的另一个地址发送六位数字。
+label-other_address = 我们发送的验证码
 send-code = 发送代码
 code-sent = 代码已发出,十分钟内有效;也请查看垃圾邮件文件夹。
 code-not-sent = 代码未能发送。请稍后重试,或选择其他方式。
 too-many-letters = 已发送的代码过多。请等待一小时,或选择其他方式。
-add-address = 添加其他电子邮件地址
-address-title = 添加其他电子邮件地址
+add-address = 添加另一个地址
+address-title = 添加另一个地址
 address-text = 请填写您在别处的地址,而不是本邮箱。当登录看起来异常时,代码会发送到那里,账户的通知也是。
 address-label = 您的其他地址
 address-own = 这不是电子邮件地址,或属于本邮箱。请使用别处的地址。
@@ -112,3 +112,41 @@ letter-notice-subject = 您在 { $site } 的账户有新情况
 letter-changed = 证明您本人身份的方式已更改。
 letter-new = 有人使用新的浏览器或从新的国家登录了您的账户。
 letter-not-you = 如果不是您本人,请打开此页面并更改密码:
+
+# The page that asks for a new password.
+password-title = 请更换您的密码
+password-breached = 您刚才使用的密码出现在被盗密码名单中，盗贼会到处尝试这些密码。它可能是在您使用同一密码的其他地方泄露的。
+password-weak = 您刚才使用的密码很容易被猜到。
+password-by = 请在 { $date } 之前更换。此后在更换密码之前，您在这里只能阅读邮件，不能发送。
+password-now = 期限已过。在更换密码之前，您在这里可以阅读邮件，但不能发送邮件或更改设置。
+password-then = 在那里更换之后，请用新密码重新登录这里。
+password-change = 更换密码
+later = 以后再说
+password-read = 阅读邮件
+
+# Confirming from campus: what is shown where it is asked, and on the person's page there.
+factor-campus = 在校园内确认
+hint-campus = 由在校园内登录了您账户的人（您自己或在您办公桌旁您信任的人）确认是您本人。
+label-campus = 数字
+campus-open = 在校园内已打开的网页邮箱中，访问 { $address } 并在那里输入这个数字。您有五分钟时间。
+campus-done = 已在那里确认：继续
+campus-not-yet = 尚未确认。请先在校园内输入该数字。
+campus-too-many = 请求次数过多。请等待一小时，或选择其他方式。
+campus-title = 这是您在别处登录吗？
+campus-text = 有知道您密码的人正从以下位置登录，并请求您确认：
+campus-label = 如果是您：那里显示的数字
+campus-else = 如果不是您，请不要输入任何内容：对方无法进入。请更换您的密码。
+campus-confirmed = 已确认。请在另一个屏幕上按“继续”。
+campus-wrong = 这不是那里显示的数字。
+campus-gone = 已没有人在等待确认。如果刚才是您，请重新请求。
+
+# The page that invites to set up a second proof.
+invite-title = 用一分钟保护您的账户
+invite-text = 密码会被盗。使用手机应用或通行密钥，您可以（例如在旅途中）证明确实是您本人，别人仅凭您的密码无法进入。设置只需一分钟。
+invite-button = 开始设置
+not-now = 暂不
+
+# Where codes may go to a telephone too.
+address-text-or-telephone = 您在别处（不是这里）的电子邮箱地址，或带国家代码的手机号码，例如 +49 151 12345678。登录看起来异常时，验证码会发到那里；有关您账户的通知会发到电子邮箱地址。
+address-label-or-telephone = 您的其他邮箱地址或电话号码
+address-own-or-telephone = 这既不是别处的电子邮箱地址，也不是以 + 和国家代码开头的电话号码。

@@ -131,6 +131,7 @@ impl Bench {
                 account: self.account(number),
                 device: None,
                 password_fingerprint: mixed(number),
+                password_begins: Vec::new(),
             };
             let reserved = reserve.time(judging.reserve_sign_in(&attempt)).await;
             assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);

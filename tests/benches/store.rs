@@ -2,11 +2,13 @@
 //! gated requests wait at a steady rate, and memory.
 //!
 //! ```text
-//! cargo run --release --example store -- [--accounts N] [--sessions N] [--redis URL]
+//! cargo run --release --example store -- [--accounts N] [--sessions N] [--events N] [--redis URL]
 //! ```
 //!
 //! Without an address a Redis of its own is started (Debian's package `redis-server`), which keeps nothing on disk. One
 //! given by address is written to under a prefix of its own, which stays there. Everything else is the same in every run.
+
+mod desk;
 
 use std::net::TcpListener;
 use std::path::Path;
@@ -38,13 +40,14 @@ const RATE: u64 = 1_000;
 const SECONDS: u64 = 10;
 
 fn main() -> anyhow::Result<()> {
-    let (mut accounts, mut sessions, mut url) = (1_000_000, 100_000, None);
+    let (mut accounts, mut sessions, mut events, mut url) = (1_000_000, 100_000, 1_000_000, None);
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         let value = words.next().ok_or_else(|| anyhow::anyhow!("{word} wants a value"))?;
         match word.as_str() {
             "--accounts" => accounts = value.parse()?,
             "--sessions" => sessions = value.parse()?,
+            "--events" => events = value.parse()?,
             "--redis" => url = Some(value),
             other => anyhow::bail!("unknown: {other}"),
         }
@@ -60,11 +63,13 @@ fn main() -> anyhow::Result<()> {
     };
     let shared = Arc::new(Redis::connect(settings)?);
     runtime.block_on(compare("redis", &(Arc::clone(&shared) as Arc<dyn Store>), Some(&shared), accounts, sessions))?;
+    runtime.block_on(desk::measure(&*shared, Some(&shared), events))?;
     drop(shared);
     drop(server);
     let folder = tempfile::tempdir()?;
     let own: Arc<dyn Store> = Arc::new(Embedded::open(folder.path(), NOW, SETTINGS)?);
     runtime.block_on(compare("embedded", &own, None, accounts, sessions))?;
+    runtime.block_on(desk::measure(&*own, None, events))?;
     let file = std::fs::metadata(folder.path().join("mailward.db"))?.len();
     println!("{:<56} {:>10} MiB", "the file", file >> 20);
     Ok(())

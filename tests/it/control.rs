@@ -274,7 +274,12 @@ fn confirming_shuts_the_thief_out_everywhere_and_leaves_the_owners_habits() {
 fn a_lock_that_stands_already_keeps_its_note() {
     let desk = Desk::new();
     let (_, _, raised) = desk.alice_and_a_stranger();
-    desk.ask(Command::LockAccount { name: "alice".into(), site: None, note: "ticket 4711".into() });
+    desk.ask(Command::LockAccount {
+        name: "alice".into(),
+        site: None,
+        note: "ticket 4711".into(),
+        until_password_change: false,
+    });
     assert!(matches!(desk.ask(confirm(&raised)), Reply::Confirmed { .. }));
     let lock = run(desk.store.locked(&desk.site, &desk.alice)).expect("the store answers").expect("it stands");
     assert_eq!(lock.note, "ticket 4711");

@@ -254,7 +254,7 @@ static RULES: &[Rule] = &[
     },
     Rule {
         because: "alerts tell of events, whoever decided them",
-        rooms: &["alert/", "mail.rs"],
+        rooms: &["alert/", "hook.rs", "mail.rs"],
         except: &[],
         never: &[
             Begins("crate::admin"),

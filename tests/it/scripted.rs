@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bodies;
+mod campus;
 pub mod challenge;
 mod chaos;
 mod desk;
@@ -12,8 +13,10 @@ mod edge;
 mod gated;
 mod held;
 mod letters;
+mod passwords;
 mod proxy;
 pub mod risk;
+mod rollout;
 mod running;
 mod shared;
 pub mod squirrelmail;

@@ -1,18 +1,21 @@
 //! What several gateways on one Redis tell each other, and what becomes of them when it is away, full, moved or replaced.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mailward::domain::{Account, Secret, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp};
 use mailward::policy::limits::{Charged, Cost, CounterKey};
+use mailward::policy::share::Share;
 use mailward::policy::window::{Entry, Window};
+use mailward::store::embedded::Embedded;
+use mailward::store::fallback::{self, Fallback};
 use mailward::store::redis::{ConnectError, Kind, Redis, SESSIONS_OF_ACCOUNT_MAX, Settings};
 use mailward::store::{Kept, KeptKind, Lock, Record, Store};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::stack::redis::{Cluster, Server, Watched, connect, say, settings, shared, store};
 use crate::stack::{free_ports, until};
-use crate::store::{at, charge, fits, get, limit, run, run_with_time, session, units};
+use crate::store::{SETTINGS, at, charge, fits, get, limit, run, run_with_time, session, units};
 
 /// Two gateways that share everything.
 fn two(urls: &[String]) -> [Redis; 2] {
@@ -115,6 +118,57 @@ fn what_one_gateway_changes_is_in_force_at_the_other_within_a_second() {
         hear_of_each_other(&two(&[shared().url()])).await;
         hear_of_each_other(&two(&Cluster::shared().urls())).await;
         hear_of_each_other(&two(&[Watched::shared().url()])).await;
+    });
+}
+
+/// How long it takes until what one gateway locks is locked at the other: the median of several times.
+#[expect(clippy::disallowed_methods, reason = "how long it takes is what is asked")]
+async fn heard_after([one, other]: &[Redis; 2]) -> Duration {
+    let (site, alice): (SiteName, _) = ("hinted".into(), Account::from_canonical("alice"));
+    let locked = async || other.locked(&site, &alice).await.expect("the store answers").is_some();
+    let mut took = Vec::new();
+    for time in 0..9 {
+        let is_locked = time % 2 == 0;
+        assert_eq!(locked().await, !is_locked, "it is remembered now");
+        let begun = Instant::now();
+        if is_locked {
+            let lock = Lock { site: site.clone(), account: alice.clone(), since: at(1), note: String::new() };
+            one.lock(lock).await.expect("the store answers");
+        } else {
+            assert!(one.unlock(&site, &alice).await.expect("the store answers"));
+        }
+        while locked().await != is_locked {
+            sleep(Duration::from_millis(2)).await;
+        }
+        took.push(begun.elapsed());
+    }
+    assert!(one.unlock(&site, &alice).await.expect("the store answers"));
+    took.sort_unstable();
+    took[took.len() / 2]
+}
+
+/// Logs are pulled each 0.4 s: without a hint it takes half of that.
+#[test]
+fn a_hint_makes_it_a_few_hundredths_of_a_second() {
+    run_with_time(async {
+        for urls in [vec![shared().url()], Cluster::shared().urls(), vec![Watched::shared().url()]] {
+            let took = heard_after(&two(&urls)).await;
+            assert!(took < Duration::from_millis(120), "{took:?}");
+        }
+    });
+}
+
+/// A user who may neither publish nor subscribe.
+#[test]
+fn without_a_hint_it_is_within_a_second_all_the_same() {
+    let server = Server::start(&[]);
+    server.say::<String>("ACL SETUSER mute on >secret ~* resetchannels +@all -@admin -@dangerous +info");
+    let url = format!("redis://mute:secret@127.0.0.1:{}", server.port());
+    run_with_time(async {
+        let stores = two(&[url]);
+        hear_of_each_other(&stores).await;
+        let took = heard_after(&stores).await;
+        assert!(took > Duration::from_millis(120), "{took:?}: who gave a hint?");
     });
 }
 
@@ -504,5 +558,46 @@ fn in_a_cluster_keys_that_move_and_masters_that_die_are_followed() {
         })
         .await;
         recovers(&store).await;
+    });
+}
+
+/// What a node does by itself is the same whatever the store is that went away; here it is a Cluster, all of it.
+#[test]
+fn a_gateway_without_its_cluster_lets_its_share_through_and_tells_it_afterwards() {
+    let cluster = Cluster::start();
+    let shared = Arc::new(connect(impatient(&cluster.urls())));
+    let own = Embedded::open_scratch(at(0), SETTINGS).expect("it opens");
+    let timeout = Duration::from_millis(300);
+    let settings = fallback::Settings { share: Share::new(0.5), timeout, sites: Vec::new() };
+    let store = Fallback::new(Arc::clone(&shared) as Arc<dyn Store>, own, settings, at(0));
+    let ask = [units("alone", 1, &["20/h"])];
+    let fit = async |at_most: usize| {
+        let mut fitted = 0;
+        while fitted < at_most && matches!(charge(&store, &ask, at(1)).await, Charged::Fits(_)) {
+            fitted += 1;
+        }
+        fitted
+    };
+    run_with_time(async {
+        assert_eq!(fit(4).await, 4);
+        cluster.servers.iter().for_each(|server| server.signal("STOP"));
+        assert_eq!(fit(99).await, 6, "half of the limit, what was before included");
+        assert!(store.away_since().is_some());
+        cluster.servers.iter().for_each(|server| server.signal("CONT"));
+        let mut now = at(1);
+        until("it is told what was charged", 20, async || {
+            now = now.after(Duration::from_millis(200));
+            store.tend(now).await;
+            // Masters may change places when all go on at once.
+            shared.probe(now).await.ok()?;
+            store.away_since().is_none().then_some(())
+        })
+        .await;
+        recovers(&shared).await;
+        let counted = shared.count(&ask[0].key, Duration::from_secs(3600), at(1)).await.expect("the store answers");
+        // A server that stood still does what it was asked when it goes on, so that a charge may count twice, but none is
+        // forgotten.
+        assert!((10..=13).contains(&counted), "{counted}");
+        assert_eq!(fit(99).await, 20 - counted as usize, "what is left of the whole limit");
     });
 }

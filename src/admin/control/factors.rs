@@ -3,7 +3,7 @@
 use super::words::{Done, HelpdeskCodeRow, Reply};
 use super::{By, Control, IMPORTED_MAX, NotDone, folded};
 use crate::challenge::enrolled::{self, ADDRESSES_MAX, Enrolled, OtherAddress};
-use crate::challenge::factors::{self, helpdesk};
+use crate::challenge::factors::{self, helpdesk, other_address};
 use crate::domain::{Account, EventKind, FactorKind, SiteName, Timestamp};
 use crate::mail;
 
@@ -73,10 +73,12 @@ impl Control {
         for (name, address) in rows.iter().take(IMPORTED_MAX) {
             for site in self.chosen(site)? {
                 let account = folded(&site, name)?;
-                if mail::address(address).is_none() {
-                    refused.push(format!("{account}: that is no mail address"));
+                let telephone = other_address::telephone(address);
+                if telephone.is_none() && mail::address(address).is_none() {
+                    refused.push(format!("{account}: that is neither a mail address nor a telephone's number"));
                     continue;
                 }
+                let address = telephone.as_ref().unwrap_or(address);
                 if enrolled::is_own_mailbox(address, &account, &site.accounts, &site.own_domains) {
                     refused.push(format!("{account}: the address belongs to the mailbox that is to be protected"));
                     continue;

@@ -29,6 +29,7 @@ use crate::domain::reference::NotAReference;
 use crate::domain::{
     Account, Event, EventKind, KeyRing, Reference, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
 };
+use crate::gateway::locks;
 use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
@@ -151,7 +152,9 @@ impl Control {
     async fn carry_out(&self, command: Command, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         match command {
             Command::Status => Ok(self.status(now).await),
-            Command::LockAccount { name, site, note } => self.lock(&name, site.as_deref(), &note, by, now).await,
+            Command::LockAccount { name, site, note, until_password_change } => {
+                self.lock(&name, site.as_deref(), &note, until_password_change, by, now).await
+            }
             Command::UnlockAccount { name, site } => self.unlock(&name, site.as_deref(), by, now).await,
             Command::MakeHelpdeskCode { name, site } => self.helpdesk_code(&name, site.as_deref(), by, now).await,
             Command::ImportAddresses { rows, site } => self.import_addresses(&rows, site.as_deref(), by, now).await,
@@ -204,13 +207,27 @@ impl Control {
         name: &str,
         site: Option<&str>,
         note: &str,
+        until_password_change: bool,
         by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
         let (mut done, mut missing) = (Vec::new(), Vec::new());
         for (site, account) in self.accounts(name, site)? {
             let ended = self.shut_out(&site, &account, note, by, now, &mut missing).await;
-            done.push(Done::of(&site, &account, "locked", ended));
+            let what = if until_password_change {
+                // Afterwards: it opens this very lock, and whatever breaks off in between leaves the account locked.
+                match locks::open_at_change(&*self.store, &self.keys, &site, &account, now).await {
+                    Ok(true) => LOCKED_UNTIL_CHANGE,
+                    Ok(false) => LOCKED_FOR_GOOD,
+                    Err(away) => {
+                        missing.push(format!("the lock on {account} does not open by itself ({})", away.what));
+                        "locked"
+                    }
+                }
+            } else {
+                "locked"
+            };
+            done.push(Done::of(&site, &account, what, ended));
         }
         if missing.is_empty() {
             return Ok(Reply::Done { done });
@@ -378,6 +395,13 @@ impl Control {
         self.chosen(site)?.iter().map(|site| Ok((Arc::clone(&site.name), folded(site, name)?))).collect()
     }
 }
+
+/// A lock that opens by itself.
+const LOCKED_UNTIL_CHANGE: &str = "locked until its password is another";
+
+/// One that should, and cannot.
+const LOCKED_FOR_GOOD: &str =
+    "locked until you unlock it: how its password begins is not known (see open_locks_at_change)";
 
 impl Done {
     fn of(site: &SiteName, account: &Account, what: &str, sessions_ended: usize) -> Self {

@@ -28,6 +28,9 @@ pub enum Command {
         site: Option<String>,
         /// For operators.
         note: String,
+        /// The lock opens by itself at a sign-in with another password than the one that was right last.
+        #[serde(default)]
+        until_password_change: bool,
     },
     /// Unlocks an account.
     UnlockAccount {
@@ -531,7 +534,7 @@ pub struct FlagRow {
     pub verdict: String,
     /// Whether that was carried out; not so while the site only observes.
     pub enforced: bool,
-    /// `open`, `cleared` or `confirmed`.
+    /// `open`, `passed`, `cleared` or `confirmed`.
     pub status: String,
     /// The limit or rule that brought it about, where it was one.
     pub stopped_by: Option<String>,

@@ -115,7 +115,8 @@ pub(super) async fn act(
     let (name, at) = (account.to_string(), Some(site.to_string()));
     let given = |name: &str| form.text(name).to_owned();
     let asked = match form.text("do") {
-        "lock" => Command::LockAccount { name, site: at, note: given("note") },
+        "lock" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: false },
+        "lock-until" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: true },
         "unlock" => Command::UnlockAccount { name, site: at },
         "end-all" => Command::EndSessions { account: name, site: at },
         "end" => Command::EndSession { hash: given("session") },

@@ -141,7 +141,9 @@ pub(super) async fn locks(state: State<Arc<Desk>>, visit: Extension<Visit>, Quer
 
 pub(super) async fn lock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
     let (name, site) = (needed(&body, "name")?, body.text("site"));
-    carried_out((state, visit), Command::LockAccount { name, site, note: body.text("note").unwrap_or_default() }).await
+    let note = body.text("note").unwrap_or_default();
+    let until_password_change = body.text("until").as_deref() == Some("password_change");
+    carried_out((state, visit), Command::LockAccount { name, site, note, until_password_change }).await
 }
 
 pub(super) async fn unlock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {

@@ -243,13 +243,14 @@ const BEFORE: Field = ("before", "`next` of the page before.");
 static SITE: [Field; 1] = [A_SITE];
 static NOTE: [Field; 1] = [A_NOTE];
 static ACCOUNT: [Field; 2] = [A_NAME, A_SITE];
-static LOCK: [Field; 3] = [A_NAME, A_SITE, A_NOTE];
+static LOCK: [Field; 4] =
+    [A_NAME, A_SITE, A_NOTE, ("until", "password_change: it opens when the password is another.")];
 static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
 static FLAG_FIELDS: [Field; 9] = [
-    ("status", "open (where nothing is said), cleared, confirmed or all."),
+    ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),
     A_SITE,
     ("country", "Two letters."),

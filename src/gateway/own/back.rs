@@ -28,6 +28,20 @@ pub fn target(asked: &str, base: &str, own: Option<&str>) -> Option<String> {
     Some(query.map_or_else(|| path.to_owned(), |query| format!("{path}?{query}")))
 }
 
+/// Where a redirect of the webmail leads, as a target. `from` is the path that was asked for, `origin` this host's.
+pub fn of_location(location: &str, from: &str, origin: &str, base: &str) -> Option<String> {
+    let here = location.get(..origin.len()).filter(|start| start.eq_ignore_ascii_case(origin));
+    let location = if here.is_some() { &location[origin.len()..] } else { location };
+    let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let whole = match location.as_bytes().first()? {
+        b'/' => location.to_owned(),
+        b'?' => format!("{from}{location}"),
+        _ if location.split(['/', '?']).next().is_some_and(|first| first.contains(':')) => return None,
+        _ => format!("{folder}/{location}"),
+    };
+    target(&whole, base, None)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -61,6 +75,21 @@ mod tests {
             ("/x/../.mailward/challenge", None),
         ] {
             assert_eq!(target(asked, "/", None).as_deref(), found, "{asked:?}");
+        }
+        for (location, from, leads) in [
+            ("/?_task=mail&_token=t", "/", Some("/?_task=mail&_token=t")),
+            ("./?_task=mail", "/", Some("/?_task=mail")),
+            ("?_task=mail", "/index.php", Some("/index.php?_task=mail")),
+            ("webmail.php", "/src/redirect.php", Some("/src/webmail.php")),
+            ("https://Webmail.example.edu/src/x.php?a=b", "/src/redirect.php", Some("/src/x.php?a=b")),
+            ("https://webmail.example.edu.evil.example/", "/", None),
+            ("https://evil.example/", "/", None),
+            ("//evil.example/", "/", None),
+            ("javascript:alert(1)", "/", None),
+            ("", "/", None),
+        ] {
+            let found = of_location(location, from, "https://webmail.example.edu", "/");
+            assert_eq!(found.as_deref(), leads, "{location}");
         }
         assert_eq!(target("/", "/webmail/", None), None, "outside the base");
         assert_eq!(target("/webmail/../x", "/webmail/", None), None);

@@ -121,6 +121,12 @@ impl Gateway {
         let Some((factor, question)) = asked else {
             return self.said(caller, StatusCode::OK, "nothing-title", "nothing-text", Some(&wanted.back));
         };
+        let mut notice = notice;
+        let campus = if factor == FactorKind::Campus { self.ask_campus(caller).await } else { None };
+        let sent = sent.or_else(|| campus.as_ref().map(|asked| asked.ticket.clone()));
+        if factor == FactorKind::Campus && campus.is_none() {
+            notice = Some(caller.words.say("campus-too-many"));
+        }
         let under_way = UnderWay {
             session: caller.session.hash,
             factor,
@@ -144,6 +150,7 @@ impl Gateway {
             back: &wanted.back,
             held: wanted.held.map(|held| data_encoding::HEXLOWER.encode(&held)),
             sends,
+            campus: campus.map(|asked| (asked.number.to_string(), format!("{}{}", caller.origin, super::ACCOUNT))),
             digits: matches!(factor, FactorKind::Totp | FactorKind::OtherAddress | FactorKind::HelpdeskCode),
             one_time: matches!(factor, FactorKind::Totp | FactorKind::OtherAddress),
             may_remember: !change && caller.session.device.is_some(),
@@ -170,9 +177,12 @@ impl Gateway {
             matches!(caller.session.state, SessionState::Challenged | SessionState::Open)
                 || proof::proved(verdict, *kind, config) == SessionState::Open
         };
-        let has_mail = caller.visit.live.letters.is_some();
+        let is_reached = enrolled.addresses.iter().any(|other| caller.visit.live.reaches(&other.address));
+        let has_campus = !caller.visit.live.config.networks.campus.is_empty();
         let offered = |kind: &FactorKind| {
-            (*kind != FactorKind::OtherAddress || has_mail)
+            (*kind != FactorKind::OtherAddress || is_reached)
+                // Whoever wants to change the factors is asked for one: a second session of theirs is none.
+                && (*kind != FactorKind::Campus || (has_campus && caller.session.state != SessionState::Open))
                 && config.factors.contains(kind)
                 && would_help(kind)
                 && factors::of(*kind).is_offered(enrolled, &about)

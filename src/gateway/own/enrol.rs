@@ -117,17 +117,26 @@ impl Gateway {
 
     /// Asks for another address.
     pub(super) fn add_address(&self, caller: &Caller<'_>, notice: Option<&'static str>) -> Response<AnswerBody> {
-        let add = AddAddress { about: caller.about(), notice, number: None, address: "" };
+        let add = AddAddress {
+            about: caller.about(),
+            notice,
+            number: None,
+            address: "",
+            telephones: caller.visit.live.texts.is_some(),
+        };
         let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         page(status, &add, Scripts::None)
     }
 
     pub(super) async fn write_to_address(&self, caller: &Caller<'_>, form: &OwnForm) -> Response<AnswerBody> {
-        let address = form.text("address").trim().to_owned();
+        let typed = form.text("address").trim();
+        let address = other_address::telephone(typed).unwrap_or_else(|| typed.to_owned());
         let (site, account) = (caller.site(), &caller.session.account);
         let is_own = is_own_mailbox(&address, account, &site.accounts, &site.own_domains);
-        if mail::address(&address).is_none() || is_own {
-            return self.add_address(caller, Some("address-own"));
+        let is_address = other_address::telephone(&address).is_some() || mail::address(&address).is_some();
+        if !is_address || is_own || !caller.visit.live.reaches(&address) {
+            let message = if caller.visit.live.texts.is_some() { "address-own-or-telephone" } else { "address-own" };
+            return self.add_address(caller, Some(message));
         }
         match self.code_to(caller, std::slice::from_ref(&address)).await {
             Ok(code) => self.ask_address(caller, address, code, None).await,
@@ -144,7 +153,8 @@ impl Gateway {
     ) -> Response<AnswerBody> {
         let what = What::Address { address: address.clone(), code };
         let Some(number) = self.keep_coming(caller, what).await else { return self.fault(caller) };
-        let add = AddAddress { about: caller.about(), notice, number: Some(number), address: &address };
+        let add =
+            AddAddress { about: caller.about(), notice, number: Some(number), address: &address, telephones: false };
         let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         page(status, &add, Scripts::None)
     }
@@ -177,7 +187,9 @@ impl Gateway {
 
     fn tell_changed(&self, caller: &Caller<'_>, addresses: Vec<String>) {
         let (site, account) = (&caller.session.site, &caller.session.account);
-        self.tell_at(addresses, caller.visit, caller.words, site, account, "letter-changed");
+        if caller.visit.live.config.challenge.notices.to_other_addresses() {
+            self.tell_at(addresses, caller.visit, caller.words, site, account, "letter-changed");
+        }
     }
 
     /// Something was added, if `add` could. Whoever sets up the first gets recovery codes with it.
@@ -244,7 +256,7 @@ impl Gateway {
                 FactorKind::Passkey => enrolled.passkeys.retain(|passkey| passkey.number != number),
                 FactorKind::Totp => enrolled.apps.retain(|app| app.number != number),
                 FactorKind::OtherAddress => enrolled.addresses.retain(|other| other.number != number),
-                FactorKind::RecoveryCode | FactorKind::HelpdeskCode => {}
+                FactorKind::RecoveryCode | FactorKind::HelpdeskCode | FactorKind::Campus => {}
             }
             // Codes for the day when the telephone is lost are no use without the telephone's.
             if !enrolled.is_protected() {

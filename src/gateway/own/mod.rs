@@ -5,11 +5,15 @@
 
 mod account;
 mod back;
+mod campus;
 mod challenge;
 mod enrol;
 mod held;
 mod letters;
+mod password;
 mod proof;
+
+pub(super) use password::lead_past;
 
 use std::sync::Arc;
 
@@ -23,7 +27,7 @@ use tower::ServiceExt as _;
 
 use super::refusal::Stop;
 use super::{Gateway, Visit, client, headers, script};
-use crate::challenge::asking::{About, Said};
+use crate::challenge::asking::{About, InvitePage, Said};
 use crate::challenge::factors;
 use crate::challenge::words::Words;
 use crate::config::Site;
@@ -37,6 +41,12 @@ pub(super) const CHALLENGE: &str = "/.mailward/challenge";
 
 /// The person's own page.
 pub(super) const ACCOUNT: &str = "/.mailward/account";
+
+/// The page that asks for a new password.
+pub(super) const PASSWORD: &str = "/.mailward/password";
+
+/// The page that invites to set up a second proof.
+pub(super) const INVITE: &str = "/.mailward/invite";
 
 /// Where a form that waited is sent on.
 pub(super) const HELD: &str = "/.mailward/held";
@@ -119,7 +129,9 @@ impl Gateway {
         body: Incoming,
     ) -> Response<AnswerBody> {
         let mut response = match path {
-            CHALLENGE | ACCOUNT | HELD | "/.mailward/sign-out" => self.own_dynamic(visit, parts, path, body).await,
+            CHALLENGE | ACCOUNT | PASSWORD | INVITE | HELD | "/.mailward/sign-out" => {
+                self.own_dynamic(visit, parts, path, body).await
+            }
             "/.mailward/resume.js" => resume(visit.site()),
             "/.mailward/brand.css" => brand_style(visit),
             "/.mailward/logo" => logo(visit),
@@ -172,8 +184,11 @@ impl Gateway {
             (CHALLENGE, None) => self.ask_page(&caller, parts.uri.query().unwrap_or_default()).await,
             (CHALLENGE, Some(form)) => self.prove(&caller, &form).await,
             (HELD, Some(form)) => self.release_asked(&caller, &form).await,
+            (PASSWORD, None) => self.password_page(&caller, parts.uri.query().unwrap_or_default()).await,
+            (INVITE, None) => self.invite_page(&caller, parts.uri.query().unwrap_or_default()),
             (ACCOUNT, None) => self.account_page(&caller, None).await,
             (ACCOUNT, Some(form)) => self.change_account(&caller, &form).await,
+            (PASSWORD | INVITE, Some(_)) => to(path),
             (_, None) => to(visit.site().base.as_str()),
             (_, Some(_)) => self.sign_out(&caller).await,
         }
@@ -223,6 +238,15 @@ impl Gateway {
                 false
             }
         }
+    }
+
+    /// Invites to set up a second proof. That it was shown is noted already: going on is "not now".
+    fn invite_page(&self, caller: &Caller<'_>, query: &str) -> Response<AnswerBody> {
+        let back = password::back_of(query, caller.site());
+        if caller.session.state != SessionState::Open {
+            return to(&back);
+        }
+        page(StatusCode::OK, &InvitePage { about: caller.about(), back: &back }, Scripts::None)
     }
 
     /// A page that says one thing.

@@ -48,7 +48,20 @@ impl Gateway {
         if factor == FactorKind::OtherAddress && form.text("do") == "send" {
             return self.send_code(caller, &wanted).await;
         }
-        let receipt = match self.charge_attempt(caller, factor).await {
+        let mut given = std::borrow::Cow::Borrowed(form.text("code"));
+        if factor == FactorKind::Campus {
+            // Nothing is typed here that could be guessed: it is confirmed there, or not yet.
+            let Some(ticket) = self.confirmed_at_campus(caller).await else {
+                let notice = caller.words.say("campus-not-yet");
+                return self.ask(caller, &wanted, StatusCode::CONFLICT, Some(notice)).await;
+            };
+            given = std::borrow::Cow::Owned(ticket);
+        }
+        let charged = match factor {
+            FactorKind::Campus => Ok(Receipt::default()),
+            factor => self.charge_attempt(caller, factor).await,
+        };
+        let receipt = match charged {
             Ok(receipt) => receipt,
             Err(Some(minutes)) => {
                 wanted.factor = None;
@@ -57,9 +70,11 @@ impl Gateway {
             }
             Err(None) => return self.fault(caller),
         };
-        match self.look(caller, &under_way, form.text("code")).await {
+        match self.look(caller, &under_way, &given).await {
             Looked::Right => {
-                let _ = self.shared.store.refund(&receipt, caller.visit.now).await;
+                if !receipt.entries.is_empty() {
+                    let _ = self.shared.store.refund(&receipt, caller.visit.now).await;
+                }
                 if factor == FactorKind::HelpdeskCode || under_way.change {
                     self.keep_grant(caller, factor).await;
                 }
@@ -170,6 +185,13 @@ impl Gateway {
         };
         self.shared.events.record(caller.event(EventKind::ChallengePassed { factor: factor.name() }));
         let mut response = match session.state {
+            SessionState::Open | SessionState::Restricted
+                if wanted.held.is_none()
+                    && !wanted.framed
+                    && let Some(ahead) = self.ahead_of(caller, &wanted.back).await =>
+            {
+                ahead
+            }
             SessionState::Open => match &wanted.held {
                 Some(held) => self.release(caller, held).await,
                 None => self.go_on(caller, wanted),

@@ -144,6 +144,8 @@ impl PutFlag {
              SELECT * FROM (SELECT id, time FROM flags WHERE status = 'cleared' ORDER BY time LIMIT 1)
              UNION ALL
              SELECT * FROM (SELECT id, time FROM flags WHERE status = 'confirmed' ORDER BY time LIMIT 1)
+             UNION ALL
+             SELECT * FROM (SELECT id, time FROM flags WHERE status = 'passed' ORDER BY time LIMIT 1)
          ) ORDER BY time LIMIT 1)",
         "DELETE FROM flags WHERE id = (SELECT id FROM flags ORDER BY time LIMIT 1)",
     ];

@@ -103,7 +103,7 @@ const KEPT_3: &str = "
 /// What an event is found by is a column of its own; the rest is in its line. How many rows there are stands in a table,
 /// because counting a million takes SQLite a walk through them. span: seconds. entry: JSON.
 const LEDGER_4: &str = "
-    INSERT INTO kept_bytes (kind, bytes) VALUES ('desk', 0);
+    INSERT INTO kept_bytes (kind, bytes) VALUES ('desk', 0), ('note', 0);
     CREATE TABLE rows_kept (name TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT, WITHOUT ROWID;
     INSERT INTO rows_kept (name, count) VALUES ('events', 0), ('audit', 0);
     CREATE TABLE events (

@@ -1,5 +1,8 @@
 //! What other nodes changed: pulled from logs that every change of a session or lock writes to in the same step.
 //!
+//! Whoever writes to a log publishes under its name that there is something to pull. That is a hint: it may be missed, or
+//! forbidden to this user, and the logs are pulled twice a second in any case.
+//!
 //! Each part of the accounts has a log, cut to about a thousand entries. A node remembers the last place that it saw in
 //! each, and asks for what follows. Where that place is gone, because the log was cut or lost, the node forgets all that
 //! it remembered.

@@ -124,7 +124,8 @@ impl Node {
 
     /// The oldest that somebody has settled goes; where nobody settled any, the oldest: a bound is a bound.
     async fn drop_oldest(&self) -> Result<(), Away> {
-        let settled = [FlagStatus::Cleared, FlagStatus::Confirmed].map(|status| self.keys.flags_by_status(status));
+        let all = FlagStatus::ALL.into_iter().filter(|status| *status != FlagStatus::Open);
+        let settled = all.map(|status| self.keys.flags_by_status(status));
         let mut oldest: Option<(u64, String)> = None;
         for index in settled {
             oldest = oldest.into_iter().chain(self.oldest_in(&index).await?).min();

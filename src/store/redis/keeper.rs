@@ -3,13 +3,19 @@
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+
 use super::address::ConnectError;
 use super::link::{Lane, is_refusal, said};
 use super::node::Node;
 use super::schema::{self, Unusable};
 
-/// How often changes of other nodes are pulled: twice within the second in which they must be in force.
+/// How often changes of other nodes are pulled where nobody gives a hint: twice within the second in which they must be in
+/// force.
 const PULLED_EACH: Duration = Duration::from_millis(400);
+
+/// After a pull the next one waits for so long, however many hints there are: many changes are pulled at once.
+const PULLED_AT_MOST_EACH: Duration = Duration::from_millis(20);
 
 /// How long a pull may take until the connection counts as dead.
 const PULLED_WITHIN: Duration = Duration::from_secs(1);
@@ -20,6 +26,9 @@ const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
 /// Attempts to connect: the second after this, and twice as long each time.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// The longest pause between attempts to hear hints.
+const LONGEST_HINTLESS: Duration = Duration::from_secs(30);
 
 /// After so many pulls in a row that failed, connections to a Cluster are opened anew: they should have mended themselves.
 const FAILED_MAX: u32 = 5;
@@ -53,7 +62,10 @@ pub(super) async fn keep(node: &Node, first: SyncSender<Result<(), ConnectError>
             let _gone = first.send(Ok(()));
         }
         if is_up {
-            watch(node).await;
+            tokio::select! {
+                () = watch(node) => {}
+                () = listen(node) => {}
+            }
         } else {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -98,6 +110,31 @@ async fn connect(node: &Node) -> Result<(), Trouble> {
     }
 }
 
+async fn hinted(node: &Node) {
+    tokio::time::sleep(PULLED_AT_MOST_EACH).await;
+    node.hinted.notified().await;
+}
+
+/// Hears of changes when they happen, for ever. Whether it does makes no difference but for a fraction of a second: the logs
+/// of changes are pulled in any case.
+async fn listen(node: &Node) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match node.link.subscribe(&node.keys.pattern("log:")).await {
+            Ok(mut subscription) => {
+                pause = FIRST_PAUSE;
+                let mut hints = subscription.on_message();
+                while hints.next().await.is_some() {
+                    node.hinted.notify_one();
+                }
+            }
+            Err(error) => tracing::debug!(what = said(&error), "no hints of what other gateways change"),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LONGEST_HINTLESS);
+    }
+}
+
 /// Until the connection is of no use any more.
 async fn watch(node: &Node) {
     let (mut failed, mut pulls) = (0, 0_u32);
@@ -105,6 +142,7 @@ async fn watch(node: &Node) {
         tokio::select! {
             () = node.link.until_broken() => return,
             () = tokio::time::sleep(PULLED_EACH) => {}
+            () = hinted(node) => {}
         }
         match tokio::time::timeout(PULLED_WITHIN, node.pull(Lane::Quick)).await {
             Ok(Ok(())) => {

@@ -79,7 +79,7 @@ const LIVES_MAX: Duration = Duration::from_secs(3650 * 86_400);
 pub(super) const fn lane(kind: KeptKind) -> Lane {
     match kind {
         KeptKind::Held => Lane::Bulk,
-        KeptKind::Challenge | KeptKind::Code | KeptKind::Desk => Lane::Quick,
+        KeptKind::Challenge | KeptKind::Code | KeptKind::Desk | KeptKind::Note => Lane::Quick,
     }
 }
 

@@ -36,8 +36,10 @@ impl Keys {
         Self { prefix }
     }
 
-    pub(super) fn prefix(&self) -> &str {
-        &self.prefix
+    /// A pattern, as Redis reads them, of all keys whose names begin with `beginning`.
+    pub(super) fn pattern(&self, beginning: &str) -> String {
+        let escape = |c: char| if "*?[]^-\\".contains(c) { vec!['\\', c] } else { vec![c] };
+        self.prefix.chars().flat_map(escape).chain(beginning.chars()).chain(['*']).collect()
     }
 
     pub(super) fn schema(&self) -> String {

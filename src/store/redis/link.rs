@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
-use redis::aio::MultiplexedConnection;
+use redis::aio::{MultiplexedConnection, PubSub};
 use redis::cluster::ClusterClientBuilder;
 use redis::cluster_async::ClusterConnection;
 use redis::cluster_routing::{RoutingInfo, SingleNodeRoutingInfo};
@@ -175,23 +175,50 @@ impl Link {
         }
     }
 
+    fn client(&self, server: ConnectionInfo) -> RedisResult<Client> {
+        match &self.certificates {
+            Some(certificates) => Client::build_with_tls(server, certificates.clone()),
+            None => Client::open(server),
+        }
+    }
+
     async fn connect_to(&self, server: ConnectionInfo, response: Duration) -> RedisResult<MultiplexedConnection> {
-        let client = match &self.certificates {
-            Some(certificates) => Client::build_with_tls(server, certificates.clone())?,
-            None => Client::open(server)?,
-        };
+        let client = self.client(server)?;
         let config =
             AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECTING)).set_response_timeout(Some(response));
         client.get_multiplexed_async_connection_with_config(&config).await
     }
 
+    /// Servers of which each hears all that is published: in a Cluster any node does.
+    async fn any_server(&self) -> RedisResult<Vec<ConnectionInfo>> {
+        Ok(match &self.target {
+            Target::One(server) => vec![(**server).clone()],
+            Target::Cluster(servers) => servers.clone(),
+            Target::Sentinel { .. } => vec![self.ask_sentinels().await?],
+        })
+    }
+
+    /// A connection of its own over which comes what is published under names that fit a pattern.
+    pub(super) async fn subscribe(&self, pattern: &str) -> RedisResult<PubSub> {
+        let mut last = late();
+        for server in self.any_server().await? {
+            let subscribed = async {
+                let mut subscription = self.client(server)?.get_async_pubsub().await?;
+                subscription.psubscribe(pattern).await?;
+                Ok(subscription)
+            };
+            match tokio::time::timeout(CONNECTING, subscribed).await {
+                Ok(Ok(subscription)) => return Ok(subscription),
+                Ok(Err(error)) => last = error,
+                Err(_) => last = late(),
+            }
+        }
+        Err(last)
+    }
+
     /// A connection without a name or password, to see whether it is let in.
     pub(super) async fn connect_as_nobody(&self) -> RedisResult<()> {
-        let server = match &self.target {
-            Target::One(server) => (**server).clone(),
-            Target::Cluster(servers) => servers[0].clone(),
-            Target::Sentinel { .. } => self.ask_sentinels().await?,
-        };
+        let server = self.any_server().await?.into_iter().next().ok_or_else(late)?;
         let server = server.set_redis_settings(redis::RedisConnectionInfo::default());
         let mut nobody = self.connect_to(server, CONNECTING).await?;
         cmd("PING").query_async(&mut nobody).await

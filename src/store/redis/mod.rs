@@ -9,7 +9,8 @@
 //!
 //! What is asked at every request, the session and whether its account is locked, is remembered by each node and asks
 //! nobody (`cache`). Every change of a session or lock is written to a log in the same step, and each node pulls the logs
-//! twice a second (`changes`). What a send or sign-in is charged is one script, and so one round trip (`counters`).
+//! twice a second, and as soon as it hears that there is something (`changes`). What a send or sign-in is charged is one
+//! script, and so one round trip (`counters`).
 //! Everything else is read when it is asked for; what is changed is written only if it is still what was read
 //! (`node::Node::swap`), so that all rules of the domain are in the domain and not in a script.
 //!

@@ -101,7 +101,7 @@ impl Node {
         let (name, master) = &masters[which];
         let cursor = if name == from { cursor } else { 0 };
         let mut scan = cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg(format!("{}*", escaped(self.keys.prefix())));
+        scan.arg(cursor).arg("MATCH").arg(self.keys.pattern(""));
         scan.arg("COUNT").arg(most.clamp(1, KEYS_AT_ONCE));
         let (cursor, keys): (u64, Vec<String>) = self.link.ask_master(master.as_ref(), &scan).await?;
         let next = match (cursor, masters.get(which + 1)) {
@@ -184,12 +184,6 @@ impl Node {
             }
         }
     }
-}
-
-/// A text that stands for itself in a pattern of Redis.
-fn escaped(text: &str) -> String {
-    let escape = |c: char| if "*?[]^-\\".contains(c) { vec!['\\', c] } else { vec![c] };
-    text.chars().flat_map(escape).collect()
 }
 
 fn asks(holds: &Holds, key: &str) -> Cmd {

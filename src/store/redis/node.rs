@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use redis::{Value, cmd};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::cache::Cache;
 use super::keys::{Keys, SHARDS};
@@ -34,6 +34,8 @@ pub(super) struct Node {
     pub(super) cache: Cache,
     /// The last place that was seen in each log of changes.
     pub(super) seen: Mutex<Vec<String>>,
+    /// Somebody changed something: a hint to pull now.
+    pub(super) hinted: Notify,
     /// One permit for each thing that is written behind.
     pub(super) behind: Arc<Semaphore>,
     /// Who else is told of what was changed.
@@ -63,6 +65,7 @@ impl Node {
             keys,
             cache: Cache::default(),
             seen: Mutex::new(vec!["0-0".to_owned(); usize::from(SHARDS)]),
+            hinted: Notify::new(),
             behind: Arc::new(Semaphore::new(BEHIND_MAX as usize)),
             told: OnceLock::new(),
             operation_timeout,

@@ -85,7 +85,9 @@ mod tests {
             "ZREMRANGEBYSCORE",
         ];
         for script in ALL {
-            assert!(!script.source.contains("redis.pcall") && !script.source.contains("cjson"), "{}", script.name);
+            // A hint that may not be given must not stop what it is a hint of.
+            let source = script.source.replace("redis.pcall('PUBLISH'", "");
+            assert!(!source.contains("redis.pcall") && !source.contains("cjson"), "{}", script.name);
             for call in script.source.split("redis.call('").skip(1) {
                 let command = call.split('\'').next().unwrap_or_default();
                 assert!(CALLED.contains(&command), "{}: {command}", script.name);

@@ -142,6 +142,11 @@ impl Webmail for Roundcube {
         })
     }
 
+    fn password_page(&self) -> Option<&'static str> {
+        // Of the plugin that comes with it.
+        Some("?_task=settings&_action=plugin.password")
+    }
+
     fn resumes(&self) -> &'static str {
         dress::RESUMES
     }

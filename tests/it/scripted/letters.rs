@@ -217,3 +217,90 @@ async fn this_was_not_me_ends_all_others_and_tells_the_operator() {
     let flags = String::from_utf8_lossy(&flags.stdout).into_owned();
     assert!(flags.contains("this was not me"), "{flags}");
 }
+
+#[tokio::test]
+async fn a_notice_goes_to_the_mailbox_too_where_that_is_wanted_and_nowhere_where_not() {
+    for (notices, reached) in [
+        ("both", &["alice@campus.example", "jane@elsewhere.example"][..]),
+        ("mailbox", &["alice@campus.example"]),
+        ("none", &[]),
+    ] {
+        let (_upstream, gateway, letters) = start(&format!("[challenge]\nnotices = \"{notices}\"")).await;
+        with_address(&gateway, &letters, "alice").await;
+        let before = letters.lock().expect("no test panics here").len();
+        let mut abroad = at(&gateway, AMERICAN, CHROME);
+        sign_in(&mut abroad, "alice", "right").await;
+        event(&gateway, "flag_raised", "alice").await;
+        let mut to = Vec::new();
+        for number in 0..reached.len() {
+            let notice = letter(&letters, before + number).await;
+            assert!(notice.1.contains("new for your account"), "{}", notice.1);
+            to.push(notice.0);
+        }
+        to.sort();
+        assert_eq!(to, reached, "{notices}");
+        assert_eq!(letters.lock().expect("no test panics here").len(), before + reached.len(), "{notices}");
+    }
+}
+
+/// Whoever sends texts: takes every request with this status.
+async fn texts(status: &'static str) -> Upstream {
+    Upstream::start(move |_| super::upstream::Reply::status(status, "", "")).await
+}
+
+#[tokio::test]
+async fn a_code_goes_to_a_telephone_by_a_signed_request() {
+    let receiver = texts("202 Accepted").await;
+    let secret = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(secret.path(), "shared\n").expect("a file of our own");
+    let upstream = Upstream::start(roundcube).await;
+    let sections = format!("[sms]\nurl = \"http://{}/send\"\nsecret_file = {:?}\n", receiver.address(), secret.path());
+    let gateway = Gateway::start(upstream.address(), &settings(&sections)).await;
+    let mut alice = on_campus(&gateway, "alice").await;
+    let asks = post(&mut alice, &[("do", "add-address")]).await;
+    assert!(asks.text().contains("telephone number"), "{}", asks.text());
+    for wrong in ["0151 12345678", "jane@elsewhere.example", "+49"] {
+        let refused = post(&mut alice, &[("do", "send-address"), ("address", wrong)]).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong}: no mail is configured");
+    }
+    let asks = post(&mut alice, &[("do", "send-address"), ("address", "+49 (151) 1234-5678")]).await;
+    assert_eq!(asks.status, 200, "{}", asks.text());
+    let sent = receiver.seen();
+    let [request] = &sent[..] else { panic!("{} requests", sent.len()) };
+    let body: serde_json::Value = serde_json::from_str(&request.text()).expect("JSON");
+    assert_eq!(body["to"], "+4915112345678");
+    let signature = request.header("mailward-signature").expect("signed").to_owned();
+    let (time, mac) = signature.strip_prefix("t=").and_then(|rest| rest.split_once(",v1=")).expect("both parts");
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, b"shared");
+    let mac = data_encoding::HEXLOWER.decode(mac.as_bytes()).expect("hexadecimal");
+    aws_lc_rs::hmac::verify(&key, format!("{time}.{}", request.text()).as_bytes(), &mac).expect("it is right");
+    let code_of = |body: &serde_json::Value| code(&(String::new(), body["text"].as_str().expect("text").to_owned()));
+    let number = field(&asks.text(), "number");
+    let done = post(&mut alice, &[("do", "confirm-address"), ("number", &number), ("code", &code_of(&body))]).await;
+    assert!(done.text().contains("<code>"), "{}", done.text());
+
+    let mut abroad = at(&gateway, AMERICAN, CHROME);
+    sign_in(&mut abroad, "alice", "right").await;
+    let page = abroad.get("/.mailward/challenge").await;
+    assert!(page.text().contains("+49…78"), "{}", page.text());
+    let asks = answer(&mut abroad, &page, "", &[("do", "send")]).await;
+    let sent = receiver.seen();
+    assert_eq!(sent.len(), 2, "no notice by text");
+    let body: serde_json::Value = serde_json::from_str(&sent[1].text()).expect("JSON");
+    let right = answer(&mut abroad, &asks, &code_of(&body), &[]).await;
+    assert_eq!(right.status, StatusCode::SEE_OTHER, "{}", right.text());
+    let written =
+        std::fs::read_to_string(gateway.folder().join("data/events.jsonl")).expect("events") + gateway.log().as_str();
+    assert!(!written.contains(&code_of(&body)) && !written.contains("15112345678"), "neither is written down");
+}
+
+#[tokio::test]
+async fn a_text_that_is_not_taken_is_said_not_to_be_sent() {
+    let receiver = texts("503 Service Unavailable").await;
+    let upstream = Upstream::start(roundcube).await;
+    let sections = format!("[sms]\nurl = \"http://{}/send\"\n", receiver.address());
+    let gateway = Gateway::start(upstream.address(), &settings(&sections)).await;
+    let mut alice = on_campus(&gateway, "alice").await;
+    let said = post(&mut alice, &[("do", "send-address"), ("address", "+49 151 12345678")]).await;
+    assert!(said.text().contains("could not be sent"), "{}", said.text());
+}

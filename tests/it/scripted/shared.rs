@@ -83,7 +83,7 @@ pub async fn server(settings: Vec<String>) -> Server {
 }
 
 /// Long enough for a machine that runs everything else at once.
-const PATIENT: &str = "timeout = \"5s\"";
+pub const PATIENT: &str = "timeout = \"5s\"";
 
 pub async fn readiness(gateway: &Gateway) -> serde_json::Value {
     let answer = gateway.admin_client().get("/readyz").await;

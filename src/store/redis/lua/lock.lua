@@ -13,4 +13,5 @@ else
   redis.call('ZADD', KEYS[2], 0, ARGV[3])
 end
 redis.call('XADD', KEYS[3], 'MAXLEN', '~', 1024, '*', 'w', ARGV[5])
+redis.pcall('PUBLISH', KEYS[3], '')
 return 1

@@ -40,4 +40,5 @@ redis.call('PEXPIRE', KEYS[2], ARGV[7])
 redis.call('ZADD', KEYS[3], ARGV[3], member(ARGV[2], ARGV[5]))
 redis.call('PEXPIRE', KEYS[3], ARGV[7])
 redis.call('XADD', KEYS[5], 'MAXLEN', '~', 1024, '*', 'w', 's' .. ARGV[5])
+redis.pcall('PUBLISH', KEYS[5], '')
 return state

@@ -13,5 +13,8 @@ elseif ARGV[3] == '-1' then
 else
   redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 end
-if KEYS[2] then redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1024, '*', 'w', ARGV[4]) end
+if KEYS[2] then
+  redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1024, '*', 'w', ARGV[4])
+  redis.pcall('PUBLISH', KEYS[2], '')
+end
 return 1
