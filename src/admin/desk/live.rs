@@ -94,7 +94,8 @@ pub(super) async fn listen(State(desk): State<Arc<Desk>>) -> Result<Response, Fa
         tokio::time::sleep(EVERY).await;
         // What came meanwhile is the same news.
         listening.news = listening.news.resubscribe();
-        Some((Ok::<_, Infallible>(Said::default().event("news").data("")), listening))
+        // Without data a browser takes it for nothing.
+        Some((Ok::<_, Infallible>(Said::default().event("news").data("1")), listening))
     });
     let lasts = tokio::time::sleep(LASTS);
     let said = said.take_until(lasts);

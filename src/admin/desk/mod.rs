@@ -162,6 +162,7 @@ pub static ROUTES: &[Route] = &[
     Route::page("/static/desk.css", Nobody, || get(async || page::file("text/css; charset=utf-8", page::STYLE_SHEET))),
     Route::page("/static/desk.js", Nobody, || get(async || page::file(SCRIPT, page::SCRIPT))),
     Route::page("/static/passkey.js", Nobody, || get(async || page::file(SCRIPT, PASSKEY_SCRIPT))),
+    Route::page("/static/icon.svg", Nobody, || get(async || page::file("image/svg+xml", page::ICON))),
     Route::page("/static/world.svg", Nobody, || get(async || page::file("image/svg+xml", page::WORLD))),
     Route::page("/sign-in", Nobody, || get(sign_in::form)),
     Route::form("/sign-in", Nobody, || post(sign_in::password)),

@@ -36,6 +36,7 @@ struct Place {
     store: Arc<dyn Store>,
     clock: Clock,
     keys: Arc<KeyRing>,
+    news: News,
     _events: crate::telemetry::events::EventsReceived,
 }
 
@@ -71,7 +72,8 @@ impl Place {
         });
         let intel = Arc::new(Intel::open(&config, NOW).expect("what is compiled in"));
         let facts: Arc<dyn Fn() -> Facts + Send + Sync> = Arc::new(Facts::default);
-        let desk = Arc::new(Desk::new(Arc::clone(&control), settings, Arc::clone(&facts), intel, News::new()));
+        let news = News::new();
+        let desk = Arc::new(Desk::new(Arc::clone(&control), settings, Arc::clone(&facts), intel, news.clone()));
         let admin = Admin {
             metrics: Metrics::new(NOW),
             clock: clock.clone(),
@@ -79,7 +81,7 @@ impl Place {
             facts,
         };
         let router = crate::admin::router(Arc::new(admin), &desk);
-        Self { router, control, store, clock, keys, _events: events }
+        Self { router, control, store, clock, keys, news, _events: events }
     }
 
     async fn command(&self, command: Command) -> Reply {
@@ -656,12 +658,19 @@ async fn an_operator_changes_the_password_and_only_this_session_stays() {
 #[tokio::test]
 async fn open_pages_hear_of_news_and_not_of_everything() {
     use crate::domain::{Event, EventKind};
-    let news = News::new();
-    let mut heard = news.0.subscribe();
-    news.offer(&Event::new(NOW, EventKind::ConfigurationReloaded));
+    use http_body_util::BodyExt as _;
+    let place = Place::new();
+    let browser = place.signed_in("anna", Role::Viewer).await;
+    let request = browser.request(Method::GET, "/live", "");
+    let mut page = place.router.clone().oneshot(request).await.expect("infallible").into_body();
+    let mut heard = place.news.0.subscribe();
+    place.news.offer(&Event::new(NOW, EventKind::ConfigurationReloaded));
     assert!(heard.try_recv().is_err());
-    news.offer(&Event::new(NOW, EventKind::FlagRaised));
-    assert!(heard.try_recv().is_ok());
+    for _ in 0..100 {
+        place.news.offer(&Event::new(NOW, EventKind::FlagRaised));
+    }
+    let said = page.frame().await.expect("news").expect("a connection that stays").into_data().expect("data");
+    assert_eq!(String::from_utf8_lossy(&said), "event: news\ndata: 1\n\n", "all of it is one piece of news");
 }
 
 #[tokio::test]
