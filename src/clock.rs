@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::digest;
 
-use crate::domain::{Reference, Timestamp};
+use crate::domain::{PastEvent, Reference, Timestamp};
 
 /// Where the time comes from. Cheap to clone; clones of a manual clock move together.
 #[derive(Clone, Debug)]
@@ -100,6 +100,12 @@ impl Dice {
                 }
             }
         }
+    }
+
+    /// A number for an event or an entry of the audit log, by [`PastEvent::number`].
+    pub fn event_number(&self) -> u64 {
+        static DRAWN: AtomicU64 = AtomicU64::new(0);
+        PastEvent::number(DRAWN.fetch_add(1, Ordering::Relaxed), u64::from_le_bytes(self.bytes()))
     }
 
     /// So many random bytes.

@@ -40,7 +40,7 @@ pub const NAMED: &[(&str, &[&str])] = &[
 const WITHOUT_PEOPLE: &[(&str, f64, f64, f64)] = &[("NO", -54.42, 3.36, 100.0)];
 
 /// Codes of parts that the map draws as part of a state: the state's circle holds them too.
-pub const PARTS: &[(&str, &str)] =
+const PARTS: &[(&str, &str)] =
     &[("BQ", "NL"), ("GF", "FR"), ("GP", "FR"), ("MQ", "FR"), ("RE", "FR"), ("SJ", "NO"), ("TK", "NZ"), ("YT", "FR")];
 
 type Point = [f64; 3];

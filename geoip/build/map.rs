@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::extents::{NAMED, PARTS};
+use super::extents::NAMED;
 
 /// The map shows what lies between these, in degrees north: nobody signs in from farther.
 const NORTH: f64 = 84.0;
@@ -19,6 +19,20 @@ const SCALE: f64 = 2.0;
 
 /// Islands smaller than this are left out of the picture, in square degrees; the dots upon them are not.
 const SMALLEST: f64 = 0.5;
+
+/// Parts that the map draws as a part of their state, or without a number: code, name, degrees north and east.
+const PARTS: &[(&str, &str, f64, f64)] = &[
+    ("BQ", "Bonaire", 12.2, -68.3),
+    ("CC", "Cocos Islands", -12.2, 96.8),
+    ("CX", "Christmas Island", -10.5, 105.6),
+    ("GF", "French Guiana", 4.0, -53.1),
+    ("GP", "Guadeloupe", 16.2, -61.5),
+    ("MQ", "Martinique", 14.6, -61.0),
+    ("RE", "Réunion", -21.1, 55.5),
+    ("SJ", "Svalbard", 78.7, 16.0),
+    ("TK", "Tokelau", -9.2, -171.8),
+    ("YT", "Mayotte", -12.8, 45.2),
+];
 
 /// Degrees east and north.
 type Point = (f64, f64);
@@ -77,11 +91,8 @@ pub fn build_places(map: &Path, codes: &Path, out: &Path) -> anyhow::Result<()> 
         let Some(middle) = largest.as_deref().map(middle) else { continue };
         table.entry(code.to_owned()).or_insert_with(|| (spelled_out(name), middle));
     }
-    for (part, state) in PARTS {
-        let state = table.get(*state).cloned();
-        if let Some((name, middle)) = state {
-            table.entry((*part).to_owned()).or_insert((format!("{name} ({part})"), middle));
-        }
+    for (code, name, north, east) in PARTS {
+        table.entry((*code).to_owned()).or_insert(((*name).to_owned(), (*east, *north)));
     }
     let mut text = String::from(
         "//! What countries are called in English, and a place on their largest land, from Natural Earth 1:10m (public\n\

@@ -42,8 +42,7 @@ impl History {
 
     /// Takes an event. Never waits.
     pub(super) fn offer(&self, event: &Event) {
-        let number = u64::from_le_bytes(self.dice.bytes()) & PastEvent::NUMBER_MAX;
-        let event = PastEvent { number, time: event.time, line: line::json(event) };
+        let event = PastEvent { number: self.dice.event_number(), time: event.time, line: line::json(event) };
         let mut waiting = self.waiting.lock();
         if waiting.len() >= WAITING_MAX {
             waiting.pop_front();

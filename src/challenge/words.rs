@@ -84,6 +84,12 @@ impl Default for Languages {
     }
 }
 
+impl std::fmt::Debug for Words<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Words({})", self.tag())
+    }
+}
+
 impl Words<'_> {
     /// As in `lang`.
     pub const fn tag(&self) -> &'static str {
@@ -104,6 +110,15 @@ impl Words<'_> {
     pub fn with<'v>(&self, message: &str, name: &'static str, value: impl Into<FluentValue<'v>>) -> String {
         let mut values = FluentArgs::new();
         values.set(name, value);
+        self.said(message, Some(&values))
+    }
+
+    /// A message with several numbers.
+    pub fn counting(&self, message: &str, numbers: &[(&'static str, u64)]) -> String {
+        let mut values = FluentArgs::new();
+        for (name, number) in numbers {
+            values.set(*name, *number);
+        }
         self.said(message, Some(&values))
     }
 

@@ -43,6 +43,9 @@ pub(super) fn read_challenge(section: &Section<'_, '_>) -> Challenge {
         lives: section
             .get("lives", duration(MINUTE * 2..=MINUTE * 60, "from 2 minutes to one hour"))
             .unwrap_or(usual.lives),
+        hold_for: section
+            .get("hold_for", duration(Duration::from_secs(1)..=MINUTE * 120, "from one second to two hours"))
+            .unwrap_or(usual.hold_for),
         helpdesk_code_lives: section
             .get("helpdesk_code_lives", duration(MINUTE * 5..=MINUTE * 60 * 24 * 7, "from 5 minutes to 7 days"))
             .unwrap_or(usual.helpdesk_code_lives),

@@ -582,6 +582,8 @@ pub struct Challenge {
     pub invite_every: Option<Duration>,
     /// How long a page that asks is good for.
     pub lives: Duration,
+    /// A form that is held is sent on no later than this.
+    pub hold_for: Duration,
     /// How long a code of the helpdesk is good for.
     pub helpdesk_code_lives: Duration,
     /// Wrong codes per account, kind of factor and prefix.
@@ -627,6 +629,8 @@ impl Default for Challenge {
             ask_share_per_week: 100,
             invite_every: None,
             lives: minute * 15,
+            // PHP forgets the session that a form belongs to after 24 minutes.
+            hold_for: minute * 20,
             helpdesk_code_lives: minute * 30,
             wrong_codes_per_account_and_prefix: vec![limit(5, minute * 15)],
             wrong_codes_per_account: vec![limit(10, minute * 60), limit(30, minute * 60 * 24)],

@@ -820,6 +820,12 @@ pub static CHALLENGE: Table = Table {
             "How long a page that asks is good for; then it comes anew.",
         ),
         key(
+            "hold_for",
+            "duration from `1s` to `2h`",
+            "`20m`",
+            "How long a message that SquirrelMail's compose page posted into a challenge waits to be sent on; later its text is handed back. Less than PHP's `session.gc_maxlifetime`, which is 24 minutes where nothing else is said.",
+        ),
+        key(
             "helpdesk_code_lives",
             "duration from `5m` to `7d`",
             "`30m`",

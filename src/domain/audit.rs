@@ -10,7 +10,7 @@ use super::{Account, SiteName, Timestamp};
 /// One thing that an operator did, or tried. Nothing changes it afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEntry {
-    /// Drawn at random, at most [`super::PastEvent::NUMBER_MAX`]: what is told twice is the same entry.
+    /// By [`super::PastEvent::number`]: what is told twice is the same entry.
     pub number: u64,
     /// When.
     pub time: Timestamp,

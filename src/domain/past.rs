@@ -38,7 +38,7 @@ impl FromStr for Mark {
 /// An event as it is kept for looking back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PastEvent {
-    /// Drawn at random, at most [`PastEvent::NUMBER_MAX`]: what is told twice is the same event.
+    /// By [`PastEvent::number`]; at most [`PastEvent::NUMBER_MAX`]: what is told twice is the same event.
     pub number: u64,
     /// When.
     pub time: Timestamp,
@@ -68,6 +68,12 @@ pub struct Particulars<'a> {
 impl PastEvent {
     /// Every database has whole numbers of 63 bits.
     pub const NUMBER_MAX: u64 = (1 << 63) - 1;
+
+    /// A number for what this node numbers as its `count`th: those of the same moment stay in their order, and no other
+    /// node draws the same.
+    pub const fn number(count: u64, random: u64) -> u64 {
+        (count & 0xffff) << 47 | random >> 17
+    }
 
     /// Where it stands in a list.
     pub const fn mark(&self) -> Mark {
@@ -250,6 +256,14 @@ mod tests {
         for text in ["", "-", "7", "7-", "7-g", "-7-7", "1e9-0"] {
             assert_eq!(text.parse::<Mark>(), Err(()), "{text}");
         }
+    }
+
+    #[test]
+    fn numbers_keep_the_order_in_which_they_were_drawn() {
+        let numbers =
+            [(0, u64::MAX), (1, 0), (2, 7), (0xffff, u64::MAX)].map(|(n, random)| PastEvent::number(n, random));
+        assert!(numbers.is_sorted() && numbers[3] == PastEvent::NUMBER_MAX);
+        assert_ne!(PastEvent::number(1, 1 << 17), PastEvent::number(1, 1 << 18));
     }
 
     #[test]

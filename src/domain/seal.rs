@@ -19,12 +19,12 @@ pub enum Sealing {
     Code,
     /// A request that waits for a proof.
     Held,
+    /// Something remembered of an account or a session.
+    Note,
     /// An operator: password, factors, role, tokens.
     Operator,
     /// A session at the administrator's desk.
     Desk,
-    /// Something remembered of an account or a session.
-    Note,
 }
 
 impl Sealing {
@@ -34,9 +34,9 @@ impl Sealing {
             Self::Challenge => b"challenge 1",
             Self::Code => b"code 1",
             Self::Held => b"held 1",
+            Self::Note => b"note 1",
             Self::Operator => b"operator 1",
             Self::Desk => b"desk 1",
-            Self::Note => b"note 1",
         }
     }
 }

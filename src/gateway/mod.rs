@@ -38,6 +38,7 @@ use tokio::sync::Semaphore;
 
 use crate::challenge::brand::{Brand, LOGO_BYTES_MAX};
 use crate::challenge::factors::other_address::is_telephone;
+use crate::challenge::words::Words;
 use crate::challenge::{OWN_PREFIX, pages::OwnPages};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
@@ -255,6 +256,8 @@ pub struct Visit {
     pub host: HeaderValue,
     /// The connection it came on.
     pub connection: Arc<Connection>,
+    /// The languages that the browser asks for; written by the client.
+    pub language: Option<HeaderValue>,
 }
 
 impl Visit {
@@ -287,7 +290,8 @@ impl Handler for Gateway {
         let (mut parts, body) = request.into_parts();
         let Some((host, at)) = host_and_site(&parts, connection, &live) else { return refusal::misdirected() };
         let address = client::address(connection.peer, &parts.headers, &live.config.listen.forwarded_from);
-        let visit = Visit { now, at, address, host, live, connection: Arc::clone(connection) };
+        let language = parts.headers.get(header::ACCEPT_LANGUAGE).cloned();
+        let visit = Visit { now, at, address, host, live, connection: Arc::clone(connection), language };
         let (kind, mut response) = self.answer_at_site(&visit, &mut parts, body).await;
         visit.at.counts[self.worker].count(kind, response.status());
         if parts.method == Method::HEAD && matches!(response.body(), AnswerBody::Whole(_)) {
@@ -420,6 +424,12 @@ impl Gateway {
         response
     }
 
+    /// The person's language.
+    fn words(&self, visit: &Visit) -> Words<'_> {
+        let accept = visit.language.as_ref().and_then(|language| language.to_str().ok());
+        self.shared.own.languages.spoken(accept)
+    }
+
     fn refuse(
         &self,
         visit: &Visit,
@@ -428,7 +438,7 @@ impl Gateway {
         reference: Reference,
         form: Option<&crate::webmail::php::Form>,
     ) -> Response<AnswerBody> {
-        let mut response = refusal::respond(stop, asked, visit.site(), reference, form);
+        let mut response = refusal::respond(stop, asked, visit.site(), reference, form, self.words(visit));
         headers::secure(response.headers_mut(), visit.live.hsts.as_ref());
         response
     }

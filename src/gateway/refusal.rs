@@ -7,8 +7,10 @@ use askama::Template;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 
+use crate::challenge::words::Words;
 use crate::config::Site;
 use crate::domain::{Action, Reference};
+use crate::policy::limits::Over;
 use crate::policy::{Decision, Why};
 use crate::upstream::body::AnswerBody;
 use crate::webmail::{Asked, Dressed, Refusal, Then, php};
@@ -63,45 +65,47 @@ const SEND_AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Added to the wait before a page sends again by itself, so that it does not come a moment early.
 const SEND_AGAIN_MARGIN: Duration = Duration::from_secs(1);
 
-struct Words {
+struct Said {
     status: StatusCode,
-    title: &'static str,
+    title: String,
     sentences: Vec<String>,
     then: Then,
 }
 
-/// Answers a request that is stopped. `form` is the whole form where it could be read again, so that what a person
-/// wrote can be handed back.
+/// Answers a request that is stopped, in the person's language. `form` is the whole form where it could be read again, so
+/// that what a person wrote can be handed back.
 pub fn respond(
     stop: &Stop,
     asked: &Asked,
     site: &Site,
     reference: Reference,
     form: Option<&php::Form>,
+    words: Words<'_>,
 ) -> Response<AnswerBody> {
-    let words = words(stop, &asked.action);
+    let said = said(stop, &asked.action, words);
     let retry_after = match stop {
         Stop::Decided { wait, .. } => *wait,
         Stop::NoRoom | Stop::Flood => Some(Duration::from_secs(10)),
         _ => None,
     };
-    let ends_session = words.then == Then::SignIn;
-    let mut sentence = words.sentences.join(" ");
+    let ends_session = said.then == Then::SignIn;
+    let mut sentence = said.sentences.join(" ");
     if let Some(helpdesk) = &site.helpdesk {
-        sentence.push_str(&format!(" Help: {helpdesk}."));
+        sentence.push_str(&format!(" {}.", words.with("help", "helpdesk", helpdesk.as_str())));
     }
-    sentence.push_str(&format!(" (Reference code {reference})"));
+    sentence.push_str(&format!(" ({})", words.with("reference", "code", reference.to_string())));
     let refusal = Refusal {
-        status: words.status,
-        title: words.title,
+        status: said.status,
+        title: &said.title,
         sentence: &sentence,
         base: &site.base,
         retry_after,
-        then: words.then,
+        then: said.then,
+        words,
     };
     let mut response = match site.webmail.dress(asked, &refusal, form) {
         Some(dressed) => from_dressed(dressed),
-        None => page(&words, site, reference),
+        None => page(&said, site, reference, words),
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -143,36 +147,38 @@ fn from_dressed(dressed: Dressed) -> Response<AnswerBody> {
 #[derive(Template)]
 #[template(path = "pages/refused.html")]
 struct RefusedPage<'a> {
+    words: Words<'a>,
     title: &'a str,
     sentences: &'a [String],
     next: Option<&'a str>,
-    next_label: &'a str,
+    next_label: String,
     site: &'a str,
-    helpdesk: Option<&'a str>,
-    reference: Reference,
+    help: Option<String>,
+    reference: String,
 }
 
-fn page(words: &Words, site: &Site, reference: Reference) -> Response<AnswerBody> {
-    let back = !matches!(words.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
+fn page(said: &Said, site: &Site, reference: Reference, words: Words<'_>) -> Response<AnswerBody> {
+    let back = !matches!(said.status, StatusCode::NOT_FOUND | StatusCode::BAD_REQUEST);
     let page = RefusedPage {
-        title: words.title,
-        sentences: &words.sentences,
-        next: match words.then {
+        words,
+        title: &said.title,
+        sentences: &said.sentences,
+        next: match said.then {
             Then::Prove(at) => Some(at),
             _ => back.then_some(site.base.as_str()),
         },
-        next_label: match words.then {
-            Then::SignIn => "Sign in",
-            Then::Prove(_) => "Continue",
-            Then::Stay | Then::SendAgain(_) => "Back to the webmail",
-        },
+        next_label: words.say(match said.then {
+            Then::SignIn => "sign-in",
+            Then::Prove(_) => "continue",
+            Then::Stay | Then::SendAgain(_) => "back-to-webmail",
+        }),
         site: &site.name,
-        helpdesk: site.helpdesk.as_deref(),
-        reference,
+        help: site.helpdesk.as_deref().map(|helpdesk| words.with("help", "helpdesk", helpdesk)),
+        reference: words.with("reference", "code", reference.to_string()),
     };
     let html = page.render().expect("the page is made of text only");
     let mut response = Response::new(AnswerBody::Whole(Bytes::from(html)));
-    *response.status_mut() = words.status;
+    *response.status_mut() = said.status;
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     headers.insert(
@@ -182,208 +188,109 @@ fn page(words: &Words, site: &Site, reference: Reference) -> Response<AnswerBody
     response
 }
 
-fn words(stop: &Stop, action: &Action) -> Words {
-    let words = |status, title, sentences: &[&str]| Words {
+fn said(stop: &Stop, action: &Action, words: Words<'_>) -> Said {
+    let said = |status, title: &str, sentences: &[&str]| Said {
         status,
-        title,
-        sentences: sentences.iter().map(|sentence| (*sentence).to_owned()).collect(),
+        title: words.say(title),
+        sentences: sentences.iter().map(|sentence| words.say(sentence)).collect(),
         then: Then::Stay,
     };
     match stop {
-        Stop::Decided { why, wait } => decided(why, *wait, action),
-        Stop::Unnatural(_) => words(
-            StatusCode::BAD_REQUEST,
-            "This request cannot be understood",
-            &[
-                "Something in it is not what a browser sends. If a page of the webmail led here, please tell the helpdesk the reference code.",
-            ],
-        ),
-        Stop::NotFound => words(StatusCode::NOT_FOUND, "There is nothing here", &["This address does not exist."]),
-        Stop::Method => words(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This request cannot be understood",
-            &["The webmail is asked in other ways than this."],
-        ),
-        Stop::Encoding => words(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "This request cannot be understood",
-            &["Forms are taken as they are, not compressed."],
-        ),
-        Stop::TooLarge => words(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "This is too large",
-            &["The file or message is larger than this webmail takes."],
-        ),
-        Stop::TooSlow => words(
-            StatusCode::REQUEST_TIMEOUT,
-            "The connection is too slow",
-            &["The request did not arrive in time. Nothing was changed; please try again."],
-        ),
-        Stop::NoRoom => words(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too busy at the moment",
-            &["Too many large messages arrive at once. Nothing was changed; please try again in a moment."],
-        ),
-        Stop::Flood => words(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many requests",
-            &["Far more requests came from your network than people make. Please wait a moment."],
-        ),
-        Stop::HeldTooLong => words(
-            StatusCode::CONFLICT,
-            "Your message waited too long",
-            &["It was not sent, because too much time had passed. It is still here: you can send it now."],
-        ),
-        Stop::HeldUncertain => words(
-            StatusCode::CONFLICT,
-            "It is not certain whether your message was sent",
-            &[
-                "Something broke off while it was being sent. Look into the folder of sent messages before you send it again.",
-            ],
-        ),
+        Stop::Decided { why, wait } => decided(why, *wait, action, words),
+        Stop::Unnatural(_) => said(StatusCode::BAD_REQUEST, "refused-title-odd", &["refused-odd"]),
+        Stop::NotFound => said(StatusCode::NOT_FOUND, "refused-title-nowhere", &["refused-nowhere"]),
+        Stop::Method => said(StatusCode::METHOD_NOT_ALLOWED, "refused-title-odd", &["refused-odd-method"]),
+        Stop::Encoding => said(StatusCode::UNSUPPORTED_MEDIA_TYPE, "refused-title-odd", &["refused-odd-encoding"]),
+        Stop::TooLarge => said(StatusCode::PAYLOAD_TOO_LARGE, "refused-title-large", &["refused-large"]),
+        Stop::TooSlow => said(StatusCode::REQUEST_TIMEOUT, "refused-title-slow", &["refused-slow"]),
+        Stop::NoRoom => said(StatusCode::SERVICE_UNAVAILABLE, "refused-title-busy", &["refused-busy"]),
+        Stop::Flood => said(StatusCode::TOO_MANY_REQUESTS, "refused-title-flood", &["refused-flood"]),
+        Stop::HeldTooLong => said(StatusCode::CONFLICT, "refused-title-held-too-long", &["refused-held-too-long"]),
+        Stop::HeldUncertain => said(StatusCode::CONFLICT, "refused-title-held-uncertain", &["refused-held-uncertain"]),
         Stop::Upstream { never_arrived } => {
-            let mut words = words(
-                StatusCode::BAD_GATEWAY,
-                "The webmail does not answer",
-                &["The webmail behind this address is not working at the moment. Your mail is safe."],
-            );
-            words.sentences.push(match (action, never_arrived) {
-                (Action::Send(_), true) => "Your message was not sent; it is still here. Please try again in a few minutes.",
-                (Action::Send(_), false) => {
-                    "It is not certain whether your message was sent: look into the Sent folder before you send it again."
-                }
-                _ => "Please try again in a few minutes.",
-            }.to_owned());
-            words
+            let what_now = match (action, never_arrived) {
+                (Action::Send(_), true) => "refused-upstream-not-sent",
+                (Action::Send(_), false) => "refused-upstream-uncertain",
+                _ => "refused-upstream-again",
+            };
+            said(StatusCode::BAD_GATEWAY, "refused-title-upstream", &["refused-upstream", what_now])
         }
     }
 }
 
-fn decided(why: &Why, wait: Option<Duration>, action: &Action) -> Words {
-    let words = |status, title, sentences: Vec<String>, then| Words { status, title, sentences, then };
+fn decided(why: &Why, wait: Option<Duration>, action: &Action, words: Words<'_>) -> Said {
+    let said_with =
+        |status, title: &str, sentences: Vec<String>, then| Said { status, title: words.say(title), sentences, then };
+    let said = |title: &str, sentences: &[&str], then| {
+        let sentences = sentences.iter().map(|sentence| words.say(sentence)).collect();
+        said_with(StatusCode::FORBIDDEN, title, sentences, then)
+    };
     let is_send = matches!(action, Action::Send(_));
-    let again = wait.map(spoken);
     match why {
         Why::Limit(over) if is_send => {
-            let mut sentences = vec!["You have reached the limit for sending, so this message was not sent. Nothing is lost.".to_owned()];
-            let then = match (wait, &again) {
-                (Some(wait), _) if wait <= SEND_AGAIN_MAX => {
-                    sentences.push(format!("It will be sent by itself in {}.", spoken(wait + SEND_AGAIN_MARGIN)));
-                    Then::SendAgain(wait + SEND_AGAIN_MARGIN)
-                }
-                (_, Some(again)) => {
-                    sentences.push(format!("Please send it again in {again}."));
-                    if over.fits_now > 0 && over.name.starts_with("recipients") {
-                        sentences.push(format!("Right now it could go to {}.", people(over.fits_now)));
-                    }
-                    Then::Stay
-                }
-                (_, None) => {
-                    sentences.push(format!(
-                        "It names more recipients than may be written to within this time ({}). To send to many people, ask the helpdesk.",
-                        over.limit.amount
-                    ));
-                    Then::Stay
-                }
-            };
-            words(StatusCode::TOO_MANY_REQUESTS, "Sending limit reached", sentences, then)
+            let (sentences, then) = limited(over, wait, words);
+            said_with(StatusCode::TOO_MANY_REQUESTS, "refused-title-limit", sentences, then)
         }
-        Why::TooManyRecipients { asked, most } => words(
-            StatusCode::FORBIDDEN,
-            "Too many recipients",
-            vec![
-                format!("This message names {}; one message may go to {most}. It was not sent, and nothing is lost.", people(*asked)),
-                "To send to many people, ask the helpdesk for a mailing list.".to_owned(),
-            ],
-            Then::Stay,
-        ),
-        Why::Unlike(_) => words(
-            StatusCode::FORBIDDEN,
-            "This session may only read",
-            vec![
-                "This does not look like your usual way of writing, so for your safety the message was not sent and this session can only read. Nothing is lost.".to_owned(),
-                "If it is you, please ask the helpdesk: they can open it at once.".to_owned(),
-            ],
-            Then::Stay,
-        ),
-        Why::Refused => words(
-            StatusCode::FORBIDDEN,
-            "You cannot sign in from here",
-            vec![
-                "This sign-in differs too much from the usual ones of this account. If it is you, please ask the helpdesk.".to_owned(),
-            ],
-            Then::Stay,
-        ),
+        Why::TooManyRecipients { asked, most } => {
+            let numbers = [("asked", u64::from(*asked)), ("most", u64::from(*most))];
+            let sentences = vec![words.counting("refused-recipients", &numbers), words.say("refused-recipients-list")];
+            said_with(StatusCode::FORBIDDEN, "refused-title-recipients", sentences, Then::Stay)
+        }
+        Why::Unlike(_) => said("refused-title-reads", &["refused-unlike", "refused-unlike-you"], Then::Stay),
+        Why::Refused => said("refused-title-refused", &["refused-refused"], Then::Stay),
         Why::Limit(_) | Why::Slowed => {
-            let mut sentences = vec!["There were too many attempts to sign in that did not succeed.".to_owned()];
-            if let Some(again) = again {
-                sentences.push(format!("Please wait {again}, then try again."));
+            let mut sentences = vec![words.say("refused-attempts")];
+            if let Some(wait) = wait {
+                sentences.push(words.with("refused-attempts-wait", "wait", spoken(wait, words)));
             }
-            sentences.push("If you do not remember your password, the helpdesk can set a new one.".to_owned());
-            words(StatusCode::TOO_MANY_REQUESTS, "Please wait before you sign in", sentences, Then::Stay)
+            sentences.push(words.say("refused-attempts-forgotten"));
+            said_with(StatusCode::TOO_MANY_REQUESTS, "refused-title-attempts", sentences, Then::Stay)
         }
-        Why::Locked if is_send => words(
-            StatusCode::FORBIDDEN,
-            "This account is locked",
-            vec!["Your account is locked, so this message was not sent. Please ask the helpdesk.".to_owned()],
-            Then::Stay,
-        ),
-        Why::Locked => words(
-            StatusCode::FORBIDDEN,
-            "This account is locked",
-            vec!["An administrator has locked this account. Please ask the helpdesk; they can tell you why and open it again.".to_owned()],
-            Then::Stay,
-        ),
-        Why::Restricted | Why::Rule(_) => words(
-            StatusCode::FORBIDDEN,
-            "This session may only read",
-            vec!["For your safety this session can read mail but not do this. Nothing was changed. Please ask the helpdesk.".to_owned()],
-            Then::Stay,
-        ),
-        Why::PasswordDue => words(
-            StatusCode::FORBIDDEN,
-            "Please change your password first",
-            vec!["Your password is known to be bad and was to be changed by now, so this was not done. Change it in the settings, and you can go on. Nothing is lost.".to_owned()],
-            Then::Stay,
-        ),
-        Why::Challenged => words(
-            StatusCode::FORBIDDEN,
-            "Please confirm that it is you",
-            vec![if is_send {
-                "Please confirm that it is you. Your message was not sent yet, and nothing is lost.".to_owned()
-            } else {
-                "Please confirm that it is you before you go on.".to_owned()
-            }],
-            Then::Prove(super::own::CHALLENGE),
-        ),
-        Why::UnknownSession | Why::Ended => words(
-            StatusCode::FORBIDDEN,
-            "Please sign in again",
-            vec!["This session has ended. Please sign in again; what you wrote is kept.".to_owned()],
-            Then::SignIn,
-        ),
-        Why::StoreAway | Why::Nothing => words(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Not possible at the moment",
-            vec!["This cannot be done at the moment because of a fault on our side. Nothing is lost; please try again in a minute.".to_owned()],
-            Then::Stay,
-        ),
+        Why::Locked if is_send => said("refused-title-locked", &["refused-locked-send"], Then::Stay),
+        Why::Locked => said("refused-title-locked", &["refused-locked"], Then::Stay),
+        Why::Restricted | Why::Rule(_) => said("refused-title-reads", &["refused-reads"], Then::Stay),
+        Why::PasswordDue => said("refused-title-password", &["refused-password"], Then::Stay),
+        Why::Challenged => {
+            let sentence = if is_send { "refused-prove-send" } else { "refused-prove" };
+            said("ask-title", &[sentence], Then::Prove(super::own::CHALLENGE))
+        }
+        Why::UnknownSession | Why::Ended => said("refused-title-again", &["refused-again"], Then::SignIn),
+        Why::StoreAway | Why::Nothing => {
+            let sentences = vec![words.say("refused-fault-nothing-lost")];
+            said_with(StatusCode::SERVICE_UNAVAILABLE, "refused-title-fault", sentences, Then::Stay)
+        }
     }
 }
 
-fn people(count: u32) -> String {
-    if count == 1 { "1 recipient".to_owned() } else { format!("{count} recipients") }
+/// A message at a limit: when it fits, what of it would fit now, and that it never will.
+fn limited(over: &Over, wait: Option<Duration>, words: Words<'_>) -> (Vec<String>, Then) {
+    let mut sentences = vec![words.say("refused-limit")];
+    match wait {
+        Some(wait) if wait <= SEND_AGAIN_MAX => {
+            let wait = wait + SEND_AGAIN_MARGIN;
+            sentences.push(words.with("refused-limit-by-itself", "wait", spoken(wait, words)));
+            return (sentences, Then::SendAgain(wait));
+        }
+        Some(wait) => {
+            sentences.push(words.with("refused-limit-again", "wait", spoken(wait, words)));
+            if over.fits_now > 0 && over.name.starts_with("recipients") {
+                sentences.push(words.with("refused-limit-fits", "count", u64::from(over.fits_now)));
+            }
+        }
+        None => sentences.push(words.with("refused-limit-never", "count", u64::from(over.limit.amount))),
+    }
+    (sentences, Then::Stay)
 }
 
 /// A wait in words, rounded up: never shorter than it is.
-fn spoken(wait: Duration) -> String {
+fn spoken(wait: Duration, words: Words<'_>) -> String {
     let seconds = whole_seconds(wait).max(1);
     let (count, unit) = match seconds {
-        0..=90 => (seconds, "second"),
-        91..=5_400 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3_600), "hour"),
+        0..=90 => (seconds, "seconds"),
+        91..=5_400 => (seconds.div_ceil(60), "minutes"),
+        _ => (seconds.div_ceil(3_600), "hours"),
     };
-    if count == 1 { format!("{count} {unit}") } else { format!("{count} {unit}s") }
+    words.with(unit, "count", count)
 }
 
 fn whole_seconds(wait: Duration) -> u64 {
@@ -393,9 +300,71 @@ fn whole_seconds(wait: Duration) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::challenge::words::{LANGUAGES, Languages};
+
+    #[test]
+    fn every_stop_is_said_in_every_language_and_none_is_said_in_another() {
+        let languages = Languages::new();
+        let message = Action::Send(crate::domain::action::Sending::one(crate::domain::action::SendingKind::Message));
+        let over = Over {
+            name: "recipients_per_account",
+            limit: crate::domain::Limit { amount: 200, window: Duration::from_secs(3_600) },
+            wait: None,
+            fits_now: 3,
+            when_met: crate::policy::limits::WhenMet::Throttle,
+        };
+        let whys = [
+            Why::Nothing,
+            Why::Slowed,
+            Why::Limit(over.clone()),
+            Why::TooManyRecipients { asked: 99, most: 50 },
+            Why::Unlike(over),
+            Why::Rule("x".to_owned()),
+            Why::Refused,
+            Why::Locked,
+            Why::Restricted,
+            Why::PasswordDue,
+            Why::Challenged,
+            Why::UnknownSession,
+            Why::Ended,
+            Why::StoreAway,
+        ];
+        let waits = [None, Some(Duration::from_secs(20)), Some(Duration::from_secs(600))];
+        let decided = whys.into_iter().flat_map(|why| waits.map(|wait| Stop::Decided { why: why.clone(), wait }));
+        let others = [
+            Stop::Unnatural("x"),
+            Stop::NotFound,
+            Stop::Method,
+            Stop::Encoding,
+            Stop::TooLarge,
+            Stop::TooSlow,
+            Stop::NoRoom,
+            Stop::Flood,
+            Stop::HeldTooLong,
+            Stop::HeldUncertain,
+            Stop::Upstream { never_arrived: true },
+            Stop::Upstream { never_arrived: false },
+        ];
+        for stop in decided.chain(others) {
+            for action in [&message, &Action::View] {
+                let english = said(&stop, action, languages.spoken(None));
+                for language in &LANGUAGES[1..] {
+                    let said = said(&stop, action, languages.spoken(Some(language.tag)));
+                    assert_eq!((said.status, said.then), (english.status, english.then), "{stop:?}");
+                    assert_eq!(said.sentences.len(), english.sentences.len(), "{stop:?}");
+                    for (own, english) in said.sentences.iter().zip(&english.sentences) {
+                        let is_message = own.starts_with("refused-") || own.contains("{ $");
+                        assert!(own != english && !is_message, "{} {stop:?}: {own}", language.tag);
+                    }
+                    assert!(said.title != english.title && !said.title.starts_with("refused-"), "{}", said.title);
+                }
+            }
+        }
+    }
 
     #[test]
     fn a_wait_is_never_said_shorter_than_it_is() {
+        let languages = Languages::new();
         for (millis, words) in [
             (0, "1 second"),
             (1_000, "1 second"),
@@ -406,7 +375,7 @@ mod tests {
             (5_401_000, "2 hours"),
             (86_400_000, "24 hours"),
         ] {
-            assert_eq!(spoken(Duration::from_millis(millis)), words);
+            assert_eq!(spoken(Duration::from_millis(millis), languages.spoken(None)), words);
         }
     }
 }

@@ -49,8 +49,6 @@ pub(super) struct Script {
     /// The session cookie stays here and does not go upstream.
     without_session: bool,
     pub content_type: Option<HeaderValue>,
-    /// The languages that the browser asks for; written by the client.
-    pub language: Option<String>,
     pub waiting: Option<Waiting>,
 }
 
@@ -216,7 +214,6 @@ impl Gateway {
             device,
             without_session: false,
             content_type,
-            language: parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|text| text.to_str().ok()).map(str::to_owned),
             waiting,
         })
     }

@@ -191,7 +191,7 @@ impl Gateway {
         if !judgement.signals.iter().any(is_news) {
             return;
         }
-        let words = self.shared.own.languages.spoken(script.language.as_deref());
+        let words = self.words(&script.visit);
         self.tell_of_sign_in(&script.visit, words, account).await;
     }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
 
+use crate::challenge::words::Words;
 use crate::domain::{Action, Outcome};
 
 /// Every product Mailward can stand in front of.
@@ -283,6 +284,8 @@ pub struct Refusal<'a> {
     pub retry_after: Option<Duration>,
     /// What the client code should do besides showing it.
     pub then: Then,
+    /// The person's language, for whatever else the page says.
+    pub words: Words<'a>,
 }
 
 /// What the client code does after showing a refusal.

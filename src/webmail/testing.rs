@@ -102,5 +102,8 @@ pub(super) fn refusal(then: Then) -> Refusal<'static> {
         base: "/",
         retry_after: None,
         then,
+        words: LANGUAGES.spoken(None),
     }
 }
+
+static LANGUAGES: std::sync::LazyLock<crate::challenge::words::Languages> = std::sync::LazyLock::new(Default::default);

@@ -152,3 +152,84 @@ not-now = Jetzt nicht
 address-text-or-telephone = Eine E-Mail-Adresse, die Sie anderswo haben, nicht hier, oder die Nummer Ihres Mobiltelefons mit Landesvorwahl, etwa +49 151 12345678. Dorthin gehen Codes, wenn eine Anmeldung ungewöhnlich aussieht; Mitteilungen über Ihr Konto gehen an E-Mail-Adressen.
 address-label-or-telephone = Ihre andere Adresse oder Telefonnummer
 address-own-or-telephone = Das ist weder eine E-Mail-Adresse anderswo noch eine Telefonnummer, die mit + und der Landesvorwahl beginnt.
+
+# Where a request is not answered by the webmail: in the webmail's own page or in one of ours.
+sign-in = Anmelden
+seconds =
+    { $count ->
+        [one] { $count } Sekunde
+       *[other] { $count } Sekunden
+    }
+minutes =
+    { $count ->
+        [one] { $count } Minute
+       *[other] { $count } Minuten
+    }
+hours =
+    { $count ->
+        [one] { $count } Stunde
+       *[other] { $count } Stunden
+    }
+refused-title-odd = Diese Anfrage ist nicht zu verstehen
+refused-odd = Etwas darin ist nicht, was ein Browser schickt. Falls eine Seite des Webmails hierher geführt hat, nennen Sie dem Helpdesk bitte den Referenzcode.
+refused-title-nowhere = Hier ist nichts
+refused-nowhere = Diese Adresse gibt es nicht.
+refused-odd-method = Das Webmail wird auf andere Weise gefragt.
+refused-odd-encoding = Formulare werden so genommen, wie sie sind, nicht komprimiert.
+refused-title-large = Das ist zu groß
+refused-large = Die Datei oder Nachricht ist größer, als dieses Webmail sie annimmt.
+refused-title-slow = Die Verbindung ist zu langsam
+refused-slow = Die Anfrage kam nicht rechtzeitig an. Es wurde nichts geändert; bitte versuchen Sie es noch einmal.
+refused-title-busy = Im Moment überlastet
+refused-busy = Es kommen zu viele große Nachrichten auf einmal an. Es wurde nichts geändert; bitte versuchen Sie es gleich noch einmal.
+refused-title-flood = Zu viele Anfragen
+refused-flood = Aus Ihrem Netz kamen weit mehr Anfragen, als Menschen stellen. Bitte warten Sie einen Moment.
+refused-title-held-too-long = Ihre Nachricht hat zu lange gewartet
+refused-held-too-long = Sie wurde nicht gesendet, weil zu viel Zeit vergangen war. Sie ist noch hier: Sie können sie jetzt senden.
+refused-title-held-uncertain = Es ist nicht sicher, ob Ihre Nachricht gesendet wurde
+refused-held-uncertain = Beim Senden ist etwas abgebrochen. Sehen Sie im Ordner der gesendeten Nachrichten nach, bevor Sie sie noch einmal senden.
+refused-title-upstream = Das Webmail antwortet nicht
+refused-upstream = Das Webmail hinter dieser Adresse arbeitet im Moment nicht. Ihre Mail ist in Sicherheit.
+refused-upstream-not-sent = Ihre Nachricht wurde nicht gesendet; sie ist noch hier. Bitte versuchen Sie es in ein paar Minuten noch einmal.
+refused-upstream-uncertain = Es ist nicht sicher, ob Ihre Nachricht gesendet wurde: sehen Sie im Ordner „Gesendet“ nach, bevor Sie sie noch einmal senden.
+refused-upstream-again = Bitte versuchen Sie es in ein paar Minuten noch einmal.
+refused-title-limit = Sendegrenze erreicht
+refused-limit = Sie haben die Grenze für das Senden erreicht, deshalb wurde diese Nachricht nicht gesendet. Nichts ist verloren.
+refused-limit-by-itself = Sie wird in { $wait } von selbst gesendet.
+refused-limit-again = Bitte senden Sie sie in { $wait } noch einmal.
+refused-limit-fits = Im Moment könnte sie an { $count } Empfänger gehen.
+refused-limit-never = Sie nennt mehr Empfänger, als in dieser Zeit angeschrieben werden dürfen ({ $count }). Um an viele Menschen zu senden, fragen Sie den Helpdesk.
+refused-title-recipients = Zu viele Empfänger
+refused-recipients = Diese Nachricht hat { $asked } Empfänger; eine Nachricht darf { $most } haben. Sie wurde nicht gesendet, und nichts ist verloren.
+refused-recipients-list = Um an viele Menschen zu senden, bitten Sie den Helpdesk um eine Mailingliste.
+refused-title-reads = Diese Sitzung darf nur lesen
+refused-unlike = Das sieht nicht aus wie Ihre übliche Art zu schreiben, deshalb wurde die Nachricht zu Ihrer Sicherheit nicht gesendet, und diese Sitzung kann nur lesen. Nichts ist verloren.
+refused-unlike-you = Wenn Sie es sind, fragen Sie bitte den Helpdesk: dort kann man sie sofort freigeben.
+refused-reads = Zu Ihrer Sicherheit kann diese Sitzung Mail lesen, aber das nicht tun. Es wurde nichts geändert. Bitte fragen Sie den Helpdesk.
+refused-title-refused = Sie können sich von hier nicht anmelden
+refused-refused = Diese Anmeldung weicht zu sehr von den üblichen dieses Kontos ab. Wenn Sie es sind, fragen Sie bitte den Helpdesk.
+refused-title-attempts = Bitte warten Sie, bevor Sie sich anmelden
+refused-attempts = Es gab zu viele Anmeldeversuche, die nicht gelungen sind.
+refused-attempts-wait = Bitte warten Sie { $wait } und versuchen Sie es dann noch einmal.
+refused-attempts-forgotten = Wenn Sie Ihr Passwort nicht mehr wissen, kann der Helpdesk ein neues setzen.
+refused-title-locked = Dieses Konto ist gesperrt
+refused-locked-send = Ihr Konto ist gesperrt, deshalb wurde diese Nachricht nicht gesendet. Bitte fragen Sie den Helpdesk.
+refused-locked = Ein Administrator hat dieses Konto gesperrt. Bitte fragen Sie den Helpdesk; dort sagt man Ihnen, warum, und kann es wieder öffnen.
+refused-title-password = Bitte ändern Sie zuerst Ihr Passwort
+refused-password = Ihr Passwort ist als unsicher bekannt und hätte inzwischen geändert sein sollen, deshalb wurde das nicht getan. Ändern Sie es in den Einstellungen, dann geht es weiter. Nichts ist verloren.
+refused-prove-send = Bitte bestätigen Sie, dass Sie es sind. Ihre Nachricht wurde noch nicht gesendet, und nichts ist verloren.
+refused-prove = Bitte bestätigen Sie, dass Sie es sind, bevor Sie weitermachen.
+refused-title-again = Bitte melden Sie sich wieder an
+refused-again = Diese Sitzung ist beendet. Bitte melden Sie sich wieder an; was Sie geschrieben haben, bleibt erhalten.
+refused-title-fault = Im Moment nicht möglich
+refused-fault-nothing-lost = Das geht im Moment wegen eines Fehlers auf unserer Seite nicht. Nichts ist verloren; bitte versuchen Sie es in einer Minute noch einmal.
+back-not-sent = Ihre Nachricht wurde noch nicht gesendet
+back-not-saved = Ihr Entwurf wurde noch nicht gespeichert
+back-still-here = Ihre Nachricht ist noch hier
+back-kept = Was Sie geschrieben haben, ist auf dieser Seite erhalten. Lassen Sie sie offen, bis Sie es noch einmal versucht haben.
+back-file = Die Datei, die Sie ausgewählt hatten, ist nicht erhalten.
+back-file-how = Sie war der Nachricht noch nicht hinzugefügt. Wenn sie mit soll, gehen Sie zurück, fügen Sie sie mit „Hinzufügen“ an und senden Sie dann.
+back-sign-in = In einem neuen Fenster anmelden
+back-prove = In einem neuen Fenster bestätigen, dass Sie es sind
+back-then = Kommen Sie dann hierher zurück und versuchen Sie es noch einmal.
+try-again = Noch einmal versuchen

@@ -152,3 +152,88 @@ not-now = Not now
 address-text-or-telephone = An e-mail address of yours elsewhere, not here, or the number of your mobile phone with its country code, such as +49 151 12345678. Codes go there when a sign-in looks unusual; notices of what happens to your account go to e-mail addresses.
 address-label-or-telephone = Your other address or telephone number
 address-own-or-telephone = This is neither an e-mail address elsewhere nor a telephone number that begins with + and the country code.
+
+# Where a request is not answered by the webmail: in the webmail's own page or in one of ours.
+sign-in = Sign in
+seconds =
+    { $count ->
+        [one] { $count } second
+       *[other] { $count } seconds
+    }
+minutes =
+    { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+hours =
+    { $count ->
+        [one] { $count } hour
+       *[other] { $count } hours
+    }
+refused-title-odd = This request cannot be understood
+refused-odd = Something in it is not what a browser sends. If a page of the webmail led here, please tell the helpdesk the reference code.
+refused-title-nowhere = There is nothing here
+refused-nowhere = This address does not exist.
+refused-odd-method = The webmail is asked in other ways than this.
+refused-odd-encoding = Forms are taken as they are, not compressed.
+refused-title-large = This is too large
+refused-large = The file or message is larger than this webmail takes.
+refused-title-slow = The connection is too slow
+refused-slow = The request did not arrive in time. Nothing was changed; please try again.
+refused-title-busy = Too busy at the moment
+refused-busy = Too many large messages arrive at once. Nothing was changed; please try again in a moment.
+refused-title-flood = Too many requests
+refused-flood = Far more requests came from your network than people make. Please wait a moment.
+refused-title-held-too-long = Your message waited too long
+refused-held-too-long = It was not sent, because too much time had passed. It is still here: you can send it now.
+refused-title-held-uncertain = It is not certain whether your message was sent
+refused-held-uncertain = Something broke off while it was being sent. Look into the folder of sent messages before you send it again.
+refused-title-upstream = The webmail does not answer
+refused-upstream = The webmail behind this address is not working at the moment. Your mail is safe.
+refused-upstream-not-sent = Your message was not sent; it is still here. Please try again in a few minutes.
+refused-upstream-uncertain = It is not certain whether your message was sent: look into the Sent folder before you send it again.
+refused-upstream-again = Please try again in a few minutes.
+refused-title-limit = Sending limit reached
+refused-limit = You have reached the limit for sending, so this message was not sent. Nothing is lost.
+refused-limit-by-itself = It will be sent by itself in { $wait }.
+refused-limit-again = Please send it again in { $wait }.
+refused-limit-fits =
+    { $count ->
+        [one] Right now it could go to { $count } recipient.
+       *[other] Right now it could go to { $count } recipients.
+    }
+refused-limit-never = It names more recipients than may be written to within this time ({ $count }). To send to many people, ask the helpdesk.
+refused-title-recipients = Too many recipients
+refused-recipients = This message has { $asked } recipients; one message may have { $most }. It was not sent, and nothing is lost.
+refused-recipients-list = To send to many people, ask the helpdesk for a mailing list.
+refused-title-reads = This session may only read
+refused-unlike = This does not look like your usual way of writing, so for your safety the message was not sent and this session can only read. Nothing is lost.
+refused-unlike-you = If it is you, please ask the helpdesk: they can open it at once.
+refused-reads = For your safety this session can read mail but not do this. Nothing was changed. Please ask the helpdesk.
+refused-title-refused = You cannot sign in from here
+refused-refused = This sign-in differs too much from the usual ones of this account. If it is you, please ask the helpdesk.
+refused-title-attempts = Please wait before you sign in
+refused-attempts = There were too many attempts to sign in that did not succeed.
+refused-attempts-wait = Please wait { $wait }, then try again.
+refused-attempts-forgotten = If you do not remember your password, the helpdesk can set a new one.
+refused-title-locked = This account is locked
+refused-locked-send = Your account is locked, so this message was not sent. Please ask the helpdesk.
+refused-locked = An administrator has locked this account. Please ask the helpdesk; they can tell you why and open it again.
+refused-title-password = Please change your password first
+refused-password = Your password is known to be bad and was to be changed by now, so this was not done. Change it in the settings, and you can go on. Nothing is lost.
+refused-prove-send = Please confirm that it is you. Your message was not sent yet, and nothing is lost.
+refused-prove = Please confirm that it is you before you go on.
+refused-title-again = Please sign in again
+refused-again = This session has ended. Please sign in again; what you wrote is kept.
+refused-title-fault = Not possible at the moment
+refused-fault-nothing-lost = This cannot be done at the moment because of a fault on our side. Nothing is lost; please try again in a minute.
+back-not-sent = Your message was not sent yet
+back-not-saved = Your draft was not saved yet
+back-still-here = Your message is still here
+back-kept = What you wrote is kept in this page. Leave it open until you have tried again.
+back-file = The file you had chosen is not kept.
+back-file-how = It was not yet added to the message. If it must go along, go back, add it with “Add”, and send then.
+back-sign-in = Sign in in a new window
+back-prove = Confirm that it is you in a new window
+back-then = Then come back here and try again.
+try-again = Try again

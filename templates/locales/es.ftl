@@ -152,3 +152,88 @@ not-now = Ahora no
 address-text-or-telephone = Una dirección de correo suya en otro sitio, no aquí, o el número de su móvil con el prefijo del país, por ejemplo +49 151 12345678. Allí van los códigos cuando un inicio de sesión parece inusual; los avisos sobre su cuenta van a direcciones de correo.
 address-label-or-telephone = Su otra dirección o número de teléfono
 address-own-or-telephone = No es una dirección de correo en otro sitio ni un número de teléfono que empiece por + y el prefijo del país.
+
+# Where a request is not answered by the webmail: in the webmail's own page or in one of ours.
+sign-in = Iniciar sesión
+seconds =
+    { $count ->
+        [one] { $count } segundo
+       *[other] { $count } segundos
+    }
+minutes =
+    { $count ->
+        [one] { $count } minuto
+       *[other] { $count } minutos
+    }
+hours =
+    { $count ->
+        [one] { $count } hora
+       *[other] { $count } horas
+    }
+refused-title-odd = No se puede entender esta petición
+refused-odd = Contiene algo que un navegador no envía. Si le trajo aquí una página del webmail, indique el código de referencia al servicio de asistencia.
+refused-title-nowhere = Aquí no hay nada
+refused-nowhere = Esta dirección no existe.
+refused-odd-method = Al webmail se le pregunta de otra forma.
+refused-odd-encoding = Los formularios se aceptan tal cual, sin comprimir.
+refused-title-large = Es demasiado grande
+refused-large = El archivo o mensaje es mayor de lo que acepta este webmail.
+refused-title-slow = La conexión es demasiado lenta
+refused-slow = La petición no llegó a tiempo. No se ha cambiado nada; inténtelo de nuevo.
+refused-title-busy = Demasiado ocupado en este momento
+refused-busy = Llegan demasiados mensajes grandes a la vez. No se ha cambiado nada; inténtelo de nuevo en un momento.
+refused-title-flood = Demasiadas peticiones
+refused-flood = De su red llegaron muchas más peticiones de las que hacen las personas. Espere un momento.
+refused-title-held-too-long = Su mensaje esperó demasiado
+refused-held-too-long = No se envió porque había pasado demasiado tiempo. Sigue aquí: puede enviarlo ahora.
+refused-title-held-uncertain = No es seguro que su mensaje se haya enviado
+refused-held-uncertain = El envío se interrumpió. Mire en la carpeta de enviados antes de enviarlo de nuevo.
+refused-title-upstream = El webmail no responde
+refused-upstream = El webmail de esta dirección no funciona en este momento. Su correo está a salvo.
+refused-upstream-not-sent = Su mensaje no se envió; sigue aquí. Inténtelo de nuevo en unos minutos.
+refused-upstream-uncertain = No es seguro que su mensaje se haya enviado: mire en la carpeta de enviados antes de enviarlo de nuevo.
+refused-upstream-again = Inténtelo de nuevo en unos minutos.
+refused-title-limit = Límite de envío alcanzado
+refused-limit = Ha alcanzado el límite de envío, por eso este mensaje no se ha enviado. No se ha perdido nada.
+refused-limit-by-itself = Se enviará solo dentro de { $wait }.
+refused-limit-again = Envíelo de nuevo dentro de { $wait }.
+refused-limit-fits =
+    { $count ->
+        [one] Ahora mismo podría ir a { $count } destinatario.
+       *[other] Ahora mismo podría ir a { $count } destinatarios.
+    }
+refused-limit-never = Tiene más destinatarios de los permitidos en este tiempo ({ $count }). Para escribir a muchas personas, pregunte al servicio de asistencia.
+refused-title-recipients = Demasiados destinatarios
+refused-recipients = Este mensaje tiene { $asked } destinatarios; un mensaje puede tener { $most }. No se ha enviado, y no se ha perdido nada.
+refused-recipients-list = Para escribir a muchas personas, pida una lista de correo al servicio de asistencia.
+refused-title-reads = Esta sesión solo puede leer
+refused-unlike = Esto no se parece a su forma habitual de escribir; por su seguridad, el mensaje no se ha enviado y esta sesión solo puede leer. No se ha perdido nada.
+refused-unlike-you = Si es usted, pregunte al servicio de asistencia: pueden abrirla en el acto.
+refused-reads = Por su seguridad, esta sesión puede leer correo pero no hacer esto. No se ha cambiado nada. Pregunte al servicio de asistencia.
+refused-title-refused = No puede iniciar sesión desde aquí
+refused-refused = Este inicio de sesión difiere demasiado de los habituales de esta cuenta. Si es usted, pregunte al servicio de asistencia.
+refused-title-attempts = Espere antes de iniciar sesión
+refused-attempts = Hubo demasiados intentos fallidos de iniciar sesión.
+refused-attempts-wait = Espere { $wait } y vuelva a intentarlo.
+refused-attempts-forgotten = Si no recuerda su contraseña, el servicio de asistencia puede poner una nueva.
+refused-title-locked = Esta cuenta está bloqueada
+refused-locked-send = Su cuenta está bloqueada, por eso este mensaje no se ha enviado. Pregunte al servicio de asistencia.
+refused-locked = Un administrador ha bloqueado esta cuenta. Pregunte al servicio de asistencia; pueden decirle por qué y volver a abrirla.
+refused-title-password = Cambie primero su contraseña
+refused-password = Su contraseña no es segura y ya tendría que haberse cambiado, por eso no se ha hecho. Cámbiela en los ajustes y podrá continuar. No se ha perdido nada.
+refused-prove-send = Confirme que es usted. Su mensaje todavía no se ha enviado, y no se ha perdido nada.
+refused-prove = Confirme que es usted antes de continuar.
+refused-title-again = Vuelva a iniciar sesión
+refused-again = Esta sesión ha terminado. Vuelva a iniciar sesión; lo que escribió se conserva.
+refused-title-fault = No es posible en este momento
+refused-fault-nothing-lost = No se puede hacer en este momento por un fallo nuestro. No se ha perdido nada; inténtelo de nuevo en un minuto.
+back-not-sent = Su mensaje todavía no se ha enviado
+back-not-saved = Su borrador todavía no se ha guardado
+back-still-here = Su mensaje sigue aquí
+back-kept = Lo que escribió se conserva en esta página. Déjela abierta hasta que lo haya intentado de nuevo.
+back-file = El archivo que había elegido no se conserva.
+back-file-how = Todavía no estaba añadido al mensaje. Si debe ir con él, vuelva atrás, añádalo con «Añadir» y envíelo entonces.
+back-sign-in = Iniciar sesión en una ventana nueva
+back-prove = Confirmar en una ventana nueva que es usted
+back-then = Después vuelva aquí e inténtelo de nuevo.
+try-again = Intentar de nuevo

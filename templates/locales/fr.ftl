@@ -152,3 +152,88 @@ not-now = Pas maintenant
 address-text-or-telephone = Une adresse électronique que vous avez ailleurs, pas ici, ou le numéro de votre téléphone portable avec l’indicatif du pays, par exemple +49 151 12345678. Les codes y sont envoyés quand une connexion paraît inhabituelle ; les avis sur votre compte vont aux adresses électroniques.
 address-label-or-telephone = Votre autre adresse ou numéro de téléphone
 address-own-or-telephone = Ce n’est ni une adresse électronique ailleurs ni un numéro de téléphone commençant par + et l’indicatif du pays.
+
+# Where a request is not answered by the webmail: in the webmail's own page or in one of ours.
+sign-in = Se connecter
+seconds =
+    { $count ->
+        [one] { $count } seconde
+       *[other] { $count } secondes
+    }
+minutes =
+    { $count ->
+        [one] { $count } minute
+       *[other] { $count } minutes
+    }
+hours =
+    { $count ->
+        [one] { $count } heure
+       *[other] { $count } heures
+    }
+refused-title-odd = Cette demande est incompréhensible
+refused-odd = Elle contient quelque chose qu’un navigateur n’envoie pas. Si une page du webmail vous a mené ici, veuillez communiquer le code de référence à l’assistance.
+refused-title-nowhere = Il n’y a rien ici
+refused-nowhere = Cette adresse n’existe pas.
+refused-odd-method = On s’adresse autrement au webmail.
+refused-odd-encoding = Les formulaires sont acceptés tels quels, non compressés.
+refused-title-large = C’est trop volumineux
+refused-large = Le fichier ou le message dépasse la taille acceptée par ce webmail.
+refused-title-slow = La connexion est trop lente
+refused-slow = La demande n’est pas arrivée à temps. Rien n’a été changé ; veuillez réessayer.
+refused-title-busy = Trop occupé pour le moment
+refused-busy = Trop de gros messages arrivent en même temps. Rien n’a été changé ; veuillez réessayer dans un instant.
+refused-title-flood = Trop de demandes
+refused-flood = Votre réseau a envoyé bien plus de demandes que n’en font des personnes. Veuillez patienter un instant.
+refused-title-held-too-long = Votre message a attendu trop longtemps
+refused-held-too-long = Il n’a pas été envoyé, car trop de temps s’était écoulé. Il est toujours ici : vous pouvez l’envoyer maintenant.
+refused-title-held-uncertain = Il n’est pas certain que votre message ait été envoyé
+refused-held-uncertain = L’envoi s’est interrompu. Regardez dans le dossier des messages envoyés avant de le renvoyer.
+refused-title-upstream = Le webmail ne répond pas
+refused-upstream = Le webmail à cette adresse ne fonctionne pas en ce moment. Votre courrier est en sécurité.
+refused-upstream-not-sent = Votre message n’a pas été envoyé ; il est toujours ici. Veuillez réessayer dans quelques minutes.
+refused-upstream-uncertain = Il n’est pas certain que votre message ait été envoyé : regardez dans le dossier des messages envoyés avant de le renvoyer.
+refused-upstream-again = Veuillez réessayer dans quelques minutes.
+refused-title-limit = Limite d’envoi atteinte
+refused-limit = Vous avez atteint la limite d’envoi : ce message n’a donc pas été envoyé. Rien n’est perdu.
+refused-limit-by-itself = Il partira tout seul dans { $wait }.
+refused-limit-again = Veuillez le renvoyer dans { $wait }.
+refused-limit-fits =
+    { $count ->
+        [one] Pour l’instant, il pourrait partir vers { $count } destinataire.
+       *[other] Pour l’instant, il pourrait partir vers { $count } destinataires.
+    }
+refused-limit-never = Il nomme plus de destinataires que permis dans ce délai ({ $count }). Pour écrire à beaucoup de personnes, adressez-vous à l’assistance.
+refused-title-recipients = Trop de destinataires
+refused-recipients = Ce message a { $asked } destinataires ; un message peut en avoir { $most }. Il n’a pas été envoyé, et rien n’est perdu.
+refused-recipients-list = Pour écrire à beaucoup de personnes, demandez une liste de diffusion à l’assistance.
+refused-title-reads = Cette session ne peut que lire
+refused-unlike = Cela ne ressemble pas à votre façon habituelle d’écrire : pour votre sécurité, le message n’a pas été envoyé et cette session ne peut que lire. Rien n’est perdu.
+refused-unlike-you = Si c’est bien vous, adressez-vous à l’assistance : elle peut l’ouvrir aussitôt.
+refused-reads = Pour votre sécurité, cette session peut lire le courrier mais pas faire cela. Rien n’a été changé. Veuillez vous adresser à l’assistance.
+refused-title-refused = Vous ne pouvez pas vous connecter d’ici
+refused-refused = Cette connexion diffère trop des connexions habituelles de ce compte. Si c’est bien vous, adressez-vous à l’assistance.
+refused-title-attempts = Veuillez patienter avant de vous connecter
+refused-attempts = Il y a eu trop de tentatives de connexion infructueuses.
+refused-attempts-wait = Veuillez attendre { $wait }, puis réessayer.
+refused-attempts-forgotten = Si vous avez oublié votre mot de passe, l’assistance peut en définir un nouveau.
+refused-title-locked = Ce compte est verrouillé
+refused-locked-send = Votre compte est verrouillé : ce message n’a donc pas été envoyé. Veuillez vous adresser à l’assistance.
+refused-locked = Un administrateur a verrouillé ce compte. Adressez-vous à l’assistance : elle peut vous dire pourquoi et le rouvrir.
+refused-title-password = Veuillez d’abord changer votre mot de passe
+refused-password = Votre mot de passe n’est plus sûr et aurait dû être changé : l’action n’a donc pas été faite. Changez-le dans les réglages et vous pourrez continuer. Rien n’est perdu.
+refused-prove-send = Veuillez confirmer que c’est bien vous. Votre message n’a pas encore été envoyé, et rien n’est perdu.
+refused-prove = Veuillez confirmer que c’est bien vous avant de continuer.
+refused-title-again = Veuillez vous reconnecter
+refused-again = Cette session est terminée. Veuillez vous reconnecter ; ce que vous avez écrit est conservé.
+refused-title-fault = Impossible pour le moment
+refused-fault-nothing-lost = C’est impossible pour le moment à cause d’une panne de notre côté. Rien n’est perdu ; veuillez réessayer dans une minute.
+back-not-sent = Votre message n’a pas encore été envoyé
+back-not-saved = Votre brouillon n’a pas encore été enregistré
+back-still-here = Votre message est toujours ici
+back-kept = Ce que vous avez écrit est conservé dans cette page. Laissez-la ouverte jusqu’à ce que vous ayez réessayé.
+back-file = Le fichier que vous aviez choisi n’est pas conservé.
+back-file-how = Il n’était pas encore ajouté au message. S’il doit partir avec, revenez en arrière, ajoutez-le avec « Ajouter », puis envoyez.
+back-sign-in = Se connecter dans une nouvelle fenêtre
+back-prove = Confirmer dans une nouvelle fenêtre que c’est vous
+back-then = Revenez ensuite ici et réessayez.
+try-again = Réessayer

@@ -121,6 +121,17 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", serde_json::json!({ "features": [] })).await;
     }
 
+    /// The same of a telephone by daylight: for what differs only in its words.
+    pub async fn portrait_on_a_telephone(&self, name: &str) {
+        let metrics = serde_json::json!({ "width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        let wide = self.script("return document.documentElement.scrollWidth").await;
+        assert!(wide.as_u64().is_some_and(|wide| wide <= 320), "{name} is {wide} wide on a telephone");
+        self.screenshot(&format!("{name}-phone-light")).await;
+        self.is_accessible(name).await;
+        self.devtools("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await;
+    }
+
     /// As after closing the browser's window for good: no cookie is left.
     pub async fn forget_cookies(&self) {
         self.driver.delete_all_cookies().await.expect("cookies can be deleted");

@@ -166,6 +166,9 @@ fn classify(webmail: &'static dyn Webmail, sent: &Sent<'_>, form: Option<&Form>)
     webmail.classify(&reading)
 }
 
+static LANGUAGES: std::sync::LazyLock<mailward::challenge::words::Languages> =
+    std::sync::LazyLock::new(Default::default);
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1024, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -241,6 +244,7 @@ proptest! {
                     let refusal = Refusal {
                         title: "",
                         status: StatusCode::FORBIDDEN, sentence: &sentence, base: &base, retry_after: None, then,
+                        words: LANGUAGES.spoken(None),
                     };
                     let plain = Refusal { sentence: "", ..refusal.clone() };
                     let asked = Asked::new(Action::View, shape.clone());

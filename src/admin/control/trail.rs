@@ -2,7 +2,7 @@
 
 use super::words::{Command, Reply};
 use super::{By, Control};
-use crate::domain::{Account, AuditEntry, PastEvent, SiteName, Timestamp};
+use crate::domain::{Account, AuditEntry, SiteName, Timestamp};
 
 /// What was asked for, before it is known what came of it.
 pub(super) struct Trail {
@@ -103,7 +103,7 @@ impl Control {
     /// Writes down what was done or tried. A store that does not take it has most likely not done the thing either; the
     /// log says so.
     pub(super) async fn leave(&self, trail: Trail, reply: &Reply, by: &By, now: Timestamp) {
-        let number = u64::from_be_bytes(self.dice.bytes()) & PastEvent::NUMBER_MAX;
+        let number = self.dice.event_number();
         let entry = trail.entry(reply, by, number, now);
         if let Err(away) = self.store.note_audit(entry).await {
             tracing::error!(%away, by = %by.name, "what an operator did is not in the audit log");

@@ -141,8 +141,8 @@ pub(super) async fn locks(state: State<Arc<Desk>>, visit: Extension<Visit>, Quer
 
 pub(super) async fn lock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
     let (name, site) = (needed(&body, "name")?, body.text("site"));
+    let until_password_change = body.text("until").is_some_and(|until| until == "password_change");
     let note = body.text("note").unwrap_or_default();
-    let until_password_change = body.text("until").as_deref() == Some("password_change");
     carried_out((state, visit), Command::LockAccount { name, site, note, until_password_change }).await
 }
 

@@ -44,7 +44,7 @@ use axum::routing::{get, post};
 use super::Facts;
 use super::control::Control;
 use crate::challenge::pages::PASSKEY_SCRIPT;
-use crate::domain::{Account, AuditEntry, PastEvent, SiteName};
+use crate::domain::{Account, AuditEntry, SiteName};
 use crate::intel::Intel;
 use crate::store::Away;
 use fault::Fault;
@@ -139,7 +139,7 @@ impl Desk {
     /// Writes down what somebody did who is no command's.
     async fn note(&self, visit: &Visit, action: &str, target: &str, note: &str, done: bool) -> Result<(), Fault> {
         let entry = AuditEntry {
-            number: u64::from_be_bytes(self.control.dice.bytes()) & PastEvent::NUMBER_MAX,
+            number: self.control.dice.event_number(),
             time: visit.now,
             by: visit.name.to_string(),
             address: Some(visit.address),

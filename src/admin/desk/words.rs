@@ -87,7 +87,7 @@ pub(super) const fn state_look(state: SessionState) -> &'static str {
 pub(super) const fn status_look(status: FlagStatus) -> &'static str {
     match status {
         FlagStatus::Open => "warning",
-        FlagStatus::Passed | FlagStatus::Cleared => "good",
+        FlagStatus::Cleared | FlagStatus::Passed => "good",
         FlagStatus::Confirmed => "critical",
     }
 }

@@ -32,6 +32,10 @@ pub fn target(asked: &str, base: &str, own: Option<&str>) -> Option<String> {
 pub fn of_location(location: &str, from: &str, origin: &str, base: &str) -> Option<String> {
     let here = location.get(..origin.len()).filter(|start| start.eq_ignore_ascii_case(origin));
     let location = if here.is_some() { &location[origin.len()..] } else { location };
+    if here.is_some() && !location.starts_with(['/', '?']) {
+        // Another host whose name begins like this one's.
+        return None;
+    }
     let folder = from.rsplit_once('/').map_or("", |(folder, _)| folder);
     let whole = match location.as_bytes().first()? {
         b'/' => location.to_owned(),

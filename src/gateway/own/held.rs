@@ -3,7 +3,7 @@
 //!
 //! It is kept sealed, cookies included, and sent on at most once: whoever takes it out of the store sends it, and nobody
 //! else can. A copy lies beside it meanwhile, so that what was written survives whatever breaks off in between; that one
-//! is only ever handed back, never sent. After [`GOOD_FOR`] nothing is sent on any more either, and the text goes back.
+//! is only ever handed back, never sent. After `hold_for` nothing is sent on any more either, and the text goes back.
 
 use std::time::Duration;
 
@@ -24,9 +24,6 @@ use crate::store::{Kept, KeptKind};
 use crate::upstream::body::AnswerBody;
 use crate::webmail::php::{Form, FormReader};
 use crate::webmail::{self, Asked};
-
-/// A form is sent on so long after it was held; PHP forgets the session it belongs to after 24 minutes.
-const GOOD_FOR: Duration = Duration::from_secs(20 * 60);
 
 /// What was written can be had back so long.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 3_600);
@@ -88,7 +85,7 @@ impl Gateway {
         };
         let head = Head {
             session: session.hash,
-            good_until: visit.now.after(GOOD_FOR),
+            good_until: visit.now.after(visit.live.config.challenge.hold_for),
             target: parts.uri.path_and_query()?.as_str().to_owned(),
             headers: HEADERS.iter().filter_map(text).collect(),
         };
@@ -207,7 +204,7 @@ impl Gateway {
         let kind = held.head.header(&header::CONTENT_TYPE);
         let form = Form::read_whole(kind.as_ref(), &held.body, visit.site().php_max_input_vars);
         let reference: Reference = caller.reference;
-        respond(stop, &asked, visit.site(), reference, form.as_ref())
+        respond(stop, &asked, visit.site(), reference, form.as_ref(), caller.words)
     }
 
     /// A form of this session that waits under this number.

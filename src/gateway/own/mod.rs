@@ -204,14 +204,13 @@ impl Gateway {
             return None;
         }
         let session = self.watched(visit, &client, &session).await.unwrap_or(session);
-        let accept = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|accept| accept.to_str().ok());
         let typed = visit.host.to_str().unwrap_or_default();
         Some(Caller {
             visit,
             client,
             reference: session.flag.unwrap_or_else(|| self.shared.dice.reference()),
             session,
-            words: self.shared.own.languages.spoken(accept),
+            words: self.words(visit),
             host: headers::without_port(typed).to_ascii_lowercase(),
             origin: origin(visit),
         })

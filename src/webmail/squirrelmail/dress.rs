@@ -6,6 +6,7 @@ use askama::Template;
 
 use super::super::escape::{html, script_string};
 use super::*;
+use crate::challenge::words::Words;
 
 const HTML: &str = "text/html; charset=UTF-8";
 
@@ -19,7 +20,8 @@ const LONG_BYTES: usize = 200;
 #[derive(Template)]
 #[template(path = "webmail/squirrelmail_again.html")]
 struct Again<'a> {
-    heading: &'a str,
+    words: Words<'a>,
+    heading: String,
     sentence: &'a str,
     target: String,
     charset: &'static str,
@@ -45,11 +47,11 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
     }
     let heading = match asked.action {
         // Of a message that was held more can be said than that it is here.
-        _ if refusal.status == StatusCode::CONFLICT => refusal.title,
-        Action::Send(Sending { kind: SendingKind::Message, .. }) => "Your message was not sent yet",
-        Action::SaveDraft => "Your draft was not saved yet",
+        _ if refusal.status == StatusCode::CONFLICT => refusal.title.to_owned(),
+        Action::Send(Sending { kind: SendingKind::Message, .. }) => refusal.words.say("back-not-sent"),
+        Action::SaveDraft => refusal.words.say("back-not-saved"),
         // Another button of the compose form: what was written is as dear.
-        Action::Upload | Action::View if asked.sent_counts => "Your message is still here",
+        Action::Upload | Action::View if asked.sent_counts => refusal.words.say("back-still-here"),
         _ => return None,
     };
     let form = form?;
@@ -70,6 +72,7 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
         _ => is_button(name),
     };
     let page = Again {
+        words: refusal.words,
         heading,
         sentence: refusal.sentence,
         target: format!("{}src/compose.php", refusal.base),

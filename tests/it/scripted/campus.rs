@@ -1,5 +1,7 @@
 //! Confirming from campus, with the challenged session on one gateway and the confirming one on another.
 
+use std::net::SocketAddr;
+
 use futures_util::future::join_all;
 use http::StatusCode;
 
@@ -13,20 +15,23 @@ const ASK: &str = "/.mailward/challenge?with=campus";
 const ACCOUNT: &str = "/.mailward/account";
 const CAMPUS: &str = "192.0.2.7";
 
-struct Pair {
-    _shared: Shared,
-    far: Gateway,
-    near: Gateway,
+/// Two gateways on one Redis.
+pub struct Pair {
+    pub shared: Shared,
+    pub far: Gateway,
+    pub near: Gateway,
 }
 
-async fn pair() -> Pair {
+/// The same product behind both: Roundcube, or another at that address.
+pub async fn pair(other: Option<(&'static str, SocketAddr)>) -> Pair {
     let shared = Shared::start().await;
     let risk = settings("");
     let plain = shared.settings(PATIENT, "", &risk.sections);
-    let settings = Settings { listen: format!("{}{}", plain.listen, risk.listen), ..plain };
-    let address = shared.upstream.address();
+    let webmail = other.map(|(webmail, _)| webmail);
+    let settings = Settings { listen: format!("{}{}", plain.listen, risk.listen), webmail, ..plain };
+    let address = other.map_or_else(|| shared.upstream.address(), |(_, address)| address);
     let (far, near) = (Gateway::start(address, &settings).await, Gateway::start(address, &settings).await);
-    Pair { _shared: shared, far, near }
+    Pair { shared, far, near }
 }
 
 /// A challenged session at the far gateway, and one on campus at the near one.
@@ -55,7 +60,7 @@ async fn type_there(client: &mut Client, number: &str) -> String {
 
 #[tokio::test]
 async fn a_session_on_campus_opens_one_elsewhere_by_the_number_that_is_shown_there() {
-    let pair = pair().await;
+    let pair = pair(None).await;
     let (mut abroad, mut campus) = both(&pair, "alice").await;
     assert!(!campus.get(ACCOUNT).await.text().contains("Is this you, elsewhere?"), "nobody asks yet");
     let page = abroad.get(ASK).await;
@@ -81,7 +86,7 @@ async fn a_session_on_campus_opens_one_elsewhere_by_the_number_that_is_shown_the
 
 #[tokio::test]
 async fn nobody_else_confirms_and_three_wrong_numbers_end_it() {
-    let pair = pair().await;
+    let pair = pair(None).await;
     let (mut thief, mut campus) = both(&pair, "alice").await;
     let (mut other_thief, mut bob) = both(&pair, "bob").await;
     let page = thief.get(ASK).await;

@@ -92,7 +92,94 @@ async fn a_risky_sign_in_meets_the_page_first_and_goes_on_where_it_wanted_to() {
 #[tokio::test]
 async fn a_challenged_session_reaches_nothing_but_the_challenge_and_files() {
     let (upstream, gateway) = with_challenge("").await;
-    let (mut thief, _) = challenged(&gateway, "alice").await;
+    let (thief, _) = challenged(&gateway, "alice").await;
+    reaches_nothing(&mut [thief], &upstream).await;
+}
+
+#[tokio::test]
+async fn nor_does_it_on_either_of_two_gateways() {
+    let pair = super::campus::pair(None).await;
+    let (thief, _) = challenged(&pair.near, "alice").await;
+    let there = at(&pair.far, AMERICAN, CHROME).with_cookies_of(&thief);
+    reaches_nothing(&mut [thief, there], &pair.shared.upstream).await;
+}
+
+/// A SquirrelMail as far as a challenged session could tell: everybody is signed in, and every page is a page.
+fn squirrelmail(request: &super::upstream::Received) -> super::upstream::Reply {
+    use super::upstream::Reply;
+    if request.target.starts_with("/src/redirect.php") {
+        let id = request.connection;
+        let cookies = format!(
+            "Set-Cookie: SQMSESSID=sid{id:023}; path=/; HttpOnly\r\nSet-Cookie: key=a2V5; path=/; HttpOnly\r\n"
+        );
+        return Reply::status("302 Found", &format!("Location: webmail.php\r\n{cookies}"), "");
+    }
+    Reply::page("<html><head><title>SquirrelMail</title></head><body>a page</body></html>")
+}
+
+#[tokio::test]
+async fn nor_does_a_challenged_session_of_squirrelmail_on_either_of_two_gateways() {
+    let upstream = Upstream::start(squirrelmail).await;
+    let pair = super::campus::pair(Some(("squirrelmail", upstream.address()))).await;
+    for _ in 0..4 {
+        let mut home = at(&pair.near, super::risk::GERMAN, FIREFOX);
+        assert_eq!(super::squirrelmail::sign_in(&mut home, "alice", "right").await.status, 302);
+    }
+    helpdesk_code(&pair.near, "alice");
+    let mut thief = at(&pair.near, AMERICAN, CHROME);
+    assert_eq!(super::squirrelmail::sign_in(&mut thief, "alice", "right").await.status, 302);
+    let there = at(&pair.far, AMERICAN, CHROME).with_cookies_of(&thief);
+    upstream.forget();
+    const SCRIPTS: &str = "about addrbook_popup addrbook_search addrbook_search_html addressbook compose delete_message \
+        download empty_trash folders folders_create folders_delete folders_rename_do folders_rename_getname \
+        folders_subscribe help image left_main mailto move_messages options options_highlight options_identities \
+        options_order printer_friendly_main printer_friendly_top printer_friendly_bottom read_body right_main search \
+        signout squirrelmail_rpc style vcard view_header view_html view_text webmail";
+    const PLUGINS: &str = "calendar/calendar filters/options filters/spamoptions mail_fetch/options mail_fetch/fetch \
+        spamcop/spamcop translate/options info/options newmail/newmail newmail/newmail_opt \
+        squirrelspell/sqspell_interface listcommands/mailout bug_report/bug_report \
+        message_details/message_details_main";
+    let scripts = SCRIPTS.split_whitespace().map(|script| format!("/src/{script}.php"));
+    let plugins = PLUGINS.split_whitespace().map(|page| format!("/plugins/{page}.php"));
+    let mut paths: Vec<String> = scripts.chain(plugins).collect();
+    paths.extend(
+        ["/", "/index.php", "/src/", "/src/index.php", "/src//compose.php", "/src/%63ompose.php"].map(str::to_owned),
+    );
+    let queries = ["", "?mailbox=INBOX&passed_id=8&startMessage=1&sendreceipt=1", "?smaction=reply&passed_id=1"];
+    let bodies = [
+        "send=Send&send_to=bob%40campus.example&subject=spam&body=x",
+        "draft=Save&send_to=bob",
+        "optpage=personal&optmode=submit&new_reply_to=x%40y.example",
+        "action=add&filter_what=From",
+    ];
+    for mut thief in [thief, there] {
+        for path in &paths {
+            for dest in ["document", "frame", "empty", "image"] {
+                let with = |mut request: http::Request<http_body_util::Full<bytes::Bytes>>| {
+                    request.headers_mut().insert("sec-fetch-dest", dest.parse().expect("a header value"));
+                    request
+                };
+                for query in queries {
+                    for method in [Method::GET, Method::HEAD] {
+                        let asks = with(thief.request(method, &format!("{path}{query}"), bytes::Bytes::new()));
+                        let answer = thief.send(asks).await;
+                        assert!(!answer.text().contains("a page"), "{path}{query}: {}", answer.status);
+                    }
+                }
+                for body in bodies {
+                    let posted = with(super::posting(&thief, path, super::URLENCODED, body));
+                    let answer = thief.send(posted).await;
+                    assert!(!answer.text().contains("a page"), "{path} {body}: {}", answer.status);
+                }
+            }
+        }
+    }
+    let reached: Vec<String> = upstream.seen().iter().map(|seen| format!("{} {}", seen.method, seen.target)).collect();
+    assert!(reached.is_empty(), "{reached:#?}");
+}
+
+/// Asks for everything that webmail-wire names, of each of these clients of one challenged session.
+async fn reaches_nothing(thieves: &mut [Client], upstream: &Upstream) {
     upstream.forget();
     let ajax = [("x-requested-with", "XMLHttpRequest"), ("x-roundcube-request", "t"), ("sec-fetch-dest", "empty")];
     let frame = [("sec-fetch-dest", "iframe")];
@@ -147,7 +234,8 @@ async fn a_challenged_session_reaches_nothing_but_the_challenge_and_files() {
         "_uid=8&_mbox=INBOX&_remote=1",
     ];
     let mut asked = 0;
-    for query in queries {
+    for (thief, query) in thieves.iter_mut().flat_map(|thief| queries.map(|query| (thief.clone(), query))) {
+        let mut thief = thief;
         for headers in shapes {
             let with = |mut request: http::Request<http_body_util::Full<bytes::Bytes>>| {
                 for (name, value) in headers {
@@ -170,8 +258,63 @@ async fn a_challenged_session_reaches_nothing_but_the_challenge_and_files() {
     let reached: Vec<String> =
         upstream.seen().iter().map(|seen| format!("{} {} {}", seen.method, seen.target, seen.text())).collect();
     assert!(reached.is_empty(), "of {asked} requests: {reached:#?}");
-    assert_eq!(thief.get("/skins/elastic/images/logo.svg").await.status, 200, "files are for everybody");
-    assert_eq!(upstream.seen().len(), 1);
+    for thief in thieves.iter_mut() {
+        assert_eq!(thief.get("/skins/elastic/images/logo.svg").await.status, 200, "files are for everybody");
+    }
+    assert_eq!(upstream.seen().len(), thieves.len());
+}
+
+/// Sets an app up on campus, as a person does who types its key; returns what the app then knows.
+async fn with_app(gateway: &Gateway, name: &str) -> [u8; 20] {
+    const ACCOUNT: &str = "/.mailward/account";
+    let mut campus = at(gateway, "192.0.2.7", FIREFOX);
+    assert_eq!(sign_in(&mut campus, name, "right").await.status, 302);
+    campus.header("sec-fetch-site", "same-origin");
+    let shown = campus.post(ACCOUNT, &[("do", "add-app")]).await.text();
+    let spelled = shown.split("<code dir=\"ltr\">").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+    let secret = data_encoding::BASE32_NOPAD.decode(spelled.replace(' ', "").as_bytes()).expect("base 32");
+    let secret: [u8; 20] = secret.try_into().expect("20 bytes");
+    let (number, code) = (field(&shown, "number"), app_code(&secret, 0));
+    let done = campus.post(ACCOUNT, &[("do", "confirm-app"), ("number", &number), ("code", &code)]).await;
+    assert!(done.text().contains("<code>"), "{}", done.text());
+    secret
+}
+
+/// What an app shows so many half minutes from now.
+fn app_code(secret: &[u8; 20], steps_ahead: u64) -> String {
+    let seconds = mailward::clock::Clock::system().now().as_millis() / 1_000;
+    let secret = totp_rs::Secret::new_stack(*secret);
+    let totp = totp_rs::Builder::new().with_secret(secret).build().expect("a secret of the usual length");
+    totp.generate(seconds + 30 * steps_ahead).to_string()
+}
+
+#[tokio::test]
+async fn what_came_to_restrict_reads_after_an_apps_code_and_is_opened_by_the_helpdesk() {
+    let (_upstream, gateway) = with_challenge("[risk]\nrestrict = 51").await;
+    with_habit(&gateway, "alice").await;
+    let secret = with_app(&gateway, "alice").await;
+    let mut abroad = at(&gateway, AMERICAN, CHROME);
+    sign_in(&mut abroad, "alice", "right").await;
+    assert_eq!(event(&gateway, "flag_raised", "alice").await["verdict"], "restrict");
+    assert!(abroad.get("/?_task=mail").await.location().starts_with(CHALLENGE), "not even reading before a proof");
+    let page = abroad.get(&format!("{CHALLENGE}?with=totp")).await;
+    let proved = answer(&mut abroad, &page, &app_code(&secret, 1), &[("remember", "1")]).await;
+    assert_eq!(proved.status, 200);
+    assert!(proved.text().contains("You can read your mail"), "{}", proved.text());
+    assert_eq!(abroad.get("/?_task=mail").await.status, 200, "it reads");
+    assert!(restricted(&send(&mut abroad, "x").await), "and does not send");
+    let status = |status: &str| {
+        let listed = gateway.command(&["flag", "list", "--status", status]);
+        String::from_utf8_lossy(&listed.stdout).contains("alice")
+    };
+    assert!(status("open") && !status("passed"), "the flag is for somebody to decide");
+    // An app's code is no more than it was: only what opens such a session is offered.
+    let page = abroad.get(&format!("{CHALLENGE}?with=totp")).await;
+    assert!(!page.text().contains("Code from your app") && page.text().contains("Helpdesk code"), "{}", page.text());
+    let code = helpdesk_code(&gateway, "alice");
+    assert_eq!(answer(&mut abroad, &page, &code, &[]).await.status, StatusCode::SEE_OTHER);
+    assert!(says_sent(&send(&mut abroad, "x").await));
+    assert!(status("passed") && !status("open"));
 }
 
 /// Neither the webmail's answer nor one that a client of Roundcube's takes for a reason to reload.

@@ -27,7 +27,7 @@ pub fn settings(sections: &str) -> Settings {
         None => format!("{SILENT}{sections}"),
     };
     Settings {
-        listen: "forwarded_from = [\"127.0.0.0/8\"]".to_owned(),
+        listen: "forwarded_from = [\"127.0.0.0/8\"]\n".to_owned(),
         sections: format!("[networks]\ncampus = [\"192.0.2.0/24\"]\ncampus_country = \"DE\"\n{sections}"),
         ..Settings::new()
     }

@@ -33,4 +33,7 @@ note(['sent' => $_SESSION['user'], 'fields' => array_map('bin2hex', array_filter
 if (str_contains($_POST['subject'] ?? '', 'slow')) {
     sleep(4);
 }
+if (str_contains($_POST['subject'] ?? '', 'brief')) {
+    usleep(250000);
+}
 location('right_main.php?mailbox=INBOX&sort=6&startMessage=1');
