@@ -186,18 +186,6 @@ fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
     Ok(all)
 }
 
-/// Where people find the desk; none where nobody listens for it.
-fn desk_page(config: &Config) -> Option<String> {
-    let address = config.listen.admin?;
-    let named = config.desk.hosts.first().cloned();
-    let host = named.unwrap_or_else(|| match address.ip() {
-        address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
-        IpAddr::V6(address) => format!("[{address}]"),
-        address => address.to_string(),
-    });
-    Some(format!("https://{host}:{}/", address.port()))
-}
-
 /// Every listening socket, opened before anything is promised.
 struct Sockets {
     https: Vec<Vec<TcpListener>>,
@@ -361,7 +349,7 @@ impl Running {
             helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
             embedded_in: self.storage.embedded_in(),
-            desk_page: Box::new(move || desk_page(&for_page.live.load().config)),
+            desk_page: Box::new(move || for_page.live.load().config.desk_page()),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }

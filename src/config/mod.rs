@@ -98,6 +98,17 @@ impl Config {
         self.sites.iter().find(|site| &*site.name == name)
     }
 
+    /// Where people find the desk, with a slash at the end; none where nobody listens for it.
+    pub fn desk_page(&self) -> Option<String> {
+        let address = self.listen.admin?;
+        let host = self.desk.hosts.first().cloned().unwrap_or_else(|| match address.ip() {
+            address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
+            IpAddr::V6(address) => format!("[{address}]"),
+            IpAddr::V4(address) => address.to_string(),
+        });
+        Some(format!("https://{host}:{}/", address.port()))
+    }
+
     /// Makes `data_dir` and the control socket's folder where they are absent, for their owner alone (0700).
     pub fn make_folders(&self) -> std::io::Result<()> {
         use std::os::unix::fs::DirBuilderExt as _;

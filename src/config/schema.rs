@@ -125,7 +125,12 @@ pub static LISTEN: Table = Table {
             "the port of the first `https` address",
             "Where people reach HTTPS, if a firewall or load balancer moves the port.",
         ),
-        key("admin", "address with port", "none", "HTTPS with `/metrics`, `/healthz` and `/readyz`."),
+        key(
+            "admin",
+            "address with port",
+            "none",
+            "HTTPS with the administrator's desk, `/metrics`, `/healthz` and `/readyz`.",
+        ),
         key("admin_from", NETWORKS, "`[\"127.0.0.0/8\", \"::1/128\"]`", "Who may ask there."),
         key(
             "proxy_protocol_from",

@@ -8,6 +8,7 @@ mod bodies;
 mod campus;
 pub mod challenge;
 mod chaos;
+mod desk;
 mod edge;
 mod gated;
 mod held;

@@ -36,9 +36,14 @@ pub(super) fn place(country: Option<Country>, as_number: Option<u32>, network: N
     if network != NetworkClass::Outside {
         parts.push(network.name().to_owned());
     }
-    parts.extend(country.map(|country| country.to_string()));
+    parts.extend(country.map(named));
     parts.extend(as_number.map(|number| format!("AS{number}")));
     if parts.is_empty() { "unknown place".to_owned() } else { parts.join(" · ") }
+}
+
+/// A country by its name, or its letters where it has none.
+pub(super) fn named(country: Country) -> String {
+    country.name().map_or_else(|| country.to_string(), str::to_owned)
 }
 
 /// What a browser claims to be, in two words.
