@@ -190,8 +190,8 @@ async fn shown(
                 used: words::when(known.last_used, now),
             })
             .collect(),
-        sessions: sessions.iter().map(|session| SessionRow::of(session, now)).collect(),
-        flags: flags.iter().map(|flag| Row::of(flag, now)).collect(),
+        sessions: sessions.iter().map(|session| SessionRow::of(desk, session, now)).collect(),
+        flags: flags.iter().map(|flag| Row::of(desk, flag, now)).collect(),
         events: past.events.iter().map(|event| events::line(event, now)).collect(),
         done,
         code,

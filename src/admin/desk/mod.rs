@@ -1,6 +1,6 @@
 //! The administrator's desk: pages for people and a JSON API for programs, on the administrator's listener only.
 //!
-//! One table ([`ROUTES`]) says what there is and who may ask for it; [`guard`] goes by it before anybody answers. What is
+//! One table ([`ROUTES`]) says what there is and who may ask for it; `guard.rs` goes by it before anybody answers. What is
 //! done to accounts, sessions and flags is done by [`Control`], the same that answers the command line, under the
 //! operator's name; each such thing is written to the audit log there. Pages read from the store and say what is there; they
 //! decide nothing.

@@ -172,7 +172,7 @@ pub(super) async fn show(
     let open = FlagFilter { status: Some(FlagStatus::Open), ..FlagFilter::default() };
     let wanted = Wanted { filter: open, ..Wanted::default() };
     let (flags, more) = desk.wanted_flags(&wanted, FLAGS_COUNTED).await?;
-    let rows: Vec<Row> = flags.iter().map(|flag| Row::of(flag, now)).collect();
+    let rows: Vec<Row> = flags.iter().map(|flag| Row::of(&desk, flag, now)).collect();
     let is_urgent = |row: &Row| row.severity == Some("critical");
     let urgent = rows.iter().filter(|row| is_urgent(row)).count();
     let (first, rest): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_urgent);
