@@ -5,6 +5,7 @@
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
 mod history;
+mod lookout;
 pub(crate) mod storage;
 
 use std::io;
@@ -49,6 +50,7 @@ use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
 use history::History;
+use lookout::Lookout;
 use storage::Storage;
 
 /// Certificate files are looked at this often; a renewed one is in force at most this much later.
@@ -120,6 +122,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         storage,
         alerts,
         history,
+        lookout: Arc::default(),
         news,
         certificates,
         open,
@@ -183,18 +186,6 @@ fn wanted(config: &Config, now: Timestamp) -> anyhow::Result<Vec<Wanted>> {
     Ok(all)
 }
 
-/// Where people find the desk; none where nobody listens for it.
-fn desk_page(config: &Config) -> Option<String> {
-    let address = config.listen.admin?;
-    let named = config.desk.hosts.first().cloned();
-    let host = named.unwrap_or_else(|| match address.ip() {
-        address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
-        IpAddr::V6(address) => format!("[{address}]"),
-        address => address.to_string(),
-    });
-    Some(format!("https://{host}:{}/", address.port()))
-}
-
 /// Every listening socket, opened before anything is promised.
 struct Sockets {
     https: Vec<Vec<TcpListener>>,
@@ -238,6 +229,7 @@ struct Running {
     storage: Arc<Storage>,
     alerts: Arc<Alerts>,
     history: Arc<History>,
+    lookout: Arc<Lookout>,
     news: News,
     certificates: Arc<Certificates>,
     open: Arc<Open>,
@@ -302,6 +294,8 @@ impl Running {
         let admin = admin.map(|listener| self.start_admin(listener, desk_control)).transpose()?;
         let storage = tokio::spawn(Arc::clone(&self.storage).look_after(Arc::clone(&self.shared)));
         let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
+        let lookout = Arc::clone(&self.lookout).look_after(Arc::clone(&self.shared), Arc::clone(&self.certificates));
+        let lookout = tokio::spawn(lookout);
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -331,6 +325,7 @@ impl Running {
         control.abort();
         storage.abort();
         history.abort();
+        lookout.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -354,7 +349,7 @@ impl Running {
             helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
             sites: Box::new(move || shared.live.load().config.sites.clone()),
             embedded_in: self.storage.embedded_in(),
-            desk_page: Box::new(move || desk_page(&for_page.live.load().config)),
+            desk_page: Box::new(move || for_page.live.load().config.desk_page()),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
@@ -364,7 +359,7 @@ impl Running {
         let for_settings = Arc::clone(&self.shared);
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
-        let storage = Arc::clone(&self.storage);
+        let (storage, lookout) = (Arc::clone(&self.storage), Arc::clone(&self.lookout));
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -379,6 +374,7 @@ impl Running {
                     store_degraded_since: for_facts.degraded.since(),
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
+                    listed: lookout.listed(),
                     sites: live
                         .sites
                         .iter()

@@ -17,6 +17,7 @@ pub mod hook;
 pub mod intel;
 pub mod mail;
 pub mod policy;
+pub mod reputation;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

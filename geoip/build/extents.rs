@@ -17,7 +17,7 @@ const STEPS: u32 = 2_000;
 
 /// Lands that the map draws without an ISO number, and in whose circle they belong: nobody signs in from a reef or from
 /// Clipperton, and the bases on Cyprus are reached through Cyprus.
-const NAMED: &[(&str, &[&str])] = &[
+pub const NAMED: &[(&str, &[&str])] = &[
     ("Akrotiri", &["CY"]),
     ("Baikonur", &["KZ"]),
     ("Bajo Nuevo Bank", &[]),

@@ -5,6 +5,8 @@
 //! cargo run --release --example geoip -- country-as COUNTRY.mmdb ASN-IPV4.csv ASN-IPV6.csv OUT.mmdb
 //! cargo run --release --example geoip -- networks   RANGES.bin OUT.mmdb
 //! cargo run --release --example geoip -- extents    COUNTRIES.json CODES.json OUT.rs
+//! cargo run --release --example geoip -- map        LAND.json OUT.svg
+//! cargo run --release --example geoip -- places     COUNTRIES.json CODES.json OUT.rs
 //! cargo run --release --example geoip -- passwords  PASSWORDS.json OUT.filter
 //! ```
 //!
@@ -12,6 +14,7 @@
 
 mod country_as;
 mod extents;
+mod map;
 mod networks;
 mod passwords;
 
@@ -24,6 +27,8 @@ fn main() -> anyhow::Result<()> {
         ["country-as", _, _, _, _] => country_as::build(path(1), &[path(2), path(3)], path(4)),
         ["networks", _, _] => networks::build(path(1), path(2)),
         ["extents", _, _, _] => extents::build(path(1), path(2), path(3)),
+        ["map", _, _] => map::build_land(path(1), path(2)),
+        ["places", _, _, _] => map::build_places(path(1), path(2), path(3)),
         ["passwords", _, _] => passwords::build(path(1), path(2)),
         _ => anyhow::bail!("what to make, from what, and where to? see the top of geoip/build/main.rs"),
     }

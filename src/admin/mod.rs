@@ -54,6 +54,8 @@ pub struct Facts {
     pub store_waiting: usize,
     /// How far the shared store's clock and this node's are apart; none where it is not known, or there is none.
     pub store_clock_apart: Option<Duration>,
+    /// Addresses that mail leaves from, and the blocklists that they are on. No reason to take a node out of service.
+    pub listed: Vec<(IpAddr, String)>,
     /// Each site.
     pub sites: Vec<SiteFacts>,
 }

@@ -76,6 +76,8 @@ pub struct Alerts {
     dice: Dice,
     tls: rustls::ClientConfig,
     told: Mutex<Vec<Telling>>,
+    /// Where the administrator's desk is; none where there is none.
+    desk: Mutex<Option<String>>,
 }
 
 /// A receiver, and the task that tells it.
@@ -127,7 +129,7 @@ impl Alerts {
     /// Opens the queues below `data_dir`. `tls` is trusted by webhooks.
     pub fn new(data_dir: &Path, clock: Clock, dice: Dice, tls: rustls::ClientConfig) -> Self {
         let folder = data_dir.join("alerts");
-        Self { folder, clock, dice, tls, told: Mutex::default() }
+        Self { folder, clock, dice, tls, told: Mutex::default(), desk: Mutex::default() }
     }
 
     /// Takes the receivers of a configuration in place of those there were, and begins to tell what waits for them. One
@@ -138,6 +140,7 @@ impl Alerts {
     /// A queue cannot be opened or a receiver not be used; then everything stays as it was.
     pub fn configure(&self, config: &config::Config) -> Result<(), AlertError> {
         let mut told = self.told.lock();
+        *self.desk.lock() = config.desk_page();
         let is_kept = |telling: &Telling| {
             let (alert, mail) = &telling.post.made_from;
             *mail == config.mail && config.alerts.contains(alert)
@@ -184,7 +187,10 @@ impl Alerts {
         if told.is_empty() {
             return;
         }
-        let Some((alert, subject)) = Alert::of(event, self.dice.bytes()) else { return };
+        let Some((mut alert, subject)) = Alert::of(event, self.dice.bytes()) else { return };
+        if let Some(desk) = self.desk.lock().as_deref() {
+            alert = alert.at_desk(desk);
+        }
         for Telling { post, .. } in told.iter() {
             let due = post.fold.lock().take(alert.clone(), subject.clone(), event.time);
             let Some(due) = due else { continue };

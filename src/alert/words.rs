@@ -31,6 +31,9 @@ pub struct Alert {
     /// The reference code.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reference: Option<String>,
+    /// The page of the administrator's desk that shows it, where there is a desk.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub link: Option<String>,
     /// How often the same happened since it was told last, without being told again.
     pub repeated: u32,
 }
@@ -80,6 +83,15 @@ fn about(event: &Event) -> Option<(Severity, String)> {
             (Severity::Warning, format!("the store answers again, but was not told of {lost} changes"))
         }
         EventKind::StoreRecovered { .. } => (Severity::Notice, "the store answers again".to_owned()),
+        EventKind::AddressListed { what } => {
+            let address = event.address.map(|address| address.to_string()).unwrap_or_default();
+            (Severity::Critical, format!("{address}, from where mail leaves, is on a blocklist: {what}"))
+        }
+        EventKind::AddressDelisted { what } => {
+            let address = event.address.map(|address| address.to_string()).unwrap_or_default();
+            (Severity::Notice, format!("{address}, from where mail leaves, is off the blocklist {what}"))
+        }
+        EventKind::NearEnd { what } => (Severity::Warning, what.clone()),
         EventKind::ConfigurationRefused { what } => {
             (Severity::Warning, format!("the configuration was refused, the old one stays: {what}"))
         }
@@ -128,7 +140,7 @@ severity = \"notice\"
 digest   = \"1d\"
 ```
 
-An alert names the account, the numbers, the reasons and the command that shows more. The same event about the same
+An alert names the account, the numbers, the reasons, the command that shows more and the page of [the desk](desk.md). The same event about the same
 account is told once in `repeat_after`; how often it happened meanwhile stands in the next one. With `digest`, what is not
 critical waits until the full period and comes together.
 
@@ -147,7 +159,8 @@ what is older than five minutes.
 
 ```json
 {\"alerts\":[{\"id\":\"…\",\"time\":1764115200000,\"severity\":\"critical\",\"event\":\"many_messages\",\"site\":\"…\",
- \"account\":\"alice\",\"title\":\"…\",\"lines\":[\"…\"],\"reference\":\"7K3M-9QWX\",\"repeated\":0}]}
+ \"account\":\"alice\",\"title\":\"…\",\"lines\":[\"…\"],\"reference\":\"7K3M-9QWX\",
+ \"link\":\"https://…\",\"repeated\":0}]}
 ```
 
 `style = \"text\"` sends `{\"text\": …}`, which Slack, Mattermost, Rocket.Chat, Zulip and Google Chat show; `discord` sends
@@ -183,16 +196,38 @@ impl Alert {
             title: plain(&title).into_owned(),
             lines: lines(event).iter().map(|line| plain(line).into_owned()).collect(),
             reference: event.reference.map(|reference| reference.to_string()),
+            link: None,
             repeated: 0,
         };
         Some((alert, subject))
     }
+
+    /// Says where the desk shows it. `desk` ends with a slash.
+    pub fn at_desk(mut self, desk: &str) -> Self {
+        let flag = self.reference.as_ref().filter(|_| matches!(self.event.as_str(), "flag_raised" | "session_moved"));
+        let link = match (flag, &self.site, &self.account) {
+            (Some(reference), ..) => format!("{desk}flags/{reference}"),
+            (None, Some(site), Some(account)) => {
+                let named = [("site", site), ("name", account)];
+                let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(named).finish();
+                format!("{desk}account?{query}")
+            }
+            _ => return self,
+        };
+        self.lines.push(format!("On the desk: {link}"));
+        self.link = Some(link);
+        self
+    }
 }
 
-/// Whose account makes two alerts different. Somebody who guesses at a thousand accounts is one subject.
+/// Whose account, or what else, makes two alerts different. Somebody who guesses at a thousand accounts is one subject.
 fn subject_account(event: &Event) -> Option<String> {
     match event.kind {
         EventKind::SignInRefused if event.signals.is_empty() => None,
+        // Each address, list and thing to renew is a subject of its own.
+        EventKind::AddressListed { .. } | EventKind::AddressDelisted { .. } | EventKind::NearEnd { .. } => {
+            about(event).map(|(_, title)| title)
+        }
         _ => event.account.as_ref().map(|account| account.as_str().to_owned()),
     }
 }
@@ -255,6 +290,23 @@ mod tests {
             assert!(flag.lines.contains(&whole_sentence(&signal.sentence)), "{flag:?}");
         }
         assert!(flag.lines.iter().any(|line| line.starts_with("Look at it: mailward flag show ")), "{flag:?}");
+    }
+
+    #[test]
+    fn an_alert_leads_to_its_page_of_the_desk() {
+        const DESK: &str = "https://desk.example.edu:9443/";
+        let (flag, _) = alert(EventKind::FlagRaised);
+        let reference = flag.reference.clone().expect("a flag has one");
+        assert_eq!(flag.at_desk(DESK).link, Some(format!("{DESK}flags/{reference}")));
+        let account = Some(crate::domain::Account::from_canonical("a&b <c>"));
+        let kind = EventKind::ManyMessages { messages: 101, line: "100/5m".into() };
+        let (many, _) = Alert::of(&Event { kind, account, ..line::example() }, [7; 16]).expect("an alert");
+        let many = many.at_desk(DESK);
+        let link = many.link.expect("an account has a page");
+        assert!(link.ends_with("&name=a%26b+%3Cc%3E"), "{link}");
+        assert!(many.lines.last().is_some_and(|line| line.ends_with(&link)));
+        let (started, _) = Alert::of(&Event::new(Timestamp::from_millis(0), EventKind::Started), [7; 16]).expect("one");
+        assert_eq!(started.at_desk(DESK).link, None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing is changed anywhere: a file is written to `data_dir` and removed again, the webmail's sign-in page is
 //! fetched, nothing is sent to it. Addresses and options of products belong into the advice, so they stand here.
 
+mod outgoing;
 mod store;
 
 use std::fs;
@@ -93,6 +94,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
             findings.extend(runtime.block_on(store::look(&config, clock)));
+            findings.extend(runtime.block_on(outgoing::look(&config)));
             for site in &config.sites {
                 findings.extend(runtime.block_on(look_at_webmail(site, &config, now)));
             }

@@ -15,6 +15,7 @@ pub mod keys;
 pub mod mistake;
 mod pages;
 mod read;
+mod reputation;
 mod risk;
 pub mod schema;
 mod store;
@@ -23,7 +24,7 @@ mod value;
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use read::{parse, read};
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct Config {
     pub networks: Networks,
     /// Where addresses are: files, and how old they may be.
     pub geoip: GeoIp,
+    /// Which blocklists are asked about which addresses.
+    pub reputation: Reputation,
     /// Lists of leaked passwords.
     pub passwords: Passwords,
     /// Where what must outlive a request is kept.
@@ -93,6 +96,17 @@ impl Config {
     /// The site with this name.
     pub fn site(&self, name: &str) -> Option<&Arc<Site>> {
         self.sites.iter().find(|site| &*site.name == name)
+    }
+
+    /// Where people find the desk, with a slash at the end; none where nobody listens for it.
+    pub fn desk_page(&self) -> Option<String> {
+        let address = self.listen.admin?;
+        let host = self.desk.hosts.first().cloned().unwrap_or_else(|| match address.ip() {
+            address if address.is_unspecified() || address.is_loopback() => "localhost".to_owned(),
+            IpAddr::V6(address) => format!("[{address}]"),
+            IpAddr::V4(address) => address.to_string(),
+        });
+        Some(format!("https://{host}:{}/", address.port()))
     }
 
     /// Makes `data_dir` and the control socket's folder where they are absent, for their owner alone (0700).
@@ -281,6 +295,26 @@ impl Default for GeoIp {
     fn default() -> Self {
         let day = Duration::from_secs(86_400);
         Self { country: Vec::new(), asn: Vec::new(), city: Vec::new(), warn_age: day * 90, max_age: day * 540 }
+    }
+}
+
+/// `[reputation]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reputation {
+    /// From where mail leaves; empty: nothing is asked.
+    pub addresses: Vec<IpAddr>,
+    /// Blocklists, by their domains.
+    pub lists: Vec<String>,
+    /// How often.
+    pub every: Duration,
+    /// Which DNS server; none: the system's.
+    pub resolver: Option<SocketAddr>,
+}
+
+impl Default for Reputation {
+    fn default() -> Self {
+        let lists = ["zen.spamhaus.org", "bl.spamcop.net"].map(str::to_owned).to_vec();
+        Self { addresses: Vec::new(), lists, every: Duration::from_secs(3600), resolver: None }
     }
 }
 

@@ -15,6 +15,7 @@ use super::challenge::read_challenge;
 use super::desk::read_desk;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
+use super::reputation::read_reputation;
 use super::schema;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
@@ -118,6 +119,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let listen = read_listen(&top.section("listen", &schema::LISTEN));
     let tls = read_certificate(&top.section("tls", &schema::TLS), base_dir);
     let networks = read_networks(&top.section("networks", &schema::NETWORK), base_dir);
+    let reputation = read_reputation(&top.section("reputation", &schema::REPUTATION));
     let geoip = read_geoip(&top.section("geoip", &schema::GEOIP), base_dir);
     let passwords_section = top.section("passwords", &schema::PASSWORDS);
     let passwords = read_passwords(&passwords_section, base_dir);
@@ -145,6 +147,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         sites,
         networks,
         geoip,
+        reputation,
         passwords,
         store,
         sign_in,

@@ -75,6 +75,7 @@ pub static TOP: Table = Table {
         key("mail", "table", "no mail", "`[mail]`"),
         key("sms", "table", "no texts", "`[sms]`"),
         key("alert", "list of tables", "nobody is told", "`[[alert]]`"),
+        key("reputation", "table", "no blocklist is asked", "`[reputation]`"),
         key("sign_in", "table", "see below", "`[sign_in.limits]`"),
         key("send", "table", "see below", "`[send.limits]`"),
         key("exception", "tables", "none", "`[[exception]]`, as many as needed"),
@@ -124,7 +125,12 @@ pub static LISTEN: Table = Table {
             "the port of the first `https` address",
             "Where people reach HTTPS, if a firewall or load balancer moves the port.",
         ),
-        key("admin", "address with port", "none", "HTTPS with `/metrics`, `/healthz` and `/readyz`."),
+        key(
+            "admin",
+            "address with port",
+            "none",
+            "HTTPS with the administrator's desk, `/metrics`, `/healthz` and `/readyz`.",
+        ),
         key("admin_from", NETWORKS, "`[\"127.0.0.0/8\", \"::1/128\"]`", "Who may ask there."),
         key(
             "proxy_protocol_from",
@@ -369,6 +375,29 @@ pub static PASSWORDS: Table = Table {
             "`false`",
             "Whether `mailward account lock --until-password-change` is possible. Then the store is told, of the password that was right last, 32 keyed bits of how it begins. More in [challenge.md](challenge.md#a-lock-that-opens-by-itself).",
         ),
+    ],
+};
+
+/// `[reputation]`
+pub static REPUTATION: Table = Table {
+    header: "[reputation]",
+    text: "On which blocklists the addresses are looked for that your mail leaves from. That one is listed, or no longer, is an \
+           event and an alert, with who sent the most before. Of several gateways let one ask.",
+    keys: &[
+        key(
+            "addresses",
+            "address or list of addresses",
+            "none: no blocklist is asked",
+            "From where your mail leaves, as other mail servers see it.",
+        ),
+        key(
+            "lists",
+            "domain or list of domains",
+            "`zen.spamhaus.org`, `bl.spamcop.net`",
+            "Blocklists that are asked by DNS. Look at the conditions of each: most are free for few questions, from a resolver of your own.",
+        ),
+        key("every", "duration from `10m` to `1d`", "`1h`", "How often each list is asked about each address."),
+        key("resolver", "address:port", "the system's", "Which DNS server is asked."),
     ],
 };
 
@@ -650,6 +679,7 @@ pub static TABLES: &[&Table] = &[
     &GEOIP,
     &PASSWORDS,
     &STORE,
+    &REPUTATION,
     &SIGN_IN,
     &SIGN_IN_LIMITS,
     &SEND,

@@ -1,6 +1,7 @@
 //! A country, by its two letters.
 
 mod extents;
+mod places;
 
 use std::fmt;
 use std::str::FromStr;
@@ -47,6 +48,16 @@ impl Country {
         let (here, there) = (self.extent()?, other.extent()?);
         let middles = great_circle_km((here.latitude, here.longitude), (there.latitude, there.longitude));
         Some((middles - f64::from(here.radius_km) - f64::from(there.radius_km)).max(0.0))
+    }
+
+    /// What it is called in English; none for codes that the map does not know.
+    pub fn name(self) -> Option<&'static str> {
+        places::find(self.0).map(|(name, _, _)| name)
+    }
+
+    /// A place on its largest land, degrees north and east: for a dot on a map, never to say where somebody is.
+    pub fn place(self) -> Option<(f32, f32)> {
+        places::find(self.0).map(|(_, north, east)| (north, east))
     }
 
     /// The code's two letters.
@@ -145,6 +156,22 @@ mod tests {
         for (code, most) in [("DE", 600), ("US", 5_000), ("RU", 4_500), ("FJ", 700), ("LU", 100), ("VA", 60)] {
             let radius = country(code).extent().expect("on the map").radius_km;
             assert!(radius <= most, "{code}: {radius}");
+        }
+    }
+
+    #[test]
+    fn a_country_has_a_name_and_a_place_within_its_circle() {
+        assert_eq!(country("BR").name(), Some("Brazil"));
+        assert_eq!((country("EU").name(), country("EU").place()), (None, None));
+        // Nobody signs in from around the pole, where a flat map has no middle.
+        for (code, ..) in extents::EXTENTS.iter().filter(|(code, ..)| code != b"AQ") {
+            let country = Country(*code);
+            assert!(country.name().is_some_and(|name| !name.is_empty() && !name.contains(". ")), "{country}");
+            let (north, east) = country.place().expect("where there is land there is a place");
+            let Extent { latitude, longitude, radius_km } = country.extent().expect("on the map");
+            let km = great_circle_km((latitude, longitude), (f64::from(north), f64::from(east)));
+            // A bay may hold the middle of a land that bends around it.
+            assert!(km <= f64::from(radius_km), "{country}: {km} km from the middle of its circle");
         }
     }
 

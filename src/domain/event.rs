@@ -160,6 +160,21 @@ pub enum EventKind {
         /// How much could not be kept for it.
         lost: u64,
     },
+    /// An address that mail leaves from, the event's `address`, is on a blocklist.
+    AddressListed {
+        /// The list's domain, what it answered, and who sent the most before.
+        what: String,
+    },
+    /// It is not any more.
+    AddressDelisted {
+        /// The list's domain.
+        what: String,
+    },
+    /// Something must be renewed soon.
+    NearEnd {
+        /// What, and when it ends.
+        what: String,
+    },
     /// The configuration was read again and is in force.
     ConfigurationReloaded,
     /// The configuration was read again and refused; the old one stays.
@@ -174,7 +189,7 @@ pub enum EventKind {
 }
 
 /// The events that an alert can be about, by name; `alert/words.rs` says what it says.
-pub const ALERTS: [&str; 16] = [
+pub const ALERTS: [&str; 19] = [
     "sign_in_refused",
     "send_refused",
     "sent_unasked",
@@ -188,6 +203,9 @@ pub const ALERTS: [&str; 16] = [
     "upstream_failed",
     "store_degraded",
     "store_recovered",
+    "address_listed",
+    "address_delisted",
+    "near_end",
     "configuration_refused",
     "started",
     "stopping",
@@ -228,6 +246,9 @@ impl EventKind {
             Self::UpstreamFailed { .. } => "upstream_failed",
             Self::StoreDegraded { .. } => "store_degraded",
             Self::StoreRecovered { .. } => "store_recovered",
+            Self::AddressListed { .. } => "address_listed",
+            Self::AddressDelisted { .. } => "address_delisted",
+            Self::NearEnd { .. } => "near_end",
             Self::ConfigurationReloaded => "configuration_reloaded",
             Self::ConfigurationRefused { .. } => "configuration_refused",
             Self::Started => "started",

@@ -134,6 +134,9 @@ impl<'a> Particulars<'a> {
             EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
             EventKind::UpstreamFailed { what }
             | EventKind::StoreDegraded { what }
+            | EventKind::AddressListed { what }
+            | EventKind::AddressDelisted { what }
+            | EventKind::NearEnd { what }
             | EventKind::ConfigurationRefused { what } => Self { what: Some(what), ..Self::default() },
             EventKind::StoreRecovered { told, lost } => {
                 Self { told: Some(*told), lost: Some(*lost), ..Self::default() }
@@ -397,6 +400,19 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "the store answers again",
             "The store answers again. It was told what had waited for it (`told`); `lost` could not be kept: look what happened since `store_degraded`.",
         ),
+        EventKind::AddressListed { .. } => (
+            Level::ERROR,
+            "an address of ours is on a blocklist",
+            "An address that mail leaves from (`address`) is on a blocklist; other servers refuse mail from there. `what` says on which, and who sent the most in the day before. Stop who sent it, then ask the list to take the address off. Said again after a restart.",
+        ),
+        EventKind::AddressDelisted { .. } => {
+            (Level::INFO, "an address of ours is off a blocklist", "An address is not on a blocklist any more.")
+        }
+        EventKind::NearEnd { .. } => (
+            Level::WARN,
+            "something must be renewed",
+            "A certificate ends within two weeks, or a database of addresses will soon be too old to be used. Said once a day.",
+        ),
         EventKind::ConfigurationReloaded => {
             (Level::INFO, "configuration reloaded", "The configuration was read again and is in force.")
         }
@@ -445,6 +461,9 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::UpstreamFailed { what: "connection refused".into() },
         EventKind::StoreDegraded { what: "disk full".into() },
         EventKind::StoreRecovered { told: 3, lost: 0 },
+        EventKind::AddressListed { what: "zen.spamhaus.org (127.0.0.4)".into() },
+        EventKind::AddressDelisted { what: "zen.spamhaus.org".into() },
+        EventKind::NearEnd { what: "the certificate of webmail.example.edu ends on 2026-03-10".into() },
         EventKind::ConfigurationReloaded,
         EventKind::ConfigurationRefused { what: "mailward.toml:3:1: unknown key".into() },
         EventKind::Started,

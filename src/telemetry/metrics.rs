@@ -422,6 +422,9 @@ impl Metrics {
                 self.configuration_refused.inc();
             }
             EventKind::SignedOut
+            | EventKind::AddressListed { .. }
+            | EventKind::AddressDelisted { .. }
+            | EventKind::NearEnd { .. }
             | EventKind::ManyMessages { .. }
             | EventKind::PasswordChanged
             | EventKind::AccountLocked

@@ -2,16 +2,14 @@
 // as live in place. Nothing is replaced under somebody's hands.
 "use strict";
 (() => {
-  const all = document.querySelector("input[data-all]");
-  if (all) {
-    all.hidden = false;
-    all.addEventListener("change", () => {
-      for (const box of document.querySelectorAll("input[name=code]")) box.checked = all.checked;
-    });
-  }
+  document.documentElement.classList.add("scripted");
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("input[data-all]")) return;
+    for (const box of document.querySelectorAll("input[name=code]")) box.checked = event.target.checked;
+  });
   if (!document.querySelector("[data-live]")) return;
   let waiting = 0;
-  const busy = (part) => part.contains(document.activeElement) || part.querySelector("input:checked:not([data-all])");
+  const busy = (part) => part.contains(document.activeElement) || part.querySelector("input:checked");
   async function renew() {
     waiting = 0;
     const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);

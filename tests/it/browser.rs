@@ -98,7 +98,12 @@ impl Browser {
 
     /// Keeps pictures of a page as a computer and a telephone show it, in light and in dark colours.
     pub async fn portraits(&self, name: &str) {
-        for (device, width, height) in [("desktop", 1280, 900), ("phone", 320, 640)] {
+        self.portraits_in(name, &[("desktop", 1280, 900), ("phone", 320, 640)]).await;
+    }
+
+    /// The same in windows of these sizes.
+    pub async fn portraits_in(&self, name: &str, windows: &[(&str, u64, u64)]) {
+        for &(device, width, height) in windows {
             for scheme in ["light", "dark"] {
                 let metrics = serde_json::json!({
                     "width": width, "height": height, "deviceScaleFactor": 1, "mobile": device == "phone"

@@ -47,7 +47,7 @@ fn help_and_version_are_there_and_a_wrong_word_is_answered_with_the_right_one() 
         (&["account", "lock"], 2, "<NAME>"),
         (&["session", "end"], 2, "SESSION"),
         (&["flag", "clear", "--help"], 0, "mailward flag clear 7K3M-9QWX"),
-        (&["flag", "list", "--status", "opened"], 2, "[possible values: open, cleared, confirmed]"),
+        (&["flag", "list", "--status", "opened"], 2, "[possible values: open, passed, cleared, confirmed]"),
         (&["flag", "list", "--country", "DEU"], 2, "a country is two letters"),
         (&["flag", "list", "--before", "yesterday"], 2, "expected a day such as 2026-03-01"),
         (&["flag", "note", "7K3M-9QWX"], 2, "<TEXT>"),

@@ -6,6 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use mailward::domain::{Account, Event, EventKind, NetworkClass, Timestamp};
+use mailward::telemetry::line;
+
 use crate::stack::{Gateway, Settings, Stack, binary};
 
 fn deployed(name: &str) -> String {
@@ -164,4 +167,65 @@ fn the_configuration_of_the_try_out_is_right() {
         .replace("@STATE@", "/etc/mailward");
     let checked = check(&text);
     assert!(checked.status.success(), "{}", said(&checked));
+}
+
+/// Addresses that a filter of `deploy/fail2ban` finds in these lines.
+fn banned(lines: &[String]) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (filter, log) = (folder.path().join("mailward.conf"), folder.path().join("events.jsonl"));
+    fs::write(&filter, deployed("fail2ban/filter.conf")).expect("a folder of our own");
+    fs::write(&log, lines.concat()).expect("a folder of our own");
+    let output = Command::new("fail2ban-regex").args(["--out", "ip"]).args([&log, &filter]).output();
+    let output = output.expect("fail2ban is installed");
+    assert!(output.status.success(), "{}", said(&output));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn fail2ban_finds_who_was_refused_and_nobody_can_name_another() {
+    let event = |kind: EventKind, address: &str, network| Event {
+        address: address.parse().ok(),
+        network: Some(network),
+        ..Event::new(Timestamp::from_millis(1_795_700_000_000), kind)
+    };
+    let forged = r#"x","address":"198.51.100.1","event":"sign_in_refused","network":"campus"#;
+    let by_name = |event: Event| Event {
+        account: Some(Account::from_canonical(forged)),
+        user_agent: Some(forged.into()),
+        ..event
+    };
+    let lines: Vec<String> = [
+        event(EventKind::SignInRefused, "203.0.113.7", NetworkClass::Outside),
+        by_name(event(EventKind::SignInRefused, "203.0.113.8", NetworkClass::Outside)),
+        event(EventKind::RequestRefused { rule: "session id in query" }, "2001:db8::7", NetworkClass::Outside),
+        event(EventKind::SignInRefused, "203.0.113.9", NetworkClass::Campus),
+        by_name(event(EventKind::SignInFailed, "203.0.113.10", NetworkClass::Outside)),
+        event(EventKind::SignInOk, "203.0.113.11", NetworkClass::Outside),
+    ]
+    .iter()
+    .map(|event| line::json(event) + "\n")
+    .collect();
+    assert_eq!(banned(&lines), ["203.0.113.7", "203.0.113.8", "2001:db8::7"]);
+}
+
+#[test]
+fn what_is_watched_exists() {
+    let text = ["monitoring/alert-rules.yml", "monitoring/grafana-dashboard.json"].map(deployed).concat();
+    let known = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md")).expect("it is there");
+    let names =
+        text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("mailward_"));
+    let mut count = 0;
+    for name in names {
+        assert!(known.contains(&format!("`{name}`")), "there is no metric {name}");
+        count += 1;
+    }
+    assert!(count > 30, "{count}");
+    let events: Vec<&str> = line::one_of_each().iter().map(EventKind::name).collect();
+    for named in text.replace('\\', "").split("event=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(events.contains(&named), "there is no event {named}");
+    }
+    let parser = deployed("crowdsec/mailward-logs.yaml");
+    for name in parser.split("in ['").nth(1).and_then(|rest| rest.split("']").next()).expect("a list").split("', '") {
+        assert!(events.contains(&name), "there is no event {name}");
+    }
 }

@@ -26,7 +26,12 @@ impl Trail {
         };
         let noted = |note: &Option<String>| note.clone().unwrap_or_default();
         match command {
-            Command::LockAccount { name, site, note, .. } => at("account.lock", name, site, note),
+            Command::LockAccount { name, site, note, until_password_change: false } => {
+                at("account.lock", name, site, note)
+            }
+            Command::LockAccount { name, site, note, until_password_change: true } => {
+                at("account.lock_until_password_change", name, site, note)
+            }
             Command::UnlockAccount { name, site } => at("account.unlock", name, site, ""),
             Command::MakeHelpdeskCode { name, site } => at("account.helpdesk_code", name, site, ""),
             Command::RemoveFactors { name, site, factor } => {

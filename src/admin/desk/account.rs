@@ -38,11 +38,11 @@ pub(super) struct UsualRow {
     pub last: When,
 }
 
-fn usual<T: Copy + PartialEq + std::fmt::Display>(seen: &Seen<T>, now: Timestamp) -> Vec<UsualRow> {
+fn usual<T: Copy + PartialEq>(seen: &Seen<T>, said: impl Fn(T) -> String, now: Timestamp) -> Vec<UsualRow> {
     let mut seen: Vec<_> = seen.iter().collect();
     seen.sort_by_key(|sighting| std::cmp::Reverse((sighting.count, sighting.last)));
     let row = |sighting: &&crate::domain::profile::Sighting<T>| UsualRow {
-        what: sighting.what.to_string(),
+        what: said(sighting.what),
         count: sighting.count,
         last: words::when(sighting.last, now),
     };
@@ -115,10 +115,8 @@ pub(super) async fn act(
     let (name, at) = (account.to_string(), Some(site.to_string()));
     let given = |name: &str| form.text(name).to_owned();
     let asked = match form.text("do") {
-        "lock" => {
-            let until_password_change = form.text("until") == "password_change";
-            Command::LockAccount { name, site: at, note: given("note"), until_password_change }
-        }
+        "lock" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: false },
+        "lock-until" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: true },
         "unlock" => Command::UnlockAccount { name, site: at },
         "end-all" => Command::EndSessions { account: name, site: at },
         "end" => Command::EndSession { hash: given("session") },
@@ -173,14 +171,14 @@ async fn shown(
         lock: lock.map(|lock| (words::when(lock.since, now), lock.note)),
         sign_ins: profile.sign_ins,
         latest: profile.latest.as_ref().map(|latest| {
-            let country = latest.country.map_or_else(String::new, |country| format!(" ({country})"));
+            let country = latest.country.map_or_else(String::new, |country| format!(" ({})", words::named(country)));
             (words::when(latest.time, now), format!("{}{country}", latest.address))
         }),
         usual: [
-            ("Countries", usual(&profile.countries, now)),
-            ("Providers (AS)", usual(&profile.as_numbers, now)),
-            ("Networks", usual(&profile.networks, now)),
-            ("Browsers", usual(&profile.agents, now)),
+            ("Countries", usual(&profile.countries, words::named, now)),
+            ("Providers", usual(&profile.as_numbers, |number| format!("AS{number}"), now)),
+            ("Networks", usual(&profile.networks, |network| network.to_string(), now)),
+            ("Browsers", usual(&profile.agents, |agent| agent.to_string(), now)),
         ],
         hours: bars(&profile.hours),
         factors,
@@ -192,8 +190,8 @@ async fn shown(
                 used: words::when(known.last_used, now),
             })
             .collect(),
-        sessions: sessions.iter().map(|session| SessionRow::of(session, now)).collect(),
-        flags: flags.iter().map(|flag| Row::of(flag, now)).collect(),
+        sessions: sessions.iter().map(|session| SessionRow::of(desk, session, now)).collect(),
+        flags: flags.iter().map(|flag| Row::of(desk, flag, now)).collect(),
         events: past.events.iter().map(|event| events::line(event, now)).collect(),
         done,
         code,

@@ -34,17 +34,18 @@ fn steps(flag: &Flag, button: &str, note: Option<&str>) -> Option<Vec<Command>> 
     let (code, hash) = (flag.code.to_string(), flag.session.to_string());
     let (account, site) = (flag.account.to_string(), Some(flag.site.to_string()));
     let note = note.map(str::to_owned);
-    let lock = || Command::LockAccount {
+    let lock = |until_password_change| Command::LockAccount {
         name: account.clone(),
         site: site.clone(),
+        until_password_change,
         note: note.clone().unwrap_or_else(|| format!("flag {code}")),
-        until_password_change: false,
     };
     Some(match button {
         "clear" => vec![Command::ClearFlag { code, note }],
         "restrict" => vec![Command::RestrictSession { hash }],
         "end" => vec![Command::EndSession { hash }],
-        "contain" => vec![lock()],
+        "contain" => vec![lock(false)],
+        "contain-until" => vec![lock(true)],
         "confirm" => vec![Command::ConfirmFlag { code, note }],
         "release" => {
             vec![
@@ -89,9 +90,9 @@ pub(super) fn said(reply: &Reply) -> String {
                 let sessions = counted(done.sessions_ended, "session ended", "sessions ended");
                 let devices = counted(done.devices_forgotten, "browser forgotten", "browsers forgotten");
                 let what = match done.what.as_str() {
-                    "locked" => format!("locked, {sessions}"),
                     "sessions ended" => sessions,
                     "devices forgotten" => devices,
+                    what if what.starts_with("locked") => format!("{what}; {sessions}"),
                     what => what.to_owned(),
                 };
                 format!("{} at {}: {what}.", done.account, done.site)

@@ -67,7 +67,9 @@ pub(super) fn line(event: &PastEvent, now: Timestamp) -> Line {
     let parts = Parts::of(event);
     let (kind, account, site) = (parts.text("event"), parts.text("account"), parts.text("site"));
     let number = parts.text("as_number");
-    let place = [parts.text("country"), if number.is_empty() { number } else { format!("AS{number}") }];
+    let country = parts.text("country");
+    let country = country.parse().map_or(country, words::named);
+    let place = [country, if number.is_empty() { number } else { format!("AS{number}") }];
     Line {
         time: words::when(event.time, now),
         meaning: short_of(&kind).unwrap_or("another event"),

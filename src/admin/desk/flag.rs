@@ -56,14 +56,19 @@ pub(super) struct SessionRow {
 }
 
 impl SessionRow {
-    pub fn of(session: &Session, now: Timestamp) -> Self {
+    pub fn of(desk: &Desk, session: &Session, now: Timestamp) -> Self {
         let spot = &session.spot;
         Self {
             hash: session.hash.to_string(),
             state: session.state.name(),
             look: words::state_look(session.state),
             may_restrict: session.state == SessionState::Open,
-            place: words::place(spot.country, spot.as_number, spot.network),
+            place: words::place(
+                spot.country,
+                spot.as_number,
+                desk.intel.organization(spot.prefix.address()),
+                spot.network,
+            ),
             prefix: spot.prefix.to_string(),
             browser: words::browser(session.user_agent.as_deref()),
             signed_in: words::when(session.signed_in, now),
@@ -135,7 +140,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
     let status = if done.iter().all(|done| done.is_done) { StatusCode::OK } else { StatusCode::CONFLICT };
     let page = FlagPage {
         frame: Frame::of(visit, "flags"),
-        row: Row::of(&flag, now),
+        row: Row::of(desk, &flag, now),
         user_agent: flag.user_agent.as_deref(),
         sum: words::weight(sum),
         signals: flag
@@ -165,7 +170,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
                 stopped: change.stopped,
             })
             .collect(),
-        session: session.map(|session| SessionRow::of(&session, now)),
+        session: session.map(|session| SessionRow::of(desk, &session, now)),
         lock_note: lock.map(|lock| lock.note),
         is_open: flag.status == FlagStatus::Open,
         is_confirmed: flag.status == FlagStatus::Confirmed,

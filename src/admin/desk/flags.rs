@@ -148,7 +148,7 @@ pub(super) struct Row {
 const REASONS: usize = 3;
 
 impl Row {
-    pub fn of(flag: &Flag, now: Timestamp) -> Self {
+    pub fn of(desk: &Desk, flag: &Flag, now: Timestamp) -> Self {
         let against = flag.signals.iter().filter(|signal| signal.weight > 0).map(|signal| signal.sentence.clone());
         let limit = flag.stopped_by.iter().map(|stopped_by| format!("Stopped by {stopped_by}."));
         let all: Vec<String> = limit.chain(against).collect();
@@ -163,7 +163,7 @@ impl Row {
             account_page: words::account_page(&flag.site, flag.account.as_str()),
             site: flag.site.to_string(),
             address: flag.address.to_string(),
-            place: words::place(flag.country, flag.as_number, flag.network),
+            place: words::place(flag.country, flag.as_number, desk.intel.organization(flag.address), flag.network),
             browser: words::browser(flag.user_agent.as_deref()),
             time: words::when(flag.time, now),
             more_reasons: all.len().saturating_sub(REASONS),
@@ -215,7 +215,7 @@ pub(super) async fn list(
     });
     let page = FlagsPage {
         frame: Frame::of(&visit, "flags"),
-        flags: flags.iter().map(|flag| Row::of(flag, visit.now)).collect(),
+        flags: flags.iter().map(|flag| Row::of(&desk, flag, visit.now)).collect(),
         q: given("q"),
         status: query.given("status").unwrap_or("open"),
         country: given("country"),

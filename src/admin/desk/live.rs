@@ -24,49 +24,67 @@ pub(super) const WAITING_MAX: usize = 16;
 /// However much happens, a page hears of it this often.
 const EVERY: Duration = Duration::from_secs(2);
 
+/// Numbers that only grow may wait so much longer: a busy site's pages would be made anew all the time.
+const NUMBERS_EVERY: Duration = Duration::from_secs(15);
+
 /// A page asks anew after this long, so that a session that is over is noticed.
 const LASTS: Duration = Duration::from_secs(600);
 
-/// Whether an event changes what the pages show that listen.
-pub(super) const fn is_news(kind: &EventKind) -> bool {
-    matches!(
-        kind,
+/// How soon open pages should show an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Somebody may be waiting for it.
+    Flag,
+    /// It is counted somewhere.
+    Number,
+    /// No page that listens shows it.
+    Nothing,
+}
+
+const fn kind(event: &EventKind) -> Kind {
+    match event {
         EventKind::FlagRaised
-            | EventKind::FlagCleared
-            | EventKind::FlagConfirmed
-            | EventKind::ManyMessages { .. }
-            | EventKind::SessionMoved
-            | EventKind::SessionCleared
-            | EventKind::SessionRestricted
-            | EventKind::SessionEnded
-            | EventKind::AccountLocked
-            | EventKind::AccountUnlocked
-            | EventKind::Sent { .. }
-            | EventKind::SendRefused { .. }
-            | EventKind::SignInOk
-            | EventKind::SignInFailed
-            | EventKind::SignInRefused
-            | EventKind::StoreDegraded { .. }
-            | EventKind::StoreRecovered { .. }
-            | EventKind::UpstreamFailed { .. }
-    )
+        | EventKind::FlagCleared
+        | EventKind::FlagConfirmed
+        | EventKind::ManyMessages { .. }
+        | EventKind::SessionMoved
+        | EventKind::SessionCleared
+        | EventKind::SessionRestricted
+        | EventKind::SessionEnded
+        | EventKind::AccountLocked
+        | EventKind::AccountUnlocked
+        | EventKind::StoreDegraded { .. }
+        | EventKind::StoreRecovered { .. }
+        | EventKind::UpstreamFailed { .. } => Kind::Flag,
+        EventKind::Sent { .. }
+        | EventKind::SendRefused { .. }
+        | EventKind::SignInOk
+        | EventKind::SignInFailed
+        | EventKind::SignInRefused => Kind::Number,
+        _ => Kind::Nothing,
+    }
 }
 
 /// Where events are heard of. Cheap to clone, and never waits: it is called by whoever writes them.
 #[derive(Clone)]
-pub struct News(pub(super) broadcast::Sender<()>);
+pub struct News {
+    flags: broadcast::Sender<()>,
+    numbers: broadcast::Sender<()>,
+}
 
 impl News {
     /// Nobody listens yet.
     pub fn new() -> Self {
-        Self(broadcast::channel(WAITING_MAX).0)
+        Self { flags: broadcast::channel(WAITING_MAX).0, numbers: broadcast::channel(WAITING_MAX).0 }
     }
 
     /// Tells open pages of it.
     pub fn offer(&self, event: &Event) {
-        if is_news(&event.kind) {
-            let _ = self.0.send(());
-        }
+        let _ = match kind(&event.kind) {
+            Kind::Flag => self.flags.send(()),
+            Kind::Number => self.numbers.send(()),
+            Kind::Nothing => return,
+        };
     }
 }
 
@@ -77,26 +95,62 @@ impl Default for News {
 }
 
 struct Listening {
-    news: broadcast::Receiver<()>,
+    flags: broadcast::Receiver<()>,
+    numbers: broadcast::Receiver<()>,
     /// A place among those who listen.
     _place: OwnedSemaphorePermit,
+}
+
+impl Listening {
+    /// Waits until the page should be made anew; says whether there is anything more to come.
+    async fn news(&mut self) -> bool {
+        let heard = tokio::select! {
+            heard = self.flags.recv() => heard,
+            heard = self.numbers.recv() => {
+                let _ = tokio::time::timeout(NUMBERS_EVERY, self.flags.recv()).await;
+                heard
+            }
+        };
+        if matches!(heard, Err(RecvError::Closed)) {
+            return false;
+        }
+        tokio::time::sleep(EVERY).await;
+        // What came meanwhile is the same news.
+        self.flags = self.flags.resubscribe();
+        self.numbers = self.numbers.resubscribe();
+        true
+    }
 }
 
 /// The stream.
 pub(super) async fn listen(State(desk): State<Arc<Desk>>) -> Result<Response, Fault> {
     let place = Arc::clone(&desk.listeners).try_acquire_owned();
     let place = place.map_err(|_| Fault::Refused("Too many pages listen.".to_owned()))?;
-    let listening = Listening { news: desk.news.0.subscribe(), _place: place };
+    let News { flags, numbers } = &desk.news;
+    let listening = Listening { flags: flags.subscribe(), numbers: numbers.subscribe(), _place: place };
     let said = stream::unfold(listening, |mut listening| async move {
-        if let Err(RecvError::Closed) = listening.news.recv().await {
-            return None;
-        }
-        tokio::time::sleep(EVERY).await;
-        // What came meanwhile is the same news.
-        listening.news = listening.news.resubscribe();
-        Some((Ok::<_, Infallible>(Said::default().event("news").data("")), listening))
+        // Without data a browser takes it for nothing.
+        let said = Said::default().event("news").data("1");
+        listening.news().await.then_some((Ok::<_, Infallible>(said), listening))
     });
     let lasts = tokio::time::sleep(LASTS);
     let said = said.take_until(lasts);
     Ok(Sse::new(said).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flag_is_told_at_once_a_number_later_and_a_reload_never() {
+        for (event, told) in [
+            (EventKind::FlagRaised, Kind::Flag),
+            (EventKind::AccountLocked, Kind::Flag),
+            (EventKind::Sent { recipients: 3 }, Kind::Number),
+            (EventKind::ConfigurationReloaded, Kind::Nothing),
+        ] {
+            assert_eq!(kind(&event), told, "{event:?}");
+        }
+    }
 }

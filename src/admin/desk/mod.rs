@@ -1,6 +1,6 @@
 //! The administrator's desk: pages for people and a JSON API for programs, on the administrator's listener only.
 //!
-//! One table ([`ROUTES`]) says what there is and who may ask for it; [`guard`] goes by it before anybody answers. What is
+//! One table ([`ROUTES`]) says what there is and who may ask for it; `guard.rs` goes by it before anybody answers. What is
 //! done to accounts, sessions and flags is done by [`Control`], the same that answers the command line, under the
 //! operator's name; each such thing is written to the audit log there. Pages read from the store and say what is there; they
 //! decide nothing.
@@ -162,6 +162,8 @@ pub static ROUTES: &[Route] = &[
     Route::page("/static/desk.css", Nobody, || get(async || page::file("text/css; charset=utf-8", page::STYLE_SHEET))),
     Route::page("/static/desk.js", Nobody, || get(async || page::file(SCRIPT, page::SCRIPT))),
     Route::page("/static/passkey.js", Nobody, || get(async || page::file(SCRIPT, PASSKEY_SCRIPT))),
+    Route::page("/static/icon.svg", Nobody, || get(async || page::file("image/svg+xml", page::ICON))),
+    Route::page("/static/world.svg", Nobody, || get(async || page::file("image/svg+xml", page::WORLD))),
     Route::page("/sign-in", Nobody, || get(sign_in::form)),
     Route::form("/sign-in", Nobody, || post(sign_in::password)),
     Route::page("/sign-in/proof", Password, || get(sign_in::ask)),
@@ -242,7 +244,8 @@ const BEFORE: Field = ("before", "`next` of the page before.");
 static SITE: [Field; 1] = [A_SITE];
 static NOTE: [Field; 1] = [A_NOTE];
 static ACCOUNT: [Field; 2] = [A_NAME, A_SITE];
-static LOCK: [Field; 3] = [A_NAME, A_SITE, A_NOTE];
+static LOCK: [Field; 4] =
+    [A_NAME, A_SITE, A_NOTE, ("until", "password_change: it opens when the password is another.")];
 static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];

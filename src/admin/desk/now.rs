@@ -95,9 +95,19 @@ struct CountRow {
 
 struct PlaceRow {
     country: String,
+    name: String,
     good: u64,
     failed: u64,
     width: u64,
+}
+
+/// A country on the map, in its units: two for a degree, from 84 degrees north.
+struct Dot {
+    x: f32,
+    y: f32,
+    radius: f64,
+    look: &'static str,
+    title: String,
 }
 
 struct SenderRow {
@@ -134,6 +144,7 @@ struct NowPage<'a> {
     span: &'static str,
     senders: Vec<SenderRow>,
     places: Vec<PlaceRow>,
+    dots: Vec<Dot>,
     hours: Vec<Hour>,
     health: Vec<HealthRow>,
     time: String,
@@ -161,7 +172,7 @@ pub(super) async fn show(
     let open = FlagFilter { status: Some(FlagStatus::Open), ..FlagFilter::default() };
     let wanted = Wanted { filter: open, ..Wanted::default() };
     let (flags, more) = desk.wanted_flags(&wanted, FLAGS_COUNTED).await?;
-    let rows: Vec<Row> = flags.iter().map(|flag| Row::of(flag, now)).collect();
+    let rows: Vec<Row> = flags.iter().map(|flag| Row::of(&desk, flag, now)).collect();
     let is_urgent = |row: &Row| row.severity == Some("critical");
     let urgent = rows.iter().filter(|row| is_urgent(row)).count();
     let (first, rest): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(is_urgent);
@@ -189,6 +200,7 @@ pub(super) async fn show(
             })
             .collect(),
         places: places(&counts[chosen]),
+        dots: dots(&counts[chosen]),
         hours: hours(&fine, now),
         health: desk.health(now).await,
         time: words::when(now, now).minute,
@@ -201,11 +213,30 @@ fn places(counts: &Counts) -> Vec<PlaceRow> {
     let most = places.first().map_or(1, |(_, good, failed)| good + failed).max(1);
     let row = |(country, good, failed): (Country, u64, u64)| PlaceRow {
         country: country.to_string(),
+        name: words::named(country),
         good,
         failed,
         width: (good + failed) * 100 / most,
     };
     places.into_iter().take(PLACES).map(row).collect()
+}
+
+fn dots(counts: &Counts) -> Vec<Dot> {
+    let places = counts.places();
+    let most = places.first().map_or(1, |(_, good, failed)| good + failed).max(1);
+    let dot = |(country, good, failed): (Country, u64, u64)| {
+        let (north, east) = country.place()?;
+        #[expect(clippy::cast_precision_loss, reason = "a dot's size needs no more than a few digits")]
+        let share = (good + failed) as f64 / most as f64;
+        Some(Dot {
+            x: (east + 180.0) * 2.0,
+            y: (84.0 - north) * 2.0,
+            radius: 3.0 + 11.0 * share.sqrt(),
+            look: if failed > good { "bad" } else { "" },
+            title: format!("{}: {good} sign-ins, {failed} failed", words::named(country)),
+        })
+    };
+    places.into_iter().filter_map(dot).collect()
 }
 
 /// Sign-ins by hour over the last day, as heights of at most 100.
@@ -238,7 +269,7 @@ impl Desk {
             Readiness::Degraded => "warning",
             Readiness::NotReady => "critical",
         };
-        let said = if reasons.is_empty() { "well".to_owned() } else { reasons.join("; ") };
+        let said = if reasons.is_empty() { "ready".to_owned() } else { reasons.join("; ") };
         let mut rows = vec![HealthRow { what: "Gateway".to_owned(), look, said }];
         let probe: Result<(), Away> = self.control.store.probe(now).await;
         let (look, said) = match (probe, facts.store_waiting) {
@@ -260,6 +291,13 @@ impl Desk {
             let (look, said) = ends.unwrap_or((look, said.to_owned()));
             rows.push(HealthRow { what: site.site.to_string(), look, said });
         }
+        for (address, list) in &facts.listed {
+            rows.push(HealthRow {
+                what: address.to_string(),
+                look: "critical",
+                said: format!("on the blocklist {list}"),
+            });
+        }
         for source in self.intel.sources(now) {
             let look = match source.freshness {
                 Freshness::Fresh => "good",
@@ -269,7 +307,8 @@ impl Desk {
             let built = source.built.map_or_else(|| "without a date".to_owned(), |built| format!("of {}", built.day()));
             let said = match source.freshness {
                 Freshness::TooOld => format!("{built}, too old: not used"),
-                Freshness::Fresh | Freshness::Old => built,
+                Freshness::Old => format!("{built}, getting old"),
+                Freshness::Fresh => built,
             };
             rows.push(HealthRow { what: format!("Data: {}", source.topic.name()), look, said });
         }

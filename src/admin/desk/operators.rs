@@ -33,6 +33,10 @@ struct OperatorsPage<'a> {
 }
 
 impl OperatorsPage<'_> {
+    fn minute(&self, time: &str) -> String {
+        time.get(..16).unwrap_or(time).replace('T', " ")
+    }
+
     fn has(&self, row: &OperatorRow, role: &str) -> bool {
         row.role.is_some_and(|of| of.name() == role)
     }

@@ -12,6 +12,12 @@ pub(super) const STYLE_SHEET: &str = include_str!("../../../templates/static/des
 /// What keeps a page current; every page works without.
 pub(super) const SCRIPT: &str = include_str!("../../../templates/static/desk.js");
 
+/// What stands in the browser's tab.
+pub(super) const ICON: &str = include_str!("../../../templates/static/icon.svg");
+
+/// The world's land, from 84 degrees north to 58 south, two units for a degree.
+pub(super) const WORLD: &str = include_str!("../../../templates/static/world.svg");
+
 /// Name and password.
 #[derive(Template)]
 #[template(path = "admin/sign_in.html")]

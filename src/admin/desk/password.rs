@@ -55,7 +55,7 @@ pub struct Passwords {
 }
 
 impl Passwords {
-    /// With room for [`AT_ONCE_MAX`].
+    /// Nobody waits yet.
     pub fn new() -> Self {
         Self { turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), patience: PATIENCE }
     }

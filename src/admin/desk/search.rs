@@ -84,7 +84,7 @@ pub(super) async fn show(
         wanted = Wanted { filter, ..Wanted::default() };
     }
     let (flags, _) = desk.wanted_flags(&wanted, FLAGS).await?;
-    page.flags = flags.iter().map(|flag| Row::of(flag, now)).collect();
+    page.flags = flags.iter().map(|flag| Row::of(&desk, flag, now)).collect();
     if address.is_none() && as_number.is_none() {
         page.accounts = desk.accounts_called(q, now).await?;
     }

@@ -178,6 +178,7 @@ pub(super) async fn prove(
         return desk.ask_proof(&visit, next, Some(kind), Some("That was not right.")).await;
     }
     charged.give_back();
+    desk.note_stranger(&visit, name, "operator.sign_in", true).await?;
     desk.signed_in(&visit, &headers, next).await
 }
 
@@ -186,7 +187,6 @@ impl Desk {
     pub(super) async fn signed_in(&self, visit: &Visit, headers: &HeaderMap, next: &str) -> Result<Response, Fault> {
         self.end(headers, visit.now).await?;
         let cookie = self.begin(&visit.name, Stage::Signed, visit.now).await?;
-        self.note_stranger(visit, &visit.name, "operator.sign_in", true).await?;
         let known = (!self.is_known(headers, &visit.name)).then(|| self.known_cookie(&visit.name));
         Ok(with_cookies(page::to(next), std::iter::once(cookie).chain(known)))
     }

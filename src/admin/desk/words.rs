@@ -30,15 +30,28 @@ fn ago(since: Duration) -> String {
     }
 }
 
-/// `203.0.113.9`'s place: country and whose network, as far as they are known.
-pub(super) fn place(country: Option<Country>, as_number: Option<u32>, network: NetworkClass) -> String {
+/// Where an address is: country and whose network, as far as they are known.
+pub(super) fn place(
+    country: Option<Country>,
+    as_number: Option<u32>,
+    organization: Option<String>,
+    network: NetworkClass,
+) -> String {
     let mut parts = Vec::new();
     if network != NetworkClass::Outside {
         parts.push(network.name().to_owned());
     }
-    parts.extend(country.map(|country| country.to_string()));
-    parts.extend(as_number.map(|number| format!("AS{number}")));
+    parts.extend(country.map(named));
+    parts.extend(match (organization, as_number) {
+        (Some(name), Some(number)) => Some(format!("{name} (AS{number})")),
+        (name, number) => name.or_else(|| number.map(|number| format!("AS{number}"))),
+    });
     if parts.is_empty() { "unknown place".to_owned() } else { parts.join(" · ") }
+}
+
+/// A country by its name, or its letters where it has none.
+pub(super) fn named(country: Country) -> String {
+    country.name().map_or_else(|| country.to_string(), str::to_owned)
 }
 
 /// What a browser claims to be, in two words.
@@ -135,6 +148,19 @@ mod tests {
         }
         let shown = when(Timestamp::from_millis(1_772_352_729_000), Timestamp::from_millis(1_772_352_729_000));
         assert_eq!(shown.minute, "2026-03-01 08:12");
+    }
+
+    #[test]
+    fn a_place_is_what_is_known_of_it() {
+        let country = "BR".parse().ok();
+        for (country, number, name, network, said) in [
+            (country, Some(64_500), Some("Example"), NetworkClass::Outside, "Brazil · Example (AS64500)"),
+            (country, Some(64_500), None, NetworkClass::Outside, "Brazil · AS64500"),
+            (None, None, None, NetworkClass::Campus, "campus"),
+            (None, None, None, NetworkClass::Outside, "unknown place"),
+        ] {
+            assert_eq!(place(country, number, name.map(str::to_owned), network), said);
+        }
     }
 
     #[test]

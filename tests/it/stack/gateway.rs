@@ -166,6 +166,11 @@ default_domain = "campus.example"
         format!("https://localhost:{}/", self.https.port())
     }
 
+    /// Where the administrator's desk is.
+    pub fn desk(&self) -> String {
+        format!("https://localhost:{}/", self.admin.port())
+    }
+
     /// Where HTTPS is answered.
     pub fn https(&self) -> SocketAddr {
         self.https
