@@ -65,14 +65,14 @@ async fn mailward_takes_the_ports_that_systemd_opened() {
 fn check(text: &str) -> Output {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let made = rcgen::generate_simple_self_signed(vec!["webmail.example.edu".to_owned()]).expect("it is a name");
-    for name in ["fullchain.pem", "webmail-fullchain.pem", "redis-ca.pem"] {
+    for name in ["fullchain.pem", "webmail-fullchain.pem", "desk.pem", "redis-ca.pem"] {
         fs::write(folder.path().join(name), made.cert.pem()).expect("a folder of our own");
     }
-    for name in ["privkey.pem", "webmail-privkey.pem"] {
+    for name in ["privkey.pem", "webmail-privkey.pem", "desk.key"] {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
-    for secret in ["mail-password", "hook-secret"] {
+    for secret in ["mail-password", "hook-secret", "sms-secret"] {
         fs::write(folder.path().join(secret), "a secret\n").expect("a folder of our own");
     }
     for (known, named) in [
