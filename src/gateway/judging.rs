@@ -709,9 +709,8 @@ impl Judging<'_> {
             }
             self.restrict_newcomers(sending.site, session, code).await;
         }
-        let stopped = Activity { stopped: 1, ..Activity::default() };
         if let Some(flag) = flag {
-            let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, stopped).await);
+            self.note_stopped(&flag).await;
         }
         Some(Contained { flag, state })
     }
@@ -752,6 +751,12 @@ impl Judging<'_> {
             };
             let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, activity).await);
         }
+    }
+
+    /// Notes on a flag that a message was stopped.
+    pub async fn note_stopped(&self, flag: &Reference) {
+        let stopped = Activity { stopped: 1, ..Activity::default() };
+        let _: Fact<()> = self.fact(self.store.add_to_flag(flag, stopped).await);
     }
 
     /// Notes on a flagged session that it changed a setting or took something away, or tried to.

@@ -391,13 +391,20 @@ impl Gateway {
         Some(session)
     }
 
-    /// Notes on a flagged session what it did besides sending, or tried.
+    /// Notes on a flagged session what it did besides sending, or tried. What it sends is noted when it is known what came
+    /// of it.
     async fn note_change(&self, script: &Script, stopped: bool) {
         let action = &script.asked.action;
-        let Some(session) = script.known_session() else { return };
-        if session.flag.is_some() && action.barred_when_restricted() && !matches!(action, Action::Send(_)) {
-            let on_away = self.on_away(&script.visit);
-            self.judging(&script.visit, &on_away).note_change(session, action.name(), stopped).await;
+        let Some((session, flag)) = script.known_session().and_then(|session| Some((session, session.flag?))) else {
+            return;
+        };
+        let on_away = self.on_away(&script.visit);
+        let judging = self.judging(&script.visit, &on_away);
+        match action {
+            Action::Send(_) if stopped => judging.note_stopped(&flag).await,
+            Action::Send(_) => {}
+            action if action.barred_when_restricted() => judging.note_change(session, action.name(), stopped).await,
+            _ => {}
         }
     }
 

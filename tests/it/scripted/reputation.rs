@@ -1,6 +1,6 @@
 //! An address that mail leaves from comes onto a blocklist and off it again. The list is a real DNS server's.
 
-use std::net::{Ipv4Addr, UdpSocket};
+use std::net::{Ipv4Addr, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 
 use super::upstream::Upstream;
@@ -14,20 +14,23 @@ struct Dns {
 }
 
 impl Dns {
-    fn start(port: u16, listed: &[&str]) -> Self {
+    async fn start(port: u16, listed: &[&str]) -> Self {
         let mut command = Command::new("dnsmasq");
         command.args(["--keep-in-foreground", "--no-resolv", "--no-hosts", "--bind-interfaces", "--pid-file="]);
         command.args(["--conf-file=/dev/null", "--listen-address=127.0.0.1", "--user=", "--group="]);
         command.args([&format!("--port={port}"), "--local=/bl.test/"]);
         command.args(listed.iter().map(|name| format!("--address=/{name}.bl.test/127.0.0.4")));
         let process = command.stderr(Stdio::null()).spawn().expect("dnsmasq is installed");
-        Self { process, port }
+        let dns = Self { process, port };
+        let answers = async || TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok().map(|_| ());
+        until("the DNS server answers", 20, answers).await;
+        dns
     }
 
     /// Another one in its place.
-    fn with(mut self, listed: &[&str]) -> Self {
+    async fn with(mut self, listed: &[&str]) -> Self {
         self.end();
-        Self::start(self.port, listed)
+        Self::start(self.port, listed).await
     }
 
     fn end(&mut self) {
@@ -52,7 +55,7 @@ fn reputation(port: u16, every: &str) -> String {
 #[tokio::test]
 async fn an_address_that_is_listed_is_told_with_who_sent_and_so_is_that_it_is_off_again() {
     let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.local_addr()).expect("a port").port();
-    let dns = Dns::start(port, &[]);
+    let dns = Dns::start(port, &[]).await;
     let upstream = Upstream::start(roundcube).await;
     let settings = Settings::sections(&reputation(port, "10m"));
     let gateway = Gateway::start(upstream.address(), &settings).await;
@@ -73,7 +76,7 @@ async fn an_address_that_is_listed_is_told_with_who_sent_and_so_is_that_it_is_of
         std::fs::write(gateway.config(), text.replace(from, to)).expect("writable");
         gateway.signal("HUP");
     };
-    let dns = dns.with(&["25.113.0.203"]);
+    let dns = dns.with(&["25.113.0.203"]).await;
     ask_anew("every = \"10m\"", "every = \"11m\"");
     let listed = until("it is told", 30, async || gateway.events_of("address_listed").pop()).await;
     assert_eq!(listed["address"], "203.0.113.25");
@@ -93,12 +96,12 @@ async fn an_address_that_is_listed_is_told_with_who_sent_and_so_is_that_it_is_of
         assert!(said.contains(dns), "{said}");
     };
     doctor("the blocklist bl.test does not say");
-    let dns = dns.with(&["25.113.0.203"]);
+    let dns = dns.with(&["25.113.0.203"]).await;
     doctor("bl.test does not have the entry that every blocklist has");
-    let dns = dns.with(&["25.113.0.203", "2.0.0.127"]);
+    let dns = dns.with(&["25.113.0.203", "2.0.0.127"]).await;
     doctor("203.0.113.25 is on the blocklist bl.test (127.0.0.4)");
     doctor("203.0.113.26 is not on the blocklist bl.test");
-    let _dns = dns.with(&[]);
+    let _dns = dns.with(&[]).await;
     ask_anew("every = \"12m\"", "every = \"13m\"");
     let off = until("it is told", 90, async || gateway.events_of("address_delisted").pop()).await;
     assert_eq!((&off["address"], &off["what"]), (&"203.0.113.25".into(), &"bl.test".into()));

@@ -101,6 +101,12 @@ async fn a_thief_from_abroad_reads_and_does_not_send_until_an_operator_clears_th
     assert_eq!(thief.get("/?_task=mail&_action=list&_remote=1").await.status, 200, "it reads");
     assert!(says_sent(&send(&mut alice, "mine").await), "the owner notices nothing");
 
+    let stopped = async || {
+        let shown = gateway.command(&["flag", "show", &code, "--json"]);
+        let shown: serde_json::Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+        shown.to_string().contains("\"stopped\":1").then_some(())
+    };
+    until("the message that was stopped stands on the flag", 5, stopped).await;
     let shown = gateway.command(&["flag", "show", &code]);
     let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
     assert!(shown.contains("new_country") && shown.contains("alice"), "{shown}");
