@@ -7,6 +7,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use serde_json::Value;
 
+use super::map::read_arcs;
+
 const EARTH_RADIUS_KM: f64 = 6_371.0;
 
 /// Added to every radius, in kilometres: the map's lines are simplified, and its smallest islands are left out.
@@ -50,7 +52,9 @@ pub fn build(map: &Path, codes: &Path, out: &Path) -> anyhow::Result<()> {
     let codes: Vec<Vec<String>> = serde_json::from_slice(&std::fs::read(codes)?)?;
     let by_number: BTreeMap<&str, &str> =
         codes.iter().filter(|code| code.len() >= 3).map(|code| (code[2].as_str(), code[0].as_str())).collect();
-    let arcs = read_arcs(&map)?;
+    let on_globe = |(east, north): (f64, f64)| unit(north, east);
+    let arcs: Vec<Vec<Point>> =
+        read_arcs(&map)?.into_iter().map(|arc| arc.into_iter().map(on_globe).collect()).collect();
     let mut lands: BTreeMap<String, Vec<Point>> = BTreeMap::new();
     let countries = map["objects"]["countries"]["geometries"].as_array().context("a map without countries")?;
     for country in countries {
@@ -104,26 +108,6 @@ fn written(table: &BTreeMap<String, (Point, f64)>) -> anyhow::Result<String> {
     }
     text.push_str("];\n");
     Ok(text)
-}
-
-/// TopoJSON's arcs: each begins at a point of the grid, and goes on by differences.
-fn read_arcs(map: &Value) -> anyhow::Result<Vec<Vec<Point>>> {
-    let pair = |value: &Value| -> Option<[f64; 2]> { Some([value[0].as_f64()?, value[1].as_f64()?]) };
-    let scale = pair(&map["transform"]["scale"]).context("a map without scale")?;
-    let moved = pair(&map["transform"]["translate"]).context("a map without translation")?;
-    let arcs = map["arcs"].as_array().context("a map without arcs")?;
-    arcs.iter()
-        .map(|arc| {
-            let mut at = [0.0, 0.0];
-            let steps = arc.as_array().context("an arc is a list")?;
-            let points = steps.iter().map(|step| {
-                let step = pair(step).context("a step has two numbers")?;
-                at = [at[0] + step[0], at[1] + step[1]];
-                Ok(unit(at[1] * scale[1] + moved[1], at[0] * scale[0] + moved[0]))
-            });
-            points.collect()
-        })
-        .collect()
 }
 
 /// The points of every arc named in lists of lists; `!n` (that is, `-n-1`) is arc n backwards.

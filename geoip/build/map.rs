@@ -153,8 +153,8 @@ fn spelled_out(name: &str) -> String {
     whole.iter().find(|(short, _)| *short == name).map_or(name, |(_, whole)| whole).to_owned()
 }
 
-/// TopoJSON's arcs: each begins at a point of the grid, and goes on by differences.
-fn read_arcs(map: &Value) -> anyhow::Result<Vec<Vec<Point>>> {
+/// TopoJSON's arcs, in degrees east and north: each begins at a point of the grid, and goes on by differences.
+pub fn read_arcs(map: &Value) -> anyhow::Result<Vec<Vec<Point>>> {
     let pair = |value: &Value| -> Option<[f64; 2]> { Some([value[0].as_f64()?, value[1].as_f64()?]) };
     let scale = pair(&map["transform"]["scale"]).context("a map without scale")?;
     let moved = pair(&map["transform"]["translate"]).context("a map without translation")?;

@@ -43,6 +43,9 @@ pub struct Admin {
 /// A store whose clock is further apart is complained of: nodes that do not agree when something was count differently.
 pub const CLOCK_APART_MAX: Duration = Duration::from_secs(1);
 
+/// A certificate is near its end so long before: those of ACME are renewed a month before.
+pub const CERTIFICATE_NEAR_END: Duration = Duration::from_secs(14 * 86_400);
+
 /// What readiness is judged by.
 #[derive(Clone, Debug, Default)]
 pub struct Facts {

@@ -56,11 +56,11 @@ impl History {
         self.waiting.lock().iter().take(AT_ONCE).cloned().collect()
     }
 
-    fn told(&self, events: &[PastEvent]) {
-        let Some(last) = events.last() else { return };
+    /// All up to the one with this number were told.
+    fn told(&self, last: u64) {
         let mut waiting = self.waiting.lock();
         // Some may have gone to make room; none came before them.
-        if let Some(at) = waiting.iter().take(AT_ONCE).position(|event| event.number == last.number) {
+        if let Some(at) = waiting.iter().take(AT_ONCE).position(|event| event.number == last) {
             waiting.drain(..=at);
         }
     }
@@ -90,10 +90,13 @@ impl History {
                 return true;
             }
             even_nothing = false;
-            if shared.store.put_events(events.clone(), keep, shared.clock.now()).await.is_err() {
+            let last = events.last().map(|event| event.number);
+            if shared.store.put_events(events, keep, shared.clock.now()).await.is_err() {
                 return false;
             }
-            self.told(&events);
+            if let Some(last) = last {
+                self.told(last);
+            }
             let lost = self.lost.swap(0, Ordering::Relaxed);
             if lost > 0 {
                 tracing::warn!(lost, "events are in the events file and not in the store: it was away for too long");
@@ -119,11 +122,12 @@ mod tests {
         assert_eq!(history.next(), some, "not yet told");
         history.offer(&event(0));
         assert_eq!(history.lost.load(Ordering::Relaxed), 4);
-        history.told(&some);
+        let last = some.last().expect("there are some").number;
+        history.told(last);
         assert_eq!(times(&history.next())[0], 3 + AT_ONCE as u64);
         (0..WAITING_MAX as u64).for_each(|millis| history.offer(&event(millis)));
         let next = history.next();
-        history.told(&some);
+        history.told(last);
         assert_eq!(history.next(), next, "all of those had gone");
     }
 }

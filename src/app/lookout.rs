@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::admin::CERTIFICATE_NEAR_END;
 use crate::config::Reputation;
 use crate::domain::{Event, EventKind, Timestamp};
 use crate::edge::tls::Certificates;
@@ -18,9 +19,6 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What must be renewed is said so often.
 const DAY: Duration = Duration::from_secs(86_400);
-
-/// A certificate is near its end so long before; those of ACME are renewed a month before.
-const CERTIFICATE_NEAR_END: Duration = Duration::from_secs(14 * 86_400);
 
 /// A database of addresses so long before it is too old to be used.
 const DATABASE_NEAR_END: Duration = Duration::from_secs(30 * 86_400);

@@ -21,6 +21,7 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{FAILED, operate, read, sources};
+use crate::admin::CERTIFICATE_NEAR_END;
 use crate::admin::control::{Command, Reply};
 use crate::clock::{Clock, Dice};
 use crate::config::{CertificateFiles, Config, Site, keys};
@@ -33,9 +34,6 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// As much of the sign-in page as is read, in bytes.
 const PAGE_BYTES_MAX: usize = 1024 * 1024;
-
-/// Certificates are renewed long before; who sees this has a renewal that does not work.
-const DAYS_LEFT_MIN: i64 = 14;
 
 /// Between the webmail's `Date` and our clock: more is worth a look, and one-time codes fail at 30 s.
 const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(5);
@@ -276,7 +274,7 @@ fn judge_certificate(site: &Site, path: &Path, found: &Found, now: Timestamp) ->
             format!("{}: the certificate {path} has ended", site.name),
             "renew it; it is read again when the file changes",
         )
-    } else if days < DAYS_LEFT_MIN {
+    } else if Duration::from_secs(seconds_left.unsigned_abs()) < CERTIFICATE_NEAR_END {
         warn(
             format!("{}: the certificate {path} ends in {days} days", site.name),
             "renew it, and look why that did not happen by itself",

@@ -75,7 +75,17 @@ impl KeyRing {
         u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]])
     }
 
-    /// The same under every key, newest first: for finding what an older key made.
+    /// The first half of [`KeyRing::hash`]: to name things.
+    pub fn short_hash(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 16] {
+        shortened(self.hash(purpose, parts))
+    }
+
+    /// The same under every key, newest first: for finding what an older key named.
+    pub fn short_hashes(&self, purpose: Purpose, parts: &[&[u8]]) -> impl Iterator<Item = [u8; 16]> {
+        self.hashes(purpose, parts).map(shortened)
+    }
+
+    /// [`KeyRing::hash`] under every key, newest first: for finding what an older key made.
     pub fn hashes(&self, purpose: Purpose, parts: &[&[u8]]) -> impl Iterator<Item = [u8; 32]> {
         self.keys.iter().map(move |key| hash_under(key, purpose, parts))
     }
@@ -85,6 +95,10 @@ impl std::fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "KeyRing({} keys)", self.keys.len())
     }
+}
+
+fn shortened(hash: [u8; 32]) -> [u8; 16] {
+    std::array::from_fn(|at| hash[at])
 }
 
 fn hash_under(key: &hmac::Key, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
@@ -108,6 +122,8 @@ mod tests {
         let made = old.hash(Purpose::Session, &[b"ab", b"c"]);
         assert_ne!(made, old.hash(Purpose::Session, &[b"a", b"bc"]));
         assert_ne!(made, old.hash(Purpose::Device, &[b"ab", b"c"]));
+        assert_eq!(old.short_hash(Purpose::Session, &[b"ab", b"c"]), made[..16]);
+        assert!(new.short_hashes(Purpose::Session, &[b"ab", b"c"]).any(|short| short == made[..16]));
         assert_ne!(made, new.hash(Purpose::Session, &[b"ab", b"c"]));
         assert!(new.hashes(Purpose::Session, &[b"ab", b"c"]).any(|found| found == made));
     }

@@ -544,6 +544,37 @@ impl Judging<'_> {
         }
     }
 
+    /// A flag that says nothing yet of why it is raised.
+    pub(super) fn new_flag(
+        &self,
+        site: &Site,
+        session: &Session,
+        client: &Client,
+        verdict: Verdict,
+        code: Reference,
+    ) -> Flag {
+        let spot = self.spot(client);
+        Flag {
+            code,
+            site: site.name.clone(),
+            account: session.account.clone(),
+            session: session.hash,
+            time: self.now,
+            address: client.address,
+            network: client.network,
+            country: spot.country,
+            as_number: spot.as_number,
+            user_agent: client.user_agent.clone(),
+            verdict,
+            signals: Vec::new(),
+            stopped_by: None,
+            enforced: self.enforces,
+            status: FlagStatus::Open,
+            notes: Vec::new(),
+            since: Activity::default(),
+        }
+    }
+
     /// Raises a flag against a session, or adds to the one that stands against it, and gives the session a state.
     async fn flag_session(
         &self,
@@ -557,26 +588,7 @@ impl Judging<'_> {
         let code = session.flag.unwrap_or(code);
         let raised = self.fact(self.store.raise_flag(&code, raise.clone()).await);
         if raised == Fact::Known(false) {
-            let spot = self.spot(client);
-            let mut flag = Flag {
-                code,
-                site: site.name.clone(),
-                account: session.account.clone(),
-                session: session.hash,
-                time: self.now,
-                address: client.address,
-                network: client.network,
-                country: spot.country,
-                as_number: spot.as_number,
-                user_agent: client.user_agent.clone(),
-                verdict: raise.verdict,
-                signals: Vec::new(),
-                stopped_by: None,
-                enforced: self.enforces,
-                status: FlagStatus::Open,
-                notes: Vec::new(),
-                since: Activity::default(),
-            };
+            let mut flag = self.new_flag(site, session, client, raise.verdict, code);
             flag.raise(raise.verdict, &raise.signals, raise.stopped_by.as_deref());
             let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
         }

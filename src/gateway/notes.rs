@@ -38,14 +38,8 @@ impl About<'_> {
 
     /// Under which it may be found: by the newest key first, then by those that made older ones.
     fn ids(&self, keys: &KeyRing) -> Vec<[u8; 16]> {
-        keys.hashes(Purpose::Handle, &self.parts()).map(shortened).collect()
+        keys.short_hashes(Purpose::Handle, &self.parts()).collect()
     }
-}
-
-fn shortened(hash: [u8; 32]) -> [u8; 16] {
-    let mut short = [0; 16];
-    short.copy_from_slice(&hash[..16]);
-    short
 }
 
 /// Reads a note; none where there is none, or it cannot be read any more.
@@ -78,7 +72,7 @@ pub async fn write<T: Serialize>(
     until: Timestamp,
     now: Timestamp,
 ) -> Result<(), Away> {
-    let id = shortened(keys.hash(Purpose::Handle, &about.parts()));
+    let id = keys.short_hash(Purpose::Handle, &about.parts());
     let plain = Secret::new(serde_json::to_vec(note).expect("numbers and words"));
     // Two notes of one place and moment would show that they say the same, and nothing else: the cipher forgives that.
     let nonce = keys.hash(Purpose::Handle, &[b"nonce", &id, &now.as_millis().to_be_bytes()]);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::judging::Judging;
 use crate::challenge::enrolled::Enrolled;
 use crate::config::Site;
-use crate::domain::flag::{Activity, FlagStatus, Note};
+use crate::domain::flag::{FlagStatus, Note};
 use crate::domain::{
     Account, Client, FactorKind, Flag, Purpose, Reference, Session, SessionChange, SessionHash, SessionState, Verdict,
 };
@@ -108,26 +108,11 @@ impl Judging<'_> {
                 return None;
             };
         }
-        let spot = self.spot(client);
         let text = if places.is_empty() { "no other session was open".to_owned() } else { places.join("; ") };
         let flag = Flag {
-            code,
-            site: site.name.clone(),
-            account: account.clone(),
-            session: session.hash,
-            time: self.now,
-            address: client.address,
-            network: client.network,
-            country: spot.country,
-            as_number: spot.as_number,
-            user_agent: client.user_agent.clone(),
-            verdict: Verdict::Restrict,
-            signals: Vec::new(),
             stopped_by: Some(NOT_ME.to_owned()),
-            enforced: self.enforces,
-            status: FlagStatus::Open,
             notes: vec![Note { time: self.now, by: BY.to_owned(), text }],
-            since: Activity::default(),
+            ..self.new_flag(site, session, client, Verdict::Restrict, code)
         };
         let Fact::Known(()) = self.fact(self.store.put_flag(flag).await) else { return None };
         Some(ended)

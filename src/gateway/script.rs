@@ -258,7 +258,7 @@ impl Gateway {
 
     /// The hash of a session cookie under the newest key.
     pub(super) fn hash_session(&self, site: &Site, cookie: &[u8]) -> SessionHash {
-        shortened(self.shared.keys.hash(Purpose::Session, &[site.name.as_bytes(), cookie]))
+        SessionHash(self.shared.keys.short_hash(Purpose::Session, &[site.name.as_bytes(), cookie]))
     }
 
     /// The session a request shows: under the newest key, or an older one that made it.
@@ -270,7 +270,7 @@ impl Gateway {
         let site = visit.site();
         let Some(cookie) = cookies.get(&site.session_cookie) else { return (None, Fact::Known(None)) };
         let mut newest = None;
-        for hash in self.shared.keys.hashes(Purpose::Session, &[site.name.as_bytes(), cookie]).map(shortened) {
+        for hash in self.shared.keys.short_hashes(Purpose::Session, &[site.name.as_bytes(), cookie]).map(SessionHash) {
             newest = newest.or(Some(hash));
             match self.shared.store.session(&hash, visit.now).await {
                 Ok(Some(session)) => return (Some(hash), Fact::Known(Some(session))),
@@ -548,12 +548,6 @@ async fn read_past(mut body: Incoming, patience: Duration) {
             break;
         }
     }
-}
-
-fn shortened(hash: [u8; 32]) -> SessionHash {
-    let mut short = [0; 16];
-    short.copy_from_slice(&hash[..16]);
-    SessionHash(short)
 }
 
 pub(super) fn read_cookies(headers: &HeaderMap) -> Cookies {

@@ -46,6 +46,21 @@ fn code_of(secret: &[u8; 20], steps_ahead: u64) -> String {
     totp.generate(seconds + 30 * steps_ahead).to_string()
 }
 
+/// Sets up an app on campus and signs in from home; returns what the app knows.
+async fn at_home_with_an_app(browser: &mut Browser, gateway: &Gateway, person: &Person) -> [u8; 20] {
+    browser.open(&gateway.url()).await;
+    fill_in_the_sign_in(browser, person).await;
+    in_the_inbox(browser).await;
+    let secret = set_up_an_app(browser, gateway, None).await;
+    browser.forget_cookies().await;
+    // What is known of campus is too little to tell it from elsewhere.
+    browser.come_from(AT_HOME).await;
+    browser.open(&gateway.url()).await;
+    fill_in_the_sign_in(browser, person).await;
+    in_the_inbox(browser).await;
+    secret
+}
+
 /// Adds an app on the person's own page, as a person who types the key does; returns what the app now knows.
 async fn set_up_an_app(browser: &mut Browser, gateway: &Gateway, pictures: Option<&str>) -> [u8; 20] {
     browser.open(&format!("{}.mailward/account", gateway.url())).await;
@@ -165,16 +180,7 @@ async fn a_message_in_the_middle_of_writing_asks_in_a_dialog_and_is_sent_by_itse
     let timetable = folder.path().join("timetable.txt");
     std::fs::write(&timetable, "Monday 9:00 lecture hall 3\n").expect("a folder of our own");
     Browser::visit("challenge-dialog", async |browser| {
-        browser.open(&gateway.url()).await;
-        fill_in_the_sign_in(browser, &writer).await;
-        in_the_inbox(browser).await;
-        let secret = set_up_an_app(browser, &gateway, None).await;
-        browser.forget_cookies().await;
-        // What is known of campus is too little to tell it from elsewhere.
-        browser.come_from(AT_HOME).await;
-        browser.open(&gateway.url()).await;
-        fill_in_the_sign_in(browser, &writer).await;
-        in_the_inbox(browser).await;
+        let secret = at_home_with_an_app(browser, &gateway, &writer).await;
         open_compose(browser).await;
         write(browser, &reader.address(), "Written with care", "A text of an hour's work.", Some(&timetable)).await;
         let fields = "return [$('#_to').val(), $('#compose-subject').val(), $('#composebody').val(),
@@ -219,16 +225,7 @@ async fn where_frames_are_forbidden_the_whole_page_asks_and_the_text_comes_back(
     let gateway = Gateway::start(stack.web(), &settings("")).await;
     with_habit(&gateway, &writer).await;
     Browser::visit("challenge-whole-page", async |browser| {
-        browser.open(&gateway.url()).await;
-        fill_in_the_sign_in(browser, &writer).await;
-        in_the_inbox(browser).await;
-        let secret = set_up_an_app(browser, &gateway, None).await;
-        browser.forget_cookies().await;
-        // What is known of campus is too little to tell it from elsewhere.
-        browser.come_from(AT_HOME).await;
-        browser.open(&gateway.url()).await;
-        fill_in_the_sign_in(browser, &writer).await;
-        in_the_inbox(browser).await;
+        let secret = at_home_with_an_app(browser, &gateway, &writer).await;
         open_compose(browser).await;
         write(browser, &reader.address(), "Written with care", "A text of an hour's work.", None).await;
         browser

@@ -17,7 +17,7 @@ use super::now::{Counts, LINES};
 use super::visit::Visit;
 use super::{Desk, Role, act, events};
 use crate::admin::control::{Command, FlagRow};
-use crate::domain::{AuditEntry, Mark, Span};
+use crate::domain::{AuditEntry, Span};
 use crate::store::Away;
 
 /// Rows in one answer, where nothing else is asked for, and at most.
@@ -208,8 +208,7 @@ pub(super) async fn senders(
 }
 
 pub(super) async fn audit(State(desk): State<Arc<Desk>>, Query(query): Query) -> Answer {
-    let before = query.given("before").map(str::parse::<Mark>).transpose();
-    let before = before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))?;
+    let before = query.before()?;
     let most = most(&query)?;
     let entries = desk.control.store.audit(query.given("by"), before, most).await?;
     let next = (entries.len() == most).then(|| entries.last().map(AuditEntry::mark)).flatten();

@@ -14,7 +14,7 @@ use super::form::Query;
 use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words::{self, When};
-use crate::domain::{AuditEntry, Mark, Timestamp};
+use crate::domain::{AuditEntry, Timestamp};
 
 /// Entries on one page.
 pub(super) const ROWS: usize = 100;
@@ -63,8 +63,7 @@ pub(super) async fn list(
     Query(query): Query,
 ) -> Result<Response, Fault> {
     let by = query.given("by");
-    let before = query.given("before").map(str::parse::<Mark>).transpose();
-    let before = before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))?;
+    let before = query.before()?;
     let entries = desk.control.store.audit(by, before, ROWS).await?;
     let next = (entries.len() == ROWS).then(|| entries.last().map(AuditEntry::mark)).flatten().map(|mark| {
         format!("/audit{}", words::query(&[("by", by.unwrap_or_default()), ("before", &mark.to_string())]))

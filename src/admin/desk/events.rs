@@ -1,6 +1,7 @@
 //! What happened: past events by site, account, kind and text; as a page, as CSV and as JSON lines.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
 
 use askama::Template;
 use axum::Extension;
@@ -91,7 +92,10 @@ pub(super) fn line(event: &PastEvent, now: Timestamp) -> Line {
 
 /// What a kind of event means, in a few words.
 fn short_of(kind: &str) -> Option<&'static str> {
-    spoken::one_of_each().iter().find(|known| known.name() == kind).map(|known| spoken::meaning(known).short)
+    static SHORT: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| {
+        spoken::one_of_each().iter().map(|known| (known.name(), spoken::meaning(known).short)).collect()
+    });
+    SHORT.get(kind).copied()
 }
 
 fn particulars(parts: &Parts) -> String {
@@ -119,8 +123,7 @@ pub(super) fn wanted(desk: &Desk, query: &Fields, now: Timestamp) -> Result<Even
     // Without a site the first one's folding is taken: most have one.
     let folds = site.clone().or_else(|| desk.first_site());
     let account = query.given("account").zip(folds).map(|(name, site)| desk.folded(&site, name));
-    let before = query.given("before").map(str::parse::<Mark>).transpose();
-    let before = before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))?;
+    let before = query.before()?;
     let hours = query.given("hours").map(str::parse::<u64>).transpose();
     let hours = hours.map_err(|_| Fault::Bad("\"hours\" is a number".to_owned()))?;
     let kinds = query.all("kind").filter(|kind| !kind.is_empty()).map(str::to_owned).collect();

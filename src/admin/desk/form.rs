@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::fault::{Fault, Said};
 use crate::challenge::factors;
+use crate::domain::Mark;
 
 /// The longest form, in bytes: a passkey's answer, encoded, or a page of selected flags.
 const FORM_BYTES_MAX: usize = 4 * factors::ANSWER_BYTES_MAX;
@@ -35,6 +36,12 @@ impl Fields {
     /// The first of this name that says something, without spaces around.
     pub fn given(&self, name: &str) -> Option<&str> {
         Some(self.text(name).trim()).filter(|text| !text.is_empty())
+    }
+
+    /// Where a list goes on that is sorted by time and number; none at its beginning.
+    pub fn before(&self) -> Result<Option<Mark>, Fault> {
+        let before = self.given("before").map(str::parse).transpose();
+        before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))
     }
 
     /// All of this name.

@@ -17,7 +17,7 @@ use super::form::Query;
 use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words;
-use crate::admin::Readiness;
+use crate::admin::{CERTIFICATE_NEAR_END, Readiness};
 use crate::domain::flag::FlagFilter;
 use crate::domain::{Country, FlagStatus, Span, Tally, Timestamp};
 use crate::intel::Freshness;
@@ -30,9 +30,6 @@ const FLAGS_COUNTED: usize = 200;
 /// Senders and places shown.
 const SENDERS: usize = 10;
 const PLACES: usize = 14;
-
-/// A certificate or database is warned of when it ends within this.
-const ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -285,7 +282,7 @@ impl Desk {
                 None => ("", "webmail not asked yet"),
             };
             let ends = site.certificate_ends.map(|ends| {
-                let look = if ends <= now.after(ENDS_SOON) { "warning" } else { look };
+                let look = if ends <= now.after(CERTIFICATE_NEAR_END) { "warning" } else { look };
                 (look, format!("{said}; certificate until {}", ends.day()))
             });
             let (look, said) = ends.unwrap_or((look, said.to_owned()));

@@ -181,8 +181,7 @@ impl Desk {
     /// Under what a cookie's session may be kept: by each key that still counts.
     fn ids(&self, cookie: &str) -> impl Iterator<Item = [u8; 16]> + Send + use<> {
         let parts: [&[u8]; 2] = [b"session", cookie.as_bytes()];
-        let short = |hash: [u8; 32]| hash.first_chunk::<16>().copied().unwrap_or_default();
-        self.control.keys.hashes(Purpose::Desk, &parts).map(short).collect::<Vec<_>>().into_iter()
+        self.control.keys.short_hashes(Purpose::Desk, &parts).collect::<Vec<_>>().into_iter()
     }
 }
 

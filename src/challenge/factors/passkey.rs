@@ -49,8 +49,8 @@ impl Factor for Passkeys {
 /// Begins to make a passkey: what is kept, and what the page's script is given. None where this host can have none, such
 /// as an address in numbers.
 pub fn begin(enrolled: &Enrolled, about: &About<'_>) -> Option<Question> {
-    let hash = about.keys.hash(Purpose::Handle, &[about.site.as_bytes(), about.account.as_str().as_bytes()]);
-    let handle = Uuid::from_slice(&hash[..16]).ok()?;
+    let parts = [about.site.as_bytes(), about.account.as_str().as_bytes()];
+    let handle = Uuid::from_bytes(about.keys.short_hash(Purpose::Handle, &parts));
     let known = of_host(enrolled, about).iter().map(|key| key.cred_id().clone()).collect();
     let name = about.account.as_str();
     let (options, state): (CreationChallengeResponse, _) =

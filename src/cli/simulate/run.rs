@@ -248,10 +248,7 @@ impl Simulation {
     }
 
     fn session_hash(&self, site: &Site) -> SessionHash {
-        let hash = self.keys.hash(Purpose::Session, &[site.name.as_bytes(), &self.number.to_be_bytes()]);
-        let mut short = [0; 16];
-        short.copy_from_slice(&hash[..16]);
-        SessionHash(short)
+        SessionHash(self.keys.short_hash(Purpose::Session, &[site.name.as_bytes(), &self.number.to_be_bytes()]))
     }
 }
 

@@ -179,10 +179,7 @@ impl Gateway {
     }
 
     fn grant_id(&self, session: &Session) -> [u8; 16] {
-        let hash = self.shared.keys.hash(Purpose::Handle, &[b"grant", &session.hash.0]);
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        id
+        self.shared.keys.short_hash(Purpose::Handle, &[b"grant", &session.hash.0])
     }
 
     fn factor_rows(&self, caller: &Caller<'_>, enrolled: &Enrolled, in_full: bool) -> Vec<FactorRow> {

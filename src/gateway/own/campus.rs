@@ -151,9 +151,6 @@ impl Gateway {
     fn campus_id(&self, caller: &Caller<'_>) -> [u8; 16] {
         let (site, account) = (&caller.session.site, &caller.session.account);
         let parts = [&b"campus"[..], site.as_bytes(), account.as_str().as_bytes()];
-        let hash = self.shared.keys.hash(Purpose::Handle, &parts);
-        let mut id = [0; 16];
-        id.copy_from_slice(&hash[..16]);
-        id
+        self.shared.keys.short_hash(Purpose::Handle, &parts)
     }
 }

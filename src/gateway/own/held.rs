@@ -249,10 +249,7 @@ impl Gateway {
     }
 
     fn copy_number(&self, id: &[u8; 16]) -> [u8; 16] {
-        let hash = self.shared.keys.hash(Purpose::Handle, &[b"held copy", id]);
-        let mut copy = [0; 16];
-        copy.copy_from_slice(&hash[..16]);
-        copy
+        self.shared.keys.short_hash(Purpose::Handle, &[b"held copy", id])
     }
 }
 

@@ -45,13 +45,17 @@ impl Backwards {
         Self { set, from, to: since.map_or(0, millis), at: 0 }
     }
 
-    async fn next(&mut self, node: &Node) -> Result<Vec<(String, Timestamp)>, Away> {
+    /// The next `most`, which is made at least a few and at most [`READ_AT_ONCE`]; fewer at the end. Says whether it is
+    /// the end.
+    async fn next(&mut self, node: &Node, most: usize) -> Result<(Vec<(String, Timestamp)>, bool), Away> {
+        let most = most.clamp(64, READ_AT_ONCE);
         let mut range = cmd("ZREVRANGEBYSCORE");
         range.arg(&self.set).arg(&self.from).arg(self.to).arg("WITHSCORES");
-        range.arg("LIMIT").arg(self.at).arg(READ_AT_ONCE);
+        range.arg("LIMIT").arg(self.at).arg(most);
         let found: Vec<(String, f64)> = node.link.ask(Lane::Bulk, &range).await?;
         self.at += found.len();
-        Ok(found.into_iter().map(|(member, time)| (member, whole(time))).collect())
+        let is_end = found.len() < most;
+        Ok((found.into_iter().map(|(member, time)| (member, whole(time))).collect(), is_end))
     }
 }
 
@@ -149,9 +153,11 @@ impl Node {
         let mut sieve = Sieve::new(filter, most);
         let set = filter.account.as_ref().map_or_else(|| self.keys.events(), |account| self.keys.events_of(account));
         let mut backwards = Backwards::new(set, filter.before, filter.since);
+        // Where nothing rare is asked for, a page is all that is read.
+        let mut at_once = most;
         while sieve.wants_more() {
-            let some = backwards.next(self).await?;
-            let all = some.len() < READ_AT_ONCE;
+            let (some, is_end) = backwards.next(self, at_once).await?;
+            at_once = READ_AT_ONCE;
             for event in self.events_named(some, filter.account.is_some()).await? {
                 if filter.before.is_some_and(|before| event.mark() >= before) {
                     continue;
@@ -161,7 +167,7 @@ impl Node {
                 }
                 sieve.look_at(event);
             }
-            if all {
+            if is_end {
                 return Ok(sieve.found(true));
             }
         }
@@ -263,14 +269,13 @@ impl Node {
         let mut backwards = Backwards::new(self.keys.audit(), before, None);
         let mut entries = Vec::new();
         while entries.len() < most && backwards.at < LOOKED_THROUGH_MAX {
-            let some = backwards.next(self).await?;
-            let many = some.len();
+            let (some, is_end) = backwards.next(self, most).await?;
             let read = |(member, _): (String, _)| from_json::<AuditEntry>(numbered(&member)?.1.as_bytes()).ok();
             let fits = |entry: &AuditEntry| {
                 by.is_none_or(|by| entry.by == by) && before.is_none_or(|before| entry.mark() < before)
             };
             entries.extend(some.into_iter().filter_map(read).filter(fits));
-            if many < READ_AT_ONCE {
+            if is_end {
                 break;
             }
         }
