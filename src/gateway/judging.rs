@@ -10,8 +10,9 @@ use crate::config::{Config, Site};
 use crate::domain::flag::{Activity, Change, FlagFilter, FlagStatus};
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, Client, Country, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Purpose, Reference,
-    Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts, action::Recipients,
+    Account, Agent, Client, Country, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix, Purpose,
+    Reference, Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts,
+    action::Recipients,
 };
 use crate::intel::Intel;
 use crate::policy::facts::{DeviceFact, Facts};
@@ -182,7 +183,7 @@ impl Judging<'_> {
     }
 
     /// Charges what is only counted; a store that is away loses it, which opens nothing.
-    pub(super) async fn note(&self, charges: &[Charge]) {
+    pub(crate) async fn note(&self, charges: &[Charge]) {
         let _: Fact<Charged> = self.charge(charges).await;
     }
 
@@ -303,11 +304,16 @@ impl Judging<'_> {
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
             let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
             self.note(&newcomer).await;
-            (facts.newcomers_from_prefix, facts.networks_for_account, facts.has_open_flag) = tokio::join!(
+            let restricting;
+            (facts.newcomers_from_prefix, facts.networks_for_account, restricting) = tokio::join!(
                 self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW),
                 self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW),
-                self.has_open_flag(site, account),
+                self.restricting_flag(site, account),
             );
+            facts.has_open_flag = match restricting {
+                Fact::Known(flag) => Fact::Known(flag.is_some()),
+                Fact::StoreAway => Fact::StoreAway,
+            };
         }
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
         let (judgement, is_unasked) = self.rolled_out(site, account, judgement);
@@ -363,8 +369,8 @@ impl Judging<'_> {
         networks.campus_country.or_else(|| self.whereabouts(networks.campus.first()?.addr()).country)
     }
 
-    /// Whether a session of the account was restricted lately by what it sent, and nobody has decided about it yet.
-    async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
+    /// The flag of a session of the account that was restricted lately by what it sent, and nobody has decided about it yet.
+    pub async fn restricting_flag(&self, site: &Site, account: &Account) -> Fact<Option<Reference>> {
         let filter = FlagFilter {
             site: Some(site.name.clone()),
             account: Some(account.clone()),
@@ -376,7 +382,7 @@ impl Judging<'_> {
             is_fresh && flag.enforced && flag.verdict == Verdict::Restrict && flag.stopped_by.is_some()
         };
         match self.fact(self.store.flags(&filter, OPEN_FLAGS_LOOKED_AT).await) {
-            Fact::Known(flags) => Fact::Known(flags.iter().any(restricting)),
+            Fact::Known(flags) => Fact::Known(flags.iter().find(|flag| restricting(flag)).map(|flag| flag.code)),
             Fact::StoreAway => Fact::StoreAway,
         }
     }
@@ -545,7 +551,7 @@ impl Judging<'_> {
     }
 
     /// A flag that says nothing yet of why it is raised.
-    pub(super) fn new_flag(
+    pub(crate) fn new_flag(
         &self,
         site: &Site,
         session: &Session,
@@ -616,7 +622,7 @@ impl Judging<'_> {
             now: self.now,
             site: &site.name,
             account,
-            session: hash,
+            session: Some(hash),
             state: sending.state(),
             locked,
             prefix: client.prefix,
@@ -628,15 +634,39 @@ impl Judging<'_> {
             is_account_known,
             rule: self.rule_against(site, account, client, "send"),
         };
-        (reserved.decision, reserved.receipt) = match send::charges(&facts, &self.config.send, &self.config.exceptions)
-        {
+        (reserved.decision, reserved.receipt) = self.charge_send(&facts).await;
+        reserved
+    }
+
+    /// Charges a message of which everything else is known, and decides.
+    pub async fn charge_send(&self, facts: &send::Facts<'_>) -> (Decision, Receipt) {
+        match send::charges(facts, &self.config.send, &self.config.exceptions) {
             Ok(charges) => {
                 let charged = self.charge(&charges).await;
-                (send::send(&facts, charged.as_ref()), receipt_of(charged))
+                (send::send(facts, charged.as_ref()), receipt_of(charged))
             }
             Err(decision) => (*decision, Receipt::default()),
-        };
-        reserved
+        }
+    }
+
+    /// Counts an attempt to send, allowed or not. Returns the alert lines that the account passes with it, each once, and how
+    /// many messages it was within their time.
+    pub async fn count_attempt(&self, site: &Site, account: &Account) -> Vec<(u32, Limit)> {
+        let limits = &self.config.send;
+        let Some(attempt) = send::attempt(&site.name, account, limits) else { return Vec::new() };
+        if self.charge(&[attempt]).await == Fact::StoreAway {
+            return Vec::new();
+        }
+        let mut passed = Vec::new();
+        for line in &limits.alert_messages_per_account {
+            let key = send::attempts_key(&site.name, account);
+            let Fact::Known(messages) = self.count(key, line.window).await else { break };
+            let Some(told) = send::alert(&site.name, account, *line, messages) else { continue };
+            if let Fact::Known(Charged::Fits(_)) = self.charge(&[told]).await {
+                passed.push((messages, *line));
+            }
+        }
+        passed
     }
 
     /// The rule of the operator that restricts an action, by label.
@@ -681,11 +711,18 @@ impl Judging<'_> {
 
     fn place(&self, session: &Session, client: &Client) -> send::SendingPlace {
         let here = self.spot(client);
+        self.place_at(&here, send::counted_as(&session.spot, &here))
+    }
+
+    /// The place of somebody who sends without a session.
+    pub fn place_of(&self, client: &Client) -> send::SendingPlace {
+        self.place_at(&self.spot(client), client.prefix)
+    }
+
+    fn place_at(&self, here: &Spot, counted_as: Prefix) -> send::SendingPlace {
         let network = match here.network {
             NetworkClass::Campus => "campus".to_owned(),
-            NetworkClass::Trusted | NetworkClass::Outside => {
-                Network::of(send::counted_as(&session.spot, &here).address()).to_string()
-            }
+            NetworkClass::Trusted | NetworkClass::Outside => Network::of(counted_as.address()).to_string(),
         };
         let fingerprint = |text: &str| self.keys.fingerprint(Purpose::Place, &[text.as_bytes()]);
         send::SendingPlace {
@@ -708,7 +745,9 @@ impl Judging<'_> {
                 signals: decision.signals.clone(),
                 stopped_by: decision.stopped_by.clone(),
             };
-            let can_prove = self.enforces && self.can_prove(sending.site, &session.account).await;
+            // Where there is no browser, nobody can be asked.
+            let is_asked = self.enforces && session.device.is_some();
+            let can_prove = is_asked && self.can_prove(sending.site, &session.account).await;
             let stricter = proof::state(Verdict::Restrict, can_prove);
             if let Some(changed) = self.flag_session(sending.site, session, sending.client, raise, stricter, code).await
             {

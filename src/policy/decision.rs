@@ -96,6 +96,11 @@ impl Decision {
         Self::stop(Verdict::Refuse, Why::Nothing)
     }
 
+    /// The account is locked.
+    pub fn locked() -> Self {
+        Self::stop(Verdict::Refuse, Why::Locked)
+    }
+
     /// An operator's rule stops it.
     pub fn by_rule(label: String) -> Self {
         Self::stop(Verdict::Restrict, Why::Rule(label))

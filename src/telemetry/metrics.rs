@@ -90,6 +90,11 @@ pub static DESCRIBED: &[Described] = &[
         &["answer"],
         "Right passwords that `range_service` was asked about: leaked, unknown to it, or none (it did not answer in time)",
     ),
+    counter(
+        "mailward_door_questions",
+        &["server", "answer"],
+        "Questions of mail servers (postfix, dovecot): passed, deferred, delayed, refused, noted (nothing was asked), unreadable; and connections closed at once: no room, not allowed",
+    ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
         "mailward_store_degraded_since_timestamp_seconds",
@@ -281,6 +286,7 @@ pub struct Metrics {
     throttled: Family<Labels, Counter>,
     upstream_errors: Family<Labels, Counter>,
     range_service: Family<Labels, Counter>,
+    door_questions: Family<Labels, Counter>,
     connections: Counter,
     connections_refused: Counter,
     handshakes_failed: Counter,
@@ -320,6 +326,7 @@ impl Metrics {
         let throttled = family("mailward_throttled");
         let upstream_errors = family("mailward_upstream_errors");
         let range_service = family("mailward_range_service");
+        let door_questions = family("mailward_door_questions");
         let mut single = |name: &str| {
             let counter = Counter::default();
             registry.register(name, described(name).help, counter.clone());
@@ -353,6 +360,7 @@ impl Metrics {
             throttled,
             upstream_errors,
             range_service,
+            door_questions,
             connections,
             connections_refused,
             handshakes_failed,
@@ -493,6 +501,11 @@ impl Metrics {
             None => "none",
         };
         self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
+    }
+
+    /// A mail server asked, or tried to. Both are from closed sets.
+    pub fn door_asked(&self, server: &'static str, answer: &'static str) {
+        self.door_questions.get_or_create(&vec![("server", server.to_owned()), ("answer", answer.to_owned())]).inc();
     }
 
     /// How much waits until a shared store is back.

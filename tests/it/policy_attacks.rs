@@ -238,7 +238,7 @@ fn a_spam_run_stops_at_the_limit_and_is_told_when_and_how_many_would_fit() {
                 now,
                 site: &site.name,
                 account: &account,
-                session: &session,
+                session: Some(&session),
                 state: Fact::Known(Some(SessionState::Open)),
                 locked: Fact::Known(false),
                 prefix: Prefix::of(ATTACKER.into()),

@@ -9,6 +9,7 @@ mod campus;
 pub mod challenge;
 mod chaos;
 mod desk;
+mod doors;
 mod edge;
 mod gated;
 mod held;
