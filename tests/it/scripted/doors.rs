@@ -191,7 +191,7 @@ async fn a_mail_program_that_sends_from_many_places_is_no_owner_until_an_operato
     assert_eq!((&flagged["door"], &flagged["address"]), (&"submission".into(), &JAPANESE.into()));
     assert_eq!(
         (&flagged["stopped_by"], &flagged["reference"]),
-        (&"networks_per_account 3/5m".into(), &code(&refused).into())
+        (&"networks_per_account 2/5m".into(), &code(&refused).into())
     );
     let listed = gateway.command(&["flag", "show", &code(&refused)]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains("mail program (submission)"), "{listed:?}");
