@@ -468,6 +468,8 @@ impl Running {
             ("listen.admin", now.listen.admin != next.listen.admin),
             ("listen.workers", now.listen.workers != next.listen.workers),
             ("doors.postfix", now.doors.postfix != next.doors.postfix),
+            ("doors.dovecot", now.doors.dovecot != next.doors.dovecot),
+            ("doors.dovecot_key_file", now.doors.dovecot_key_file != next.doors.dovecot_key_file),
             ("store.redis", now.store.redis != next.store.redis),
             ("store.prefix", now.store.prefix != next.store.prefix),
             ("store.certificate_authority", now.store.certificate_authority != next.store.certificate_authority),

@@ -1,8 +1,8 @@
-//! The other doors of a mail system: what Postfix asks about messages that mail programs hand to it. An account has one
-//! budget and one lock at all doors.
+//! The other doors of a mail system: what Postfix asks about messages that mail programs hand to it, and Dovecot about
+//! passwords. An account has one budget and one lock at all doors.
 //!
-//! [`listen`] takes connections, [`postfix`] reads questions and words answers, [`submission`] judges a message, and
-//! [`visitor`] is what is known of who comes to a door. Judging is the gateway's own ([`crate::gateway::judging`]): the
+//! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers, [`submission`] judges a
+//! message, [`sign_in`] a password, and [`visitor`] is what is known of who comes to a door. Judging is the gateway's own ([`crate::gateway::judging`]): the
 //! same store, counters and limits. This room must not know webmails, pages or TLS. Another server that asks is a file
 //! that reads its questions, and a line in `app/doors.rs`.
 //!
@@ -10,15 +10,19 @@
 //! remembered of it, a flag above all, is kept as a session without a browser, one for each account and prefix.
 
 mod answered;
+pub mod dovecot;
 pub mod listen;
 pub mod postfix;
+mod sign_in;
 mod submission;
+mod under_way;
 mod visitor;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use answered::Answered;
+use under_way::{Lately, UnderWay};
 
 use crate::config::{Config, Mode, Site};
 use crate::domain::{Account, Client, Door, Event, EventKind, Prefix, Timestamp};
@@ -31,6 +35,8 @@ use crate::store::Away;
 pub struct Doors {
     shared: Arc<Shared>,
     answered: Answered,
+    under_way: UnderWay,
+    lately: Lately,
 }
 
 /// Who comes, and as whom.
@@ -46,7 +52,7 @@ struct Caller<'a> {
 impl Doors {
     /// Doors of this gateway.
     pub fn new(shared: Arc<Shared>) -> Self {
-        Self { shared, answered: Answered::default() }
+        Self { shared, answered: Answered::default(), under_way: UnderWay::default(), lately: Lately::default() }
     }
 
     /// Whether this address may ask.

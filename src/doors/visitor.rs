@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Caller;
 use crate::domain::{
-    FlagStatus, Network, NetworkClass, Purpose, Reference, Session, SessionHash, SessionState, Timestamp,
+    Flag, FlagStatus, Network, NetworkClass, Purpose, Reference, Session, SessionHash, SessionState, Timestamp, Verdict,
 };
 use crate::gateway::judging::Judging;
 use crate::policy::{Fact, send};
@@ -44,30 +44,48 @@ impl Visitor {
         caller: &Caller<'_>,
         judging: &Judging<'_>,
     ) -> (Fact<Option<SessionState>>, Option<Reference>) {
-        let session = match &self.session {
-            Fact::Known(session) => session.as_ref(),
-            Fact::StoreAway => return (Fact::StoreAway, None),
-        };
-        if let Some(session) = session {
-            let state = match (session.state, session.flag) {
-                // Whoever ended it did not say that it was the owner; the program comes again by itself.
-                (SessionState::Ended, Some(flag)) if !is_settled(judging, &flag).await => SessionState::Restricted,
-                (SessionState::Ended, _) => SessionState::Open,
-                (state, _) => state,
-            };
-            if state != SessionState::Open {
-                return (Fact::Known(Some(state)), session.flag);
-            }
-        }
-        if !self.is_newcomer(caller) {
-            return (Fact::Known(Some(SessionState::Open)), None);
+        let own = self.own_state(judging).await;
+        if own.0 != Fact::Known(Some(SessionState::Open)) || !self.is_newcomer(caller) {
+            return own;
         }
         // A browser was restricted for what it sent: its password does not send from elsewhere instead.
         match judging.restricting_flag(caller.site, &caller.account).await {
             Fact::Known(Some(flag)) => (Fact::Known(Some(SessionState::Restricted)), Some(flag)),
-            Fact::Known(None) => (Fact::Known(Some(SessionState::Open)), None),
+            Fact::Known(None) => own,
             Fact::StoreAway => (Fact::StoreAway, None),
         }
+    }
+
+    /// The same by what stands against this account and prefix alone.
+    pub(super) async fn own_state(&self, judging: &Judging<'_>) -> (Fact<Option<SessionState>>, Option<Reference>) {
+        let session = match &self.session {
+            Fact::Known(Some(session)) => session,
+            Fact::Known(None) => return (Fact::Known(Some(SessionState::Open)), None),
+            Fact::StoreAway => return (Fact::StoreAway, None),
+        };
+        let state = match (session.state, session.flag) {
+            (SessionState::Ended, None) => SessionState::Open,
+            (SessionState::Open, _) | (_, None) => session.state,
+            (state, Some(code)) => {
+                let flag = judging.fact(judging.store.flag(&code).await);
+                let is_over = matches!(&flag, Fact::Known(flag) if flag.as_ref().is_none_or(|flag| self.is_over(flag)));
+                match state {
+                    _ if is_over => SessionState::Open,
+                    // Whoever ended it did not say that it was the owner; the program comes again by itself.
+                    SessionState::Ended => SessionState::Restricted,
+                    state => state,
+                }
+            }
+        };
+        (Fact::Known(Some(state)), session.flag)
+    }
+
+    /// Whether a flag is settled: by an operator, or by its owner, who has since signed in from this network at the webmail
+    /// and passed what was asked there. Where more than that was against it, that is not enough.
+    fn is_over(&self, flag: &Flag) -> bool {
+        let has_proved = self.usual_since.is_some_and(|since| since >= flag.time);
+        matches!(flag.status, FlagStatus::Cleared | FlagStatus::Passed)
+            || (flag.verdict <= Verdict::Challenge && has_proved)
     }
 
     /// A session for what is to be remembered of the caller: the one that there is, or a new one.
@@ -109,12 +127,4 @@ async fn find(caller: &Caller<'_>, judging: &Judging<'_>) -> (SessionHash, Fact<
         }
     }
     (newest, Fact::Known(None))
-}
-
-/// Whether somebody has said that it was the account's owner; a flag that is gone says nothing any more.
-async fn is_settled(judging: &Judging<'_>, flag: &Reference) -> bool {
-    match judging.fact(judging.store.flag(flag).await) {
-        Fact::Known(flag) => flag.is_none_or(|flag| matches!(flag.status, FlagStatus::Cleared | FlagStatus::Passed)),
-        Fact::StoreAway => false,
-    }
 }

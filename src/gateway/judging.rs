@@ -10,8 +10,8 @@ use crate::config::{Config, Site};
 use crate::domain::flag::{Activity, Change, FlagFilter, FlagStatus};
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, Client, Country, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix, Purpose,
-    Reference, Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts,
+    Account, Agent, Client, Country, Door, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix,
+    Purpose, Reference, Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts,
     action::Recipients,
 };
 use crate::intel::Intel;
@@ -60,6 +60,8 @@ pub struct Attempt<'a> {
     pub client: &'a Client,
     /// Whose account is claimed.
     pub account: Account,
+    /// Through which door. There are browsers at the webmail only.
+    pub door: Door,
     /// The device whose genuine cookie came along.
     pub device: Option<[u8; 16]>,
     /// Keyed, of site, account and password.
@@ -92,6 +94,17 @@ pub struct Judged {
     /// It would have been asked for a proof, were its account asked already.
     is_unasked: bool,
     lesson: Lesson,
+}
+
+impl Judged {
+    fn teaches(&self) -> bool {
+        self.judgement.passed() && !self.is_unasked
+    }
+
+    /// What it teaches its account, now or when it is cleared.
+    pub const fn lesson(&self) -> &Lesson {
+        &self.lesson
+    }
 }
 
 /// What became of a sign-in that was judged.
@@ -206,8 +219,7 @@ impl Judging<'_> {
     /// Reserves what an attempt to sign in may cost, before the password goes upstream.
     pub async fn reserve_sign_in(&self, attempt: &Attempt<'_>) -> Reserved {
         let Attempt { site, client, account, .. } = attempt;
-        let account_fingerprint =
-            self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()]);
+        let account_fingerprint = self.account_fingerprint(attempt);
         let (lock, known_device, successes, site_failures) = tokio::join!(
             self.store.locked(&site.name, account),
             self.known_device(attempt),
@@ -224,6 +236,7 @@ impl Judging<'_> {
             Fact::StoreAway => Fact::StoreAway,
         };
         let facts = sign_in::Facts {
+            door: attempt.door,
             site: &site.name,
             account,
             account_fingerprint,
@@ -248,10 +261,44 @@ impl Judging<'_> {
         Reserved { decision, receipt, opens_lock, known_device, account_fingerprint }
     }
 
+    /// What [`Judging::reserve_sign_in`] finds of an attempt, where nothing is charged for it and nothing decided.
+    pub async fn unreserved(&self, attempt: &Attempt<'_>) -> Reserved {
+        let known_device = self.known_device(attempt).await;
+        let account_fingerprint = self.account_fingerprint(attempt);
+        let (decision, receipt) = (Decision::lost(), Receipt::default());
+        Reserved { decision, receipt, opens_lock: false, known_device, account_fingerprint }
+    }
+
+    fn account_fingerprint(&self, attempt: &Attempt<'_>) -> u32 {
+        self.fingerprint_of(attempt.site, &attempt.account)
+    }
+
+    fn fingerprint_of(&self, site: &Site, account: &Account) -> u32 {
+        self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()])
+    }
+
+    /// The account as it stands in the keys of counters that strangers fill.
+    pub fn account_in_key(&self, site: &Site, account: &Account) -> String {
+        sign_in::account_in_key(&site.name, account, self.fingerprint_of(site, account))
+    }
+
     async fn known_device(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
+        if !attempt.door.is_webmail() {
+            return self.known_place(attempt).await;
+        }
         let device = attempt.device?;
         let since = self.store.device_since(&attempt.site.name, &attempt.account, device, self.now).await;
         Some((device, since.ok().flatten()?))
+    }
+
+    /// Where there are no browsers, a network that the account has signed in from speaks for a program as a known browser
+    /// would: no stranger spends what it has. Each prefix of it stands for itself.
+    async fn known_place(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
+        let Attempt { site, client, account, .. } = attempt;
+        let profile = self.store.profile(&site.name, account, self.now).await.ok()?;
+        let seen = profile.networks.get(Network::of(client.address))?;
+        let place = self.keys.short_hash(Purpose::Place, &[b"door", client.prefix.to_string().as_bytes()]);
+        Some((place, seen.first))
     }
 
     async fn failures_at_site(&self, site: &Site) -> Fact<Vec<(Limit, u32)>> {
@@ -283,6 +330,7 @@ impl Judging<'_> {
         let spot = self.spot(client);
         let in_key = in_key(attempt, reserved);
         let device = match reserved.known_device {
+            _ if !attempt.door.is_webmail() => DeviceFact::Unasked,
             Some((_, since)) => DeviceFact::Known(since),
             None => DeviceFact::New,
         };
@@ -299,21 +347,21 @@ impl Judging<'_> {
         facts.failures_before = failures_before;
         facts.thefts_from_prefix = thefts_from_prefix;
         facts.country_at_site = country_at_site;
-        if facts.is_newcomer() {
+        if !attempt.door.is_webmail() {
+            // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
+            if facts.is_newcomer() && reserved.known_device.is_none() {
+                facts.has_open_flag = self.has_open_flag(site, account).await;
+            }
+        } else if facts.is_newcomer() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
             let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
             self.note(&newcomer).await;
-            let restricting;
-            (facts.newcomers_from_prefix, facts.networks_for_account, restricting) = tokio::join!(
+            (facts.newcomers_from_prefix, facts.networks_for_account, facts.has_open_flag) = tokio::join!(
                 self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW),
                 self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW),
-                self.restricting_flag(site, account),
+                self.has_open_flag(site, account),
             );
-            facts.has_open_flag = match restricting {
-                Fact::Known(flag) => Fact::Known(flag.is_some()),
-                Fact::StoreAway => Fact::StoreAway,
-            };
         }
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
         let (judgement, is_unasked) = self.rolled_out(site, account, judgement);
@@ -387,6 +435,13 @@ impl Judging<'_> {
         }
     }
 
+    async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
+        match self.restricting_flag(site, account).await {
+            Fact::Known(flag) => Fact::Known(flag.is_some()),
+            Fact::StoreAway => Fact::StoreAway,
+        }
+    }
+
     async fn country_at_site(&self, site: &Site, whereabouts: &Whereabouts) -> Fact<Option<bool>> {
         let Some(country) = whereabouts.country else { return Fact::Known(None) };
         match self.count(risk::accounts_key(&site.name), risk::COUNTRIES_WINDOW).await {
@@ -413,8 +468,8 @@ impl Judging<'_> {
         new_device: [u8; 16],
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
-        let Judged { judgement, spot, due, is_unasked, lesson } = judged;
-        let teaches = judgement.passed() && !is_unasked;
+        let Judged { judgement, spot, due, lesson, .. } = judged;
+        let teaches = judged.teaches();
         let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
         let mut state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
         if *due == Some(Due::Now) {
@@ -469,18 +524,26 @@ impl Judging<'_> {
             flag: flagged.then_some(code),
             lesson: Some(lesson.clone()),
         };
-        let teach = async {
-            if teaches {
-                let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
-                let _: Fact<()> = self.fact(taught);
-                self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
-            }
-        };
-        let success = [sign_in::success(&site.name, client.prefix, reserved.account_fingerprint)];
-        let (stored, (), ()) = tokio::join!(self.store.put_session(session, self.now), teach, self.note(&success));
+        let teach = self.teach(attempt, reserved, judged);
+        let (stored, ()) = tokio::join!(self.store.put_session(session, self.now), teach);
         // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
         let stored = self.fact(stored);
         Admitted { device: matches!(stored, Fact::Known(())).then_some(device), state, flagged }
+    }
+
+    /// What a right password teaches: its prefix that people sign in well there, and where the sign-in passed, account and
+    /// site what is usual.
+    pub async fn teach(&self, attempt: &Attempt<'_>, reserved: &Reserved, judged: &Judged) {
+        let Attempt { site, client, account, .. } = attempt;
+        let usual = async {
+            if judged.teaches() {
+                let taught = self.store.teach(&site.name, account, judged.lesson.clone(), self.now).await;
+                let _: Fact<()> = self.fact(taught);
+                self.note(&risk::at_site(&site.name, judged.spot.country, reserved.account_fingerprint)).await;
+            }
+        };
+        let success = [sign_in::success(&site.name, client.prefix, reserved.account_fingerprint)];
+        tokio::join!(usual, self.note(&success));
     }
 
     /// Looks whether a session is still where it was judged, and judges it again where it is not. Returns the session as

@@ -372,7 +372,7 @@ static RULES: &[Rule] = &[
     Rule {
         because: "nothing inside knows TLS",
         rooms: &[""],
-        except: &["edge/", "app.rs"],
+        except: &["edge/", "app.rs", "app/doors.rs"],
         never: &[
             Begins("tokio_rustls"),
             Within("ResolvesServerCert"),

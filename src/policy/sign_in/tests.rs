@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Outcome;
+use crate::domain::{Door, Outcome};
 use crate::policy::limits::{Over, Receipt, Settlement};
 
 fn limits() -> SignInLimits {
@@ -26,6 +26,7 @@ impl Case {
         Facts {
             site: &self.site,
             account: &self.account,
+            door: Door::Webmail,
             account_fingerprint: 11,
             password_fingerprint: 22,
             prefix: Prefix::of("203.0.113.9".parse().expect("an address")),
