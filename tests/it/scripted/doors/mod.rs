@@ -1,5 +1,7 @@
-//! The other doors, as mail servers see them: Postfix's policy protocol. That the real ones speak it so is tested in
+//! The other doors, as mail servers see them: Postfix's policy protocol here, Dovecot's requests in `dovecot.rs`. That the real ones speak it so is tested in
 //! `real_doors.rs`.
+
+mod dovecot;
 
 use std::net::SocketAddr;
 use std::time::Duration;
