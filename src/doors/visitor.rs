@@ -88,6 +88,14 @@ impl Visitor {
             || (flag.verdict <= Verdict::Challenge && has_proved)
     }
 
+    /// Whether an operator has said that it is the account's owner who comes from this prefix.
+    pub(super) async fn is_cleared(&self, judging: &Judging<'_>) -> bool {
+        let Fact::Known(Some(session)) = &self.session else { return false };
+        let Some(code) = session.flag.filter(|_| session.state == SessionState::Open) else { return false };
+        let flag = judging.fact(judging.store.flag(&code).await);
+        matches!(flag, Fact::Known(Some(flag)) if flag.status == FlagStatus::Cleared)
+    }
+
     /// A session for what is to be remembered of the caller: the one that there is, or a new one.
     pub(super) fn kept(&self, caller: &Caller<'_>, judging: &Judging<'_>) -> Session {
         if let Fact::Known(Some(session)) = &self.session

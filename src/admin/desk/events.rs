@@ -109,6 +109,7 @@ fn particulars(parts: &Parts) -> String {
         ("rule", ""),
         ("what", ""),
         ("devices", "browsers: "),
+        ("door", "by "),
     ];
     let said = named.iter().filter_map(|(name, before)| {
         let text = parts.text(name);
@@ -205,7 +206,7 @@ pub(super) async fn list(
 }
 
 /// The columns of a table.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "time",
     "event",
     "site",
@@ -219,6 +220,7 @@ const COLUMNS: [&str; 13] = [
     "reference",
     "by",
     "user_agent",
+    "door",
 ];
 
 /// The same as a table for spreadsheets.
