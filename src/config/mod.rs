@@ -18,6 +18,7 @@ mod read;
 mod reputation;
 mod risk;
 pub mod schema;
+pub mod source;
 mod store;
 mod value;
 
@@ -90,6 +91,8 @@ pub struct Config {
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
     pub warnings: Vec<Mistake>,
+    /// As it was written.
+    pub source: source::Source,
 }
 
 impl Config {

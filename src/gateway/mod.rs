@@ -113,7 +113,7 @@ impl Degraded {
 /// A configuration as the gateway uses it.
 pub struct Live {
     /// What the operator said.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// In the order of the file.
     pub sites: Vec<Arc<LiveSite>>,
     hosts: HashMap<String, Arc<LiveSite>>,
@@ -210,7 +210,7 @@ impl Live {
                 None
             }
         });
-        Self { sites, hosts, letters, texts, brand, admission, hsts, config }
+        Self { sites, hosts, letters, texts, brand, admission, hsts, config: Arc::new(config) }
     }
 
     /// The site of a host name, lower-case, without port.

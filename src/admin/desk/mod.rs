@@ -106,22 +106,22 @@ impl Desk {
     /// The site that this host is one of.
     fn site(&self, host: &str) -> Result<SiteName, Fault> {
         let lower = host.trim().to_ascii_lowercase();
-        let sites = (self.control.sites)();
+        let sites = self.control.sites();
         let site = sites.iter().find(|site| site.hosts.contains(&lower));
         site.map(|site| Arc::clone(&site.name)).ok_or_else(|| Fault::NotFound(format!("There is no site {host:?}.")))
     }
 
     fn first_site(&self) -> Option<SiteName> {
-        (self.control.sites)().first().map(|site| Arc::clone(&site.name))
+        self.control.sites().first().map(|site| Arc::clone(&site.name))
     }
 
     fn site_names(&self) -> Vec<String> {
-        (self.control.sites)().iter().map(|site| site.name.to_string()).collect()
+        self.control.sites().iter().map(|site| site.name.to_string()).collect()
     }
 
     /// The account that a name means at a site.
     fn folded(&self, site: &SiteName, name: &str) -> Account {
-        let sites = (self.control.sites)();
+        let sites = self.control.sites();
         let found = sites.iter().find(|known| known.name == *site);
         found.map_or_else(|| Account::from_canonical(name), |site| site.accounts.fold(name))
     }
@@ -181,6 +181,7 @@ pub static ROUTES: &[Route] = &[
     Route::form("/flags", Page(Acts), || post(flags::act)),
     Route::page("/flags/{code}", Page(Viewer), || get(flag::show)),
     Route::form("/flags/{code}", Page(Acts), || post(flag::act)),
+    Route::page("/flags/{code}/evidence", Page(Acts), || get(flag::evidence)),
     Route::page("/account", Page(Viewer), || get(account::show)),
     Route::form("/account", Page(Acts), || post(account::act)),
     Route::page("/search", Page(Viewer), || get(search::show)),
@@ -199,11 +200,25 @@ pub static ROUTES: &[Route] = &[
     Route::order("/api/v1/flags/{code}/clear", Acts, "It was the account's owner.", &NOTE, || post(api::clear_flag)),
     Route::order("/api/v1/flags/{code}/confirm", Acts, "It was a theft.", &NOTE, || post(api::confirm_flag)),
     Route::order("/api/v1/flags/{code}/note", Acts, "Notes something.", &NOTE, || post(api::note_flag)),
+    Route::look(
+        "/api/v1/flags/{code}/evidence",
+        Acts,
+        "All that is known of a flag, as a zip archive in base64.",
+        &[],
+        || get(api::evidence),
+    ),
     Route::look("/api/v1/sessions", Viewer, "The sessions that have not ended.", &WHOSE, || get(api::sessions)),
     Route::order("/api/v1/sessions/{session}/end", Acts, "Ends a session.", &[], || post(api::end_session)),
     Route::order("/api/v1/sessions/{session}/restrict", Acts, "Restricts an open session.", &[], || {
         post(api::restrict_session)
     }),
+    Route::order(
+        "/api/v1/sessions/{session}/challenge",
+        Acts,
+        "Asks the person of a session for a proof.",
+        &[],
+        || post(api::challenge_session),
+    ),
     Route::order("/api/v1/sessions/{session}/clear", Acts, "Opens a restricted session.", &[], || {
         post(api::clear_session)
     }),
@@ -213,6 +228,13 @@ pub static ROUTES: &[Route] = &[
     Route::order("/api/v1/account/end-sessions", Acts, "Ends all sessions of an account.", &ACCOUNT, || {
         post(api::end_sessions)
     }),
+    Route::order(
+        "/api/v1/account/restrict-sessions",
+        Acts,
+        "Restricts all open sessions of an account.",
+        &ACCOUNT,
+        || post(api::restrict_sessions),
+    ),
     Route::order("/api/v1/account/forget-devices", Acts, "Forgets browsers of an account.", &DEVICE, || {
         post(api::forget_devices)
     }),

@@ -1,11 +1,13 @@
-//! A fresh Mailward that lives through recorded events: the gateway's judging over a store that is thrown away.
+//! A fresh Mailward that lives through recorded events: the gateway's judging over a store that is thrown away. Nothing is
+//! contacted and nothing is kept.
+
+pub mod lines;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lines::{Recorded, What};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::action::Recipients;
@@ -19,12 +21,13 @@ use crate::intel::Intel;
 use crate::policy::{Decision, Fact};
 use crate::store::embedded::{Embedded, Settings};
 use crate::store::{Away, Store as _};
+use lines::{Recorded, What};
 
 /// Sessions are remembered this long without a request; whoever sends later is put back.
 const SESSION_IDLE: Duration = Duration::from_secs(3 * 86_400);
 
 /// A Mailward that lives through recorded events.
-pub(super) struct Simulation {
+pub struct Simulation {
     config: Config,
     intel: Intel,
     store: Embedded,
@@ -50,9 +53,12 @@ struct Latest {
 }
 
 /// What became of one line.
-pub(super) struct Decided {
+pub struct Decided {
+    /// What it came to.
     pub verdict: Verdict,
+    /// Why, heaviest first.
     pub signals: Vec<Signal>,
+    /// The limit or rule that decided.
     pub stopped_by: Option<String>,
 }
 
@@ -67,7 +73,11 @@ impl Decided {
 }
 
 impl Simulation {
-    pub(super) fn new(config: Config, clock: &Clock) -> anyhow::Result<Self> {
+    /// One that knows nobody yet.
+    ///
+    /// # Errors
+    /// What the configuration says of addresses cannot be read, or there is no room for the store.
+    pub fn new(config: Config, clock: &Clock) -> anyhow::Result<Self> {
         let now = clock.now();
         let intel = Intel::open(&config, now)?;
         let settings = Settings { session_idle: SESSION_IDLE, profile_forgotten_after: config.risk.forget_after };
@@ -87,7 +97,10 @@ impl Simulation {
     }
 
     /// Lives through one line.
-    pub(super) async fn take(&mut self, recorded: &Recorded) -> anyhow::Result<Decided> {
+    ///
+    /// # Errors
+    /// The line is about a site that the configuration has not.
+    pub async fn take(&mut self, recorded: &Recorded) -> anyhow::Result<Decided> {
         self.number += 1;
         let site = self.site(recorded)?;
         let client = Client {
