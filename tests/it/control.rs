@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mailward::admin::control::{By, Command, Control, Explained, Reply};
 use mailward::clock::{Clock, Dice};

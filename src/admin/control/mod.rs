@@ -14,6 +14,7 @@ mod factors;
 mod flags;
 mod moving;
 mod operators;
+pub mod policy;
 mod socket;
 mod trail;
 mod words;
@@ -77,6 +78,8 @@ pub(in crate::admin) enum NotDone {
     Halfway { what: String, missing: Vec<String> },
     #[error("the factors of {0} cannot be opened: is a key missing in key_file?")]
     Unopened(Account),
+    #[error("{0}")]
+    BadPolicy(String),
     #[error("the archive cannot be made: {0}")]
     NotPacked(String),
     #[error("the factors of {0} change all the time; do it again")]
@@ -185,6 +188,8 @@ impl Control {
             Command::ConfirmFlag { code, note } => self.confirm_flag(&code, note, by, now).await,
             Command::NoteFlag { code, note } => self.note_flag(&code, note, by, now).await,
             Command::PackEvidence { code } => self.evidence(&code, by, now).await,
+            Command::ShowPolicy => self.policy(now).await,
+            Command::TryPolicy { changes } => self.try_policy(&changes, now).await,
             Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
             Command::ForgetDevices { name, device, site } => {
                 self.forget_devices(&name, device.as_deref(), site.as_deref(), by, now).await

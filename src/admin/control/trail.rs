@@ -65,6 +65,8 @@ impl Trail {
             | Command::ListFlags { .. }
             | Command::ShowFlag { .. }
             | Command::ListDevices { .. }
+            | Command::ShowPolicy
+            | Command::TryPolicy { .. }
             | Command::ListOperators
             | Command::Explain { .. } => None,
         }

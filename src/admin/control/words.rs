@@ -2,10 +2,12 @@
 //!
 //! Times are RFC 3339, sessions and devices 32 hexadecimal digits, names canonical.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::{Policy, Tried};
 use crate::admin::desk::Role;
 use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
@@ -155,6 +157,13 @@ pub enum Command {
     PackEvidence {
         /// As written down.
         code: String,
+    },
+    /// The policy in force, and what each of its rules did.
+    ShowPolicy,
+    /// What a changed policy would have decided about what was recorded. Nothing is changed.
+    TryPolicy {
+        /// Names as in [`super::policy::Policy`], such as `risk.weights.new_country`, and what they shall be.
+        changes: BTreeMap<String, String>,
     },
     /// The browsers that an account knows.
     ListDevices {
@@ -338,6 +347,16 @@ pub enum Reply {
         account: String,
         /// What the session may do now: `restricted`, `challenged`, or less if it was less already.
         state: String,
+    },
+    /// To [`Command::ShowPolicy`].
+    Policy {
+        /// The policy.
+        policy: Box<Policy>,
+    },
+    /// To [`Command::TryPolicy`].
+    Tried {
+        /// What would have been decided.
+        tried: Box<Tried>,
     },
     /// To [`Command::PackEvidence`].
     Evidence {

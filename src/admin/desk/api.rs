@@ -214,6 +214,14 @@ pub(super) async fn counts(
     Ok(written(&json!({ "since": Span::Hour.start(since).to_string(), "counts": named })))
 }
 
+pub(super) async fn policy(state: State<Arc<Desk>>, visit: Extension<Visit>) -> Answer {
+    carried_out((state, visit), Command::ShowPolicy).await
+}
+
+pub(super) async fn try_policy(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    carried_out((state, visit), Command::TryPolicy { changes: body.texts() }).await
+}
+
 pub(super) async fn senders(
     State(desk): State<Arc<Desk>>,
     Extension(visit): Extension<Visit>,

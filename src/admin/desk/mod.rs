@@ -25,6 +25,7 @@ pub mod operator;
 mod operators;
 mod page;
 pub mod password;
+mod policy;
 pub mod role;
 mod search;
 mod sign_in;
@@ -188,6 +189,8 @@ pub static ROUTES: &[Route] = &[
     Route::page("/events", Page(Viewer), || get(events::list)),
     Route::page("/events.csv", Page(Viewer), || get(events::csv)),
     Route::page("/events.jsonl", Page(Viewer), || get(events::jsonl)),
+    Route::page("/policy", Page(Viewer), || get(policy::show)),
+    Route::form("/policy", Page(Acts), || post(policy::attempt)),
     Route::page("/audit", Page(Administrator), || get(audit::list)),
     Route::page("/operators", Page(Administrator), || get(operators::list)),
     Route::form("/operators", Page(Administrator), || post(operators::act)),
@@ -245,6 +248,20 @@ pub static ROUTES: &[Route] = &[
     Route::look("/api/v1/events", Viewer, "Past events, newest first.", &EVENT_FIELDS, || get(api::past_events)),
     Route::look("/api/v1/counts", Viewer, "What happened how often.", &HOURS, || get(api::counts)),
     Route::look("/api/v1/senders", Viewer, "Who sent to the most recipients.", &HOURS, || get(api::senders)),
+    Route::look(
+        "/api/v1/policy",
+        Viewer,
+        "The policy in force, and what each of its rules did in a week.",
+        &[],
+        || get(api::policy),
+    ),
+    Route::order(
+        "/api/v1/policy/try",
+        Acts,
+        "What a changed policy would have decided. Nothing is changed.",
+        &CHANGES,
+        || post(api::try_policy),
+    ),
     Route::look("/api/v1/audit", Administrator, "What operators did, newest first.", &AUDIT_FIELDS, || get(api::audit)),
     Route::look("/api/v1/operators", Administrator, "The operators.", &[], || get(api::operators)),
     Route::order("/api/v1/operators", Administrator, "Adds an operator.", &OPERATOR, || post(api::add_operator)),
@@ -272,6 +289,8 @@ static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; 
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
+static CHANGES: [Field; 1] =
+    [("risk.weights.new_country", "This, or any other name as the policy lists it, and what it shall be.")];
 static FLAG_FIELDS: [Field; 9] = [
     ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),

@@ -658,6 +658,49 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
     assert!(actions.contains(&taken("otto")) && actions.contains(&taken(By::COMMAND_LINE)), "{actions:?}");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_shown_with_what_it_did_and_another_is_tried_without_changing_anything() {
+    let place = Place::new();
+    let mut browser = place.signed_in("otto", Role::Operator).await;
+    place.put_flag(7, "alice").await;
+    let event = |seconds: u64, line: &str| {
+        let time = NOW.before(Duration::from_secs(7_200 - seconds));
+        let head = format!(r#""time":"{time}","site":"one.example","account":"alice","address":"203.0.113.9""#);
+        PastEvent { number: seconds, time, line: format!("{{{head},{line}}}") }
+    };
+    let mut events = vec![event(1, r#""event":"sign_in_ok","user_agent":"Mozilla/5.0 (X11) Firefox/140.0""#)];
+    events.extend((0..10).map(|at| event(60 * at + 60, r#""event":"sent","recipients":4"#)));
+    events.push(event(900, r#""event":"send_refused","recipients":4,"stopped_by":"recipients_per_session 60/10m""#));
+    place.store.put_events(events, Duration::from_secs(30 * 86_400), NOW).await.expect("the store answers");
+
+    let page = browser.get("/policy").await.body;
+    for told in ["new_country", "value=\"60/10m, 200/h\"", "<td data-label=\"Flags\" class=\"number\">1</td>"] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    let tried = browser.post("/policy", &[("send.limits.messages_per_session", "3/h")]).await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.body);
+    for told in ["Tried on 12 recorded", "messages_per_session = [&#34;3/h&#34;]", "<strong>3</strong>", ">throttled<"]
+    {
+        assert!(tried.body.contains(told), "{told}: {}", tried.body);
+    }
+    let wrong = browser.post("/policy", &[("risk.flag", "<b>much</b>")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("risk.flag is a number") && !wrong.body.contains("<b>much"), "{}", wrong.body);
+    let limit = browser.post("/policy", &[("send.limits.recipients_per_message", "300")]).await;
+    assert!(limit.body.contains("Not tried: "), "a message that no window lets pass: {}", limit.body);
+    assert!(browser.get("/policy").await.body.contains("value=\"30/m\""), "nothing was changed");
+
+    let token = place.token("otto", Role::Operator).await;
+    let request = Request::post("/api/v1/policy/try")
+        .header(header::HOST, HOST)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::from(r#"{"risk.flag": 20}"#));
+    let mut request = request.expect("a plain request");
+    request.extensions_mut().insert(Peer([127, 0, 0, 1].into()));
+    let answer = place.browser().send(request).await;
+    assert!(answer.body.contains(r#""toml":"[risk]\nflag = 20\n""#), "{} {}", answer.status, answer.body);
+}
+
 #[tokio::test]
 async fn every_route_of_the_api_is_described_and_answers_as_the_command_line_does() {
     let place = Place::new();

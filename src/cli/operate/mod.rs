@@ -293,7 +293,12 @@ fn spoken(reply: &Reply) -> String {
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),
         // Those of `mailward store` and `flag evidence`, which word them themselves.
-        Reply::Evidence { .. } | Reply::Exported { .. } | Reply::Imported { .. } | Reply::BackedUp => String::new(),
+        Reply::Evidence { .. }
+        | Reply::Policy { .. }
+        | Reply::Tried { .. }
+        | Reply::Exported { .. }
+        | Reply::Imported { .. }
+        | Reply::BackedUp => String::new(),
     }
 }
 
