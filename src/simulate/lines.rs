@@ -22,6 +22,8 @@ pub struct Recorded {
     pub user_agent: Option<Arc<str>>,
     /// A browser that keeps its cookies.
     pub device: Option<String>,
+    /// Which session, in a line of the event log: a send there names its sign-in's.
+    pub session: Option<String>,
     /// What somebody did.
     pub what: What,
 }
@@ -79,6 +81,7 @@ struct Line {
     outcome: Option<String>,
     recipients: Option<u32>,
     device: Option<String>,
+    session: Option<String>,
     passes: Option<bool>,
 }
 
@@ -119,7 +122,16 @@ pub fn read(text: &str) -> Result<Recorded, BadLine> {
         (_, None, _) => return Err(BadLine::Missing("\"account\"")),
         (_, _, None) => return Err(BadLine::Missing("\"address\"")),
     };
-    Ok(Recorded { time, site: line.site, account, address, user_agent: line.user_agent, device: line.device, what })
+    Ok(Recorded {
+        time,
+        site: line.site,
+        account,
+        address,
+        user_agent: line.user_agent,
+        device: line.device,
+        session: line.session.filter(|_| line.event.is_some()),
+        what,
+    })
 }
 
 fn unknown(what: &'static str, found: &str, expected: &'static str) -> BadLine {

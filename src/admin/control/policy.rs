@@ -379,6 +379,9 @@ async fn live_through(events: &[PastEvent], mut first: Simulation, mut second: S
     for event in events {
         // Another version's line may say what this one does not know; it is left out for both.
         let Ok(recorded) = lines::read(&event.line) else { continue };
+        if matches!(recorded.what, What::Sent { .. }) && !first.knows_session(&recorded) {
+            continue;
+        }
         let (Ok(before), Ok(after)) = (first.take(&recorded).await, second.take(&recorded).await) else { continue };
         tried.events += 1;
         add(&mut tried.before, &recorded, &before);
