@@ -8,7 +8,7 @@ mod bodies;
 mod campus;
 pub mod challenge;
 mod chaos;
-mod desk;
+pub mod desk;
 mod edge;
 mod gated;
 mod held;
