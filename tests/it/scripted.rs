@@ -9,6 +9,7 @@ mod campus;
 pub mod challenge;
 mod chaos;
 pub mod desk;
+mod desk_load;
 mod edge;
 mod gated;
 mod held;

@@ -13,14 +13,14 @@ use super::{Control, NotDone};
 use crate::config::source::Change;
 use crate::config::{Config, Rule};
 use crate::domain::flag::{FlagFilter, FlagStatus};
-use crate::domain::{EventFilter, Limit, PastEvent, SIGNALS, Timestamp, Verdict};
+use crate::domain::{EventFilter, Limit, PastEvent, SIGNALS, Span, Tally, Timestamp, Verdict};
 use crate::simulate::lines::{self, Recorded, What};
 use crate::simulate::{Decided, Simulation};
 
 /// What is looked back at.
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 
-/// Flags and stopped requests that are counted; more take longer than anybody waits.
+/// Flags that are looked at for their signals, the newest; more take longer than anybody waits.
 const COUNTED_MAX: usize = 5_000;
 
 /// Recorded events that another policy is tried on, the newest.
@@ -111,7 +111,7 @@ pub struct LimitRow {
     /// What it says: `60/10m, 200/h`; empty: no limit.
     pub limits: String,
     /// What it stopped.
-    pub stopped: u32,
+    pub stopped: u64,
 }
 
 /// Accounts with limits of their own.
@@ -143,7 +143,7 @@ pub struct RuleRow {
     /// That it fits is only recorded.
     pub observes: bool,
     /// How often it decided.
-    pub decided: u32,
+    pub decided: u64,
 }
 
 /// What another policy would have decided.
@@ -235,17 +235,12 @@ impl Control {
             counts[1] += u32::from(flag.status == FlagStatus::Confirmed);
             counts[2] += u32::from(matches!(flag.status, FlagStatus::Cleared | FlagStatus::Passed));
         }
-        let kinds = ["send_refused", "sign_in_refused", "challenge_refused"].map(str::to_owned).to_vec();
-        let stopped = EventFilter { kinds, since: Some(since), ..EventFilter::default() };
-        let (stopped, _) = self.past(stopped, COUNTED_MAX, LOOKS_MAX).await?;
-        let mut by: HashMap<String, u32> = HashMap::new();
-        for what in stopped.iter().filter_map(stopped_by).chain(flags.iter().filter_map(|flag| flag.stopped_by.clone()))
-        {
-            // A limit's name comes before its value; what a rule is called may have spaces.
-            *by.entry(what.split(' ').next().unwrap_or_default().to_owned()).or_default() += 1;
-            *by.entry(what).or_default() += 1;
+        let tallies = self.store.tallies(Span::Hour, since, now).await?;
+        let mut by: HashMap<&str, u64> = HashMap::new();
+        for tally in tallies.iter().filter(|tally| tally.what.starts_with(Tally::STOPPED_BY)) {
+            *by.entry(&tally.what).or_default() += tally.count;
         }
-        let times = |name: &str| by.get(name).copied().unwrap_or(0);
+        let times = |name: &str| by.get(&*Tally::stopped_by(name)).copied().unwrap_or(0);
         let policy = Policy {
             since: since.to_string(),
             flags: flags.len(),
@@ -419,12 +414,7 @@ fn add(sums: &mut Sums, recorded: &Recorded, decided: &Decided) {
     }
 }
 
-fn stopped_by(event: &PastEvent) -> Option<String> {
-    let fields: serde_json::Value = serde_json::from_str(&event.line).ok()?;
-    Some(fields.get("stopped_by")?.as_str()?.to_owned())
-}
-
-fn rule_row(rule: &Rule, decided: u32, now: Timestamp) -> RuleRow {
+fn rule_row(rule: &Rule, decided: u64, now: Timestamp) -> RuleRow {
     RuleRow {
         label: rule.label.clone(),
         when: rule.when.to_string(),

@@ -674,7 +674,8 @@ async fn a_policy_is_shown_with_what_it_did_and_another_is_tried_without_changin
     place.store.put_events(events, Duration::from_secs(30 * 86_400), NOW).await.expect("the store answers");
 
     let page = browser.get("/policy").await.body;
-    for told in ["new_country", "value=\"60/10m, 200/h\"", "<td data-label=\"Flags\" class=\"number\">1</td>"] {
+    let number = |what: &str, number: u32| format!("<td data-label=\"{what}\" class=\"number\">{number}</td>");
+    for told in ["new_country", "value=\"60/10m, 200/h\"", &number("Flags", 1), &number("Stopped", 1)] {
         assert!(page.contains(told), "{told}: {page}");
     }
     let tried = browser.post("/policy", &[("send.limits.messages_per_session", "3/h")]).await;

@@ -9,7 +9,7 @@ use super::{roundcube, says_sent, send, sign_in};
 use crate::browser::Browser;
 use crate::stack::{Client, Gateway};
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A computer's and a telephone's window.
 const WINDOWS: [(&str, u64, u64); 2] = [("desktop", 1440, 900), ("phone", 390, 844)];
@@ -21,14 +21,14 @@ async fn start(sections: &str) -> (Upstream, Gateway) {
 }
 
 /// Adds an operator by the command line; the code to begin with.
-fn add(gateway: &Gateway, name: &str, role: &str) -> String {
+pub fn add(gateway: &Gateway, name: &str, role: &str) -> String {
     let added = gateway.command(&["admin", "add", name, "--role", role, "--json"]);
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let reply: serde_json::Value = serde_json::from_slice(&added.stdout).expect("JSON");
     reply["code"].as_str().expect("a code").to_owned()
 }
 
-fn code_of(secret: &[u8; 20], steps_ahead: u64) -> String {
+pub fn code_of(secret: &[u8; 20], steps_ahead: u64) -> String {
     let seconds = mailward::clock::Clock::system().now().as_millis() / 1_000;
     let totp = Builder::new().with_secret(Secret::new_stack(*secret)).build().expect("a secret of the usual length");
     totp.generate(seconds + 30 * steps_ahead).to_string()
