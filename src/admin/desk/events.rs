@@ -27,7 +27,7 @@ pub(super) const ROWS: usize = 100;
 const FILE_ROWS_MAX: usize = 10_000;
 
 /// Answers of the store that are waited for to fill a page: what is asked for may be rare.
-const LOOKS_MAX: usize = 5;
+const LOOKS_MAX: usize = 2;
 
 /// An event as pages show it.
 pub(super) struct Line {
