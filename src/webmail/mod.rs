@@ -22,7 +22,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::challenge::words::Words;
-use crate::domain::{Action, Outcome};
+use crate::domain::{Action, Composed, Outcome};
 
 /// Every product Mailward can stand in front of.
 pub static ALL: &[&dyn Webmail] = &[&roundcube::Roundcube, &squirrelmail::SquirrelMail];
@@ -105,6 +105,13 @@ pub trait Webmail: Send + Sync {
     /// dialog and sends the message that waits. Empty where the product has no dialogs.
     fn resumes(&self) -> &'static str {
         ""
+    }
+
+    /// The message that a form becomes which was classified as the sending of a message that was written; none where the
+    /// product cannot say. `form` was read whole ([`php::Form::read_whole`]), or at least all its texts were kept.
+    fn composed(&self, form: &php::Form) -> Option<Composed> {
+        let _ = form;
+        None
     }
 
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page

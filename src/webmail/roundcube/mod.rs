@@ -4,6 +4,7 @@
 //! than it sounds: the send request has them in its body only, and drafts are saved through the very same request.
 
 mod answer;
+mod compose;
 mod dress;
 mod messages;
 mod recipients;
@@ -149,6 +150,10 @@ impl Webmail for Roundcube {
 
     fn resumes(&self) -> &'static str {
         dress::RESUMES
+    }
+
+    fn composed(&self, form: &php::Form) -> Option<Composed> {
+        Some(compose::composed(form))
     }
 
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
