@@ -22,6 +22,7 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::challenge::words::Words;
+use crate::domain::composed::Attached;
 use crate::domain::{Action, Composed, Outcome};
 
 /// Every product Mailward can stand in front of.
@@ -111,6 +112,19 @@ pub trait Webmail: Send + Sync {
     /// product cannot say. `form` was read whole ([`php::Form::read_whole`]), or at least all its texts were kept.
     fn composed(&self, form: &php::Form) -> Option<Composed> {
         let _ = form;
+        None
+    }
+
+    /// Where the product gives a file of a message that is being written to the session that writes it: path and query
+    /// below the base, without a slash in front. None where it gives none.
+    fn attached_at(&self, query: &php::Fields, form: &php::Form, attached: &Attached) -> Option<String> {
+        let _ = (query, form, attached);
+        None
+    }
+
+    /// The same for the message that a form asks to send on as it is, in its own source.
+    fn resent_at(&self, query: &php::Fields, form: &php::Form) -> Option<String> {
+        let _ = (query, form);
         None
     }
 

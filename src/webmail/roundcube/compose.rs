@@ -29,3 +29,25 @@ pub(super) fn composed(form: &php::Form) -> Composed {
             .collect(),
     }
 }
+
+/// A file of the compose page that the form was sent from; the session's own cookies open it.
+pub(super) fn attached_at(query: &php::Fields, form: &php::Form, attached: &Attached) -> Option<String> {
+    let page = word(either(query, form, b"_id")?)?;
+    Some(format!("?_task=mail&_action=display-attachment&_id={page}&_file=rcmfile{}", attached.id))
+}
+
+/// The source of the message that is sent on.
+pub(super) fn resent_at(query: &php::Fields, form: &php::Form) -> Option<String> {
+    let mut address = form_urlencoded::Serializer::for_suffix(String::from("?"), 1);
+    address.append_pair("_task", "mail").append_pair("_action", "viewsource");
+    for name in [&b"_uid"[..], b"_mbox"] {
+        let value = std::str::from_utf8(either(query, form, name)?).ok()?;
+        address.append_pair(std::str::from_utf8(name).ok()?, value);
+    }
+    Some(address.finish())
+}
+
+/// The body's word before the query's, as Roundcube takes both.
+fn either<'a>(query: &'a php::Fields, form: &'a php::Form, name: &[u8]) -> Option<&'a [u8]> {
+    form.fields().text(name).or_else(|| query.text(name))
+}

@@ -156,6 +156,14 @@ impl Webmail for Roundcube {
         Some(compose::composed(form))
     }
 
+    fn attached_at(&self, query: &php::Fields, form: &php::Form, attached: &Attached) -> Option<String> {
+        compose::attached_at(query, form, attached)
+    }
+
+    fn resent_at(&self, query: &php::Fields, form: &php::Form) -> Option<String> {
+        compose::resent_at(query, form)
+    }
+
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
         let compose = form.and_then(|form| form.fields().text(b"_id")).and_then(word);
         dress::dress(asked, refusal, compose.as_deref())
