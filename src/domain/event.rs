@@ -207,6 +207,9 @@ pub const ALERTS: [&str; 22] = [
     "sign_in_refused",
     "send_refused",
     "sent_unasked",
+    "upload_refused",
+    "scanner_silent",
+    "scanner_answers",
     "many_messages",
     "account_locked",
     "account_unlocked",
@@ -223,9 +226,6 @@ pub const ALERTS: [&str; 22] = [
     "configuration_refused",
     "started",
     "stopping",
-    "upload_refused",
-    "scanner_silent",
-    "scanner_answers",
 ];
 
 impl EventKind {

@@ -202,7 +202,7 @@ mod tests {
         let file = File {
             name: Some("bill.pdf".to_owned()),
             kind: Some("application/pdf".to_owned()),
-            begins: b"%PDF".to_vec(),
+            begins: b"%PDF\xff".to_vec(),
         };
         let mail = assembled(&composed, vec![file, File::default()]);
         for part in [
@@ -213,7 +213,7 @@ mod tests {
             "<p>Pay <b>now</b> &amp; here</p>",
             "filename=\"bill.pdf\"",
             "Content-Type: application/pdf\r\n",
-            "JVBERg==",
+            "JVBERv8=",
             "application/octet-stream",
         ] {
             assert!(mail.contains(part), "{part}: {mail}");

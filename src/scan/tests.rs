@@ -137,14 +137,14 @@ async fn a_file_goes_through_in_pieces_and_more_than_its_size_is_not_seen() {
     });
     let asked = scanners(&[scanner("clamav", ScannerAddress::Tcp(place))]);
     for (bytes, seen, expected) in [(900_000, 900_000, Said::Clean), (3_000_000, 1024 * 1024, Said::TooLarge)] {
-        let (give, take) = mpsc::channel(1);
+        let (envelope, (give, take)) = (Envelope::default(), mpsc::channel(1));
         let feed = async move {
             let content = vec![7; bytes];
             for piece in content.chunks(100_000) {
                 give.send(Bytes::copy_from_slice(piece)).await.expect("taken to its end");
             }
         };
-        let (report, ()) = tokio::join!(asked.file(&Envelope::default(), take, 10), feed);
+        let (report, ()) = tokio::join!(asked.file(&envelope, take, 10), feed);
         assert_eq!(report.begins, [7; 10]);
         assert_eq!(report.reports[0].scanned.said, expected, "{bytes} bytes");
         let (given, largest) = told.recv().await.expect("it was asked");
@@ -155,13 +155,13 @@ async fn a_file_goes_through_in_pieces_and_more_than_its_size_is_not_seen() {
 #[tokio::test]
 async fn a_virus_that_is_found_before_the_end_is_found() {
     let asked = scanners(&[scanner("clamav", answering(Some(b"stream: Eicar-Signature FOUND\0")).await)]);
-    let (give, take) = mpsc::channel(1);
+    let (envelope, (give, take)) = (Envelope::default(), mpsc::channel(1));
     let feed = async move {
         for _ in 0..50 {
             give.send(Bytes::from_static(&[0; 10_000])).await.expect("the rest is read past");
         }
     };
-    let (report, ()) = tokio::join!(asked.file(&Envelope::default(), take, 0), feed);
+    let (report, ()) = tokio::join!(asked.file(&envelope, take, 0), feed);
     assert_eq!(report.reports[0].scanned.said, Said::Virus);
 }
 

@@ -715,6 +715,9 @@ mod tests {
             metrics.observe(&Event { kind, ..line::example() });
         }
         metrics.range_asked(None);
+        let scanner: Arc<str> = "rspamd".into();
+        let took = std::time::Duration::from_millis(1_500);
+        metrics.scanned(&Scanned { scanner: Arc::clone(&scanner), said: crate::domain::Said::Clean, took });
         let text = metrics.render(Timestamp::from_millis(86_400_000 * 3));
         let mut rendered: Vec<_> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
