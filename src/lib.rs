@@ -18,6 +18,7 @@ pub mod intel;
 pub mod mail;
 pub mod policy;
 pub mod reputation;
+pub mod scan;
 pub mod simulate;
 pub mod store;
 pub mod telemetry;

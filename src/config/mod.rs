@@ -17,6 +17,7 @@ mod pages;
 mod read;
 mod reputation;
 mod risk;
+mod scan;
 pub mod schema;
 pub mod source;
 mod store;
@@ -88,6 +89,8 @@ pub struct Config {
     pub sms: Option<Sms>,
     /// Who is told what, in the order of the file.
     pub alerts: Vec<Alert>,
+    /// Who looks at what leaves, in the order in which they are asked.
+    pub scanners: Vec<Scanner>,
     /// The mode of sites that have none of their own.
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
@@ -423,6 +426,65 @@ pub struct Sms {
     pub url: http::Uri,
     /// Holds the secret with which requests are signed.
     pub secret_file: Option<PathBuf>,
+}
+
+/// `[[scanner]]`
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    /// Metrics and reasons name it so.
+    pub name: Arc<str>,
+    /// How it is spoken with.
+    pub kind: &'static dyn crate::scan::Scanner,
+    /// Where it is.
+    pub address: ScannerAddress,
+    /// The longest that one question may take, waiting for its turn included.
+    pub time_limit: Duration,
+    /// Of a message or a file it is given so many bytes at most.
+    pub size_max: u64,
+    /// Questions at once.
+    pub at_once: u32,
+    /// What becomes of a message that it said nothing about.
+    pub when_silent: WhenSilent,
+    /// What its answers weigh.
+    pub weights: ContentWeights,
+}
+
+/// Where a scanner is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScannerAddress {
+    /// On this machine.
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String),
+}
+
+impl std::fmt::Display for ScannerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(place) => f.write_str(place),
+        }
+    }
+}
+
+/// What becomes of a message that a scanner said nothing about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenSilent {
+    /// It leaves, and the silence counts as a signal.
+    PassAndFlag,
+    /// It stays with the person, who is told to try again.
+    HoldBack,
+}
+
+/// What a scanner's answers weigh; see [`crate::domain::CONTENT_SIGNALS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentWeights {
+    /// It would not take the message in at all.
+    pub spam: i32,
+    /// It would mark it.
+    pub spam_likely: i32,
+    /// It did not answer.
+    pub scanner_silent: i32,
 }
 
 /// How the connection to the mail server is protected.

@@ -16,6 +16,7 @@ use super::desk::read_desk;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
 use super::reputation::read_reputation;
+use super::scan::read_scanners;
 use super::schema;
 use super::source::Source;
 use super::store::read_store;
@@ -140,6 +141,7 @@ fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
+    let scanners = read_scanners(top);
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -164,6 +166,7 @@ fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<
         mail,
         sms,
         alerts,
+        scanners,
         mode,
         warnings: Vec::new(),
         source,

@@ -38,7 +38,7 @@ impl Judging<'_> {
         Some(self.flag_of(session).await?.verdict)
     }
 
-    async fn flag_of(&self, session: &Session) -> Option<Flag> {
+    pub(super) async fn flag_of(&self, session: &Session) -> Option<Flag> {
         match self.fact(self.store.flag(&session.flag?).await) {
             Fact::Known(flag) => flag,
             Fact::StoreAway => None,

@@ -19,6 +19,7 @@ mod policy_window;
 mod real_alerts;
 mod real_gateway;
 mod real_limits;
+mod real_scanners;
 mod rooms;
 mod scripted;
 mod stack;

@@ -23,6 +23,7 @@ mod reputation;
 pub mod risk;
 mod rollout;
 mod running;
+mod scan;
 mod shared;
 pub mod squirrelmail;
 mod upstream;

@@ -56,6 +56,8 @@ const fn kind(event: &EventKind) -> Kind {
         | EventKind::AccountUnlocked
         | EventKind::StoreDegraded { .. }
         | EventKind::StoreRecovered { .. }
+        | EventKind::ScannerSilent { .. }
+        | EventKind::ScannerAnswers { .. }
         | EventKind::UpstreamFailed { .. } => Kind::Flag,
         EventKind::Sent { .. }
         | EventKind::SendRefused { .. }
