@@ -85,6 +85,7 @@ pub static TOP: Table = Table {
         key("desk", "table", "see below", "`[desk]`"),
         key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
         key("scanner", "tables", "nobody looks at what leaves", "`[[scanner]]`, in the order in which they are asked"),
+        key("doors", "table", "mail servers ask nothing", "`[doors]`"),
     ],
 };
 
@@ -698,6 +699,7 @@ pub static TABLES: &[&Table] = &[
     &ALERT,
     &SCANNER,
     &SCANNER_WEIGHTS,
+    &DOORS,
 ];
 
 /// `[[scanner]]`
@@ -1079,6 +1081,52 @@ pub fn signals_reference() -> String {
     }
     page
 }
+
+/// `[doors]`
+pub static DOORS: Table = Table {
+    header: "[doors]",
+    text: "The other doors of your mail system: where Postfix asks before it takes a message from a mail program, and Dovecot \
+           before it looks at a password. An account then has one budget and one lock at all of them. See \
+           [doors.md](doors.md); `deploy/postfix` and `deploy/dovecot` have what is to be written there.",
+    keys: &[
+        key(
+            "postfix",
+            "address or list of addresses",
+            "Postfix asks nothing",
+            "Where Postfix asks (`check_policy_service`): `127.0.0.1:10031`, or `unix:/run/mailward/policy.sock`. Whoever gets into the folder of such a socket may ask.",
+        ),
+        key(
+            "dovecot",
+            "address:port",
+            "Dovecot asks nothing",
+            "Where Dovecot asks (`auth_policy_server_url`), in plain HTTP.",
+        ),
+        key(
+            "dovecot_key_file",
+            "file",
+            "required with `dovecot`",
+            "Holds the key that Dovecot must show (`auth_policy_server_api_header`), and nothing else.",
+        ),
+        key(
+            "site",
+            "host name",
+            "the first site",
+            "The site to which the accounts belong that come through these doors.",
+        ),
+        key(
+            "from_webmail",
+            NETWORKS,
+            "`[]`",
+            "From where the webmails come to your mail servers. What they bring was counted already and is not counted twice; a locked account is refused all the same.",
+        ),
+        key(
+            "clients",
+            NETWORKS,
+            "`[\"127.0.0.0/8\", \"::1/128\"]`",
+            "The addresses of your mail servers: who may ask over TCP.",
+        ),
+    ],
+};
 
 #[cfg(test)]
 mod tests {

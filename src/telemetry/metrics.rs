@@ -101,6 +101,11 @@ pub static DESCRIBED: &[Described] = &[
         "How long those questions took together, waiting for a turn included",
     ),
     gauge("mailward_scanner_silent", &["scanner"], "1 while the scanner does not answer, else 0"),
+    counter(
+        "mailward_door_questions",
+        &["server", "answer"],
+        "Questions of mail servers (postfix, dovecot): passed, deferred, delayed, refused, noted (nothing was asked), unreadable; and connections closed at once: no room, not allowed",
+    ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
         "mailward_store_degraded_since_timestamp_seconds",
@@ -294,6 +299,7 @@ pub struct Metrics {
     range_service: Family<Labels, Counter>,
     scans: Family<Labels, Counter>,
     scan_seconds: Family<Labels, Counter<f64, AtomicU64>>,
+    door_questions: Family<Labels, Counter>,
     connections: Counter,
     connections_refused: Counter,
     handshakes_failed: Counter,
@@ -335,6 +341,7 @@ impl Metrics {
         let throttled = family("mailward_throttled");
         let upstream_errors = family("mailward_upstream_errors");
         let range_service = family("mailward_range_service");
+        let door_questions = family("mailward_door_questions");
         let scans = family("mailward_scans");
         let scan_seconds = Family::<Labels, Counter<f64, AtomicU64>>::default();
         let name = "mailward_scan_seconds";
@@ -375,6 +382,7 @@ impl Metrics {
             range_service,
             scans,
             scan_seconds,
+            door_questions,
             connections,
             connections_refused,
             handshakes_failed,
@@ -538,6 +546,11 @@ impl Metrics {
             None => "none",
         };
         self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
+    }
+
+    /// A mail server asked, or tried to. Both are from closed sets.
+    pub fn door_asked(&self, server: &'static str, answer: &'static str) {
+        self.door_questions.get_or_create(&vec![("server", server.to_owned()), ("answer", answer.to_owned())]).inc();
     }
 
     /// How much waits until a shared store is back.
