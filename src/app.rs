@@ -104,7 +104,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         let _within = runtime.enter();
         alerts.configure(&config)?;
     }
-    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls));
+    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls, &clock));
     let shared = Arc::new(Shared {
         live,
         store: storage.store(),
@@ -301,6 +301,7 @@ impl Running {
         let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
         let lookout = Arc::clone(&self.lookout).look_after(Arc::clone(&self.shared), Arc::clone(&self.certificates));
         let lookout = tokio::spawn(lookout);
+        let scanners = tokio::spawn(lookout::watch_scanners(Arc::clone(&self.shared)));
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -331,6 +332,7 @@ impl Running {
         storage.abort();
         history.abort();
         lookout.abort();
+        scanners.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -343,18 +345,15 @@ impl Running {
 
     fn control(&self) -> Control {
         let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
-        let (shared, for_lives) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
-        let for_page = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
             keys: Arc::clone(&self.shared.keys),
             dice: self.shared.dice.clone(),
-            helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
-            sites: Box::new(move || shared.live.load().config.sites.clone()),
+            config: Box::new(move || Arc::clone(&shared.live.load().config)),
             embedded_in: self.storage.embedded_in(),
-            desk_page: Box::new(move || for_page.live.load().config.desk_page()),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
@@ -380,6 +379,11 @@ impl Running {
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
                     listed: lookout.listed(),
+                    scanners: live
+                        .scanners
+                        .silent_since()
+                        .map(|(scanner, since)| (Arc::clone(scanner), since))
+                        .collect(),
                     sites: live
                         .sites
                         .iter()
@@ -445,7 +449,8 @@ impl Running {
         }
         self.warn_of_restart(&config);
         self.storage.configure(&config);
-        let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open), &self.tls);
+        let (metrics, clock) = (self.shared.events.metrics(), &self.shared.clock);
+        let live = Live::new(config, self.workers, metrics, Arc::clone(&self.open), &self.tls, clock);
         let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
         self.shared.live.store(Arc::new(live));
         self.shared.events.metrics().retain_sites(&sites);

@@ -17,7 +17,9 @@ use super::doors::read_doors;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
 use super::reputation::read_reputation;
+use super::scan::read_scanners;
 use super::schema;
+use super::source::Source;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
@@ -80,7 +82,7 @@ pub fn parse(text: &str, file_name: &str, base_dir: &Path, now: Timestamp) -> Re
     // What a broken line left out would be reported as missing: what is said about the rest must be true.
     let config = if broken.is_empty() {
         let top = Section::new(&report, &schema::TOP, table.get_ref(), 0..0);
-        read_config(&top, base_dir, now)
+        read_config(&top, Source::new(text, file_name, base_dir), now)
     } else {
         None
     };
@@ -100,7 +102,9 @@ fn complete(mistakes: Mistakes) -> Mistakes {
     mistakes
 }
 
-fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option<Config> {
+fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<Config> {
+    let base_dir = source.base_dir.clone();
+    let base_dir = base_dir.as_path();
     let data_dir = top.get("data_dir", value::path(base_dir)).unwrap_or_else(|| DATA_DIR.into());
     check_folder(top, "data_dir", &data_dir);
     let mode = top.get("mode", parsed(value::mode)).unwrap_or(Mode::Enforce);
@@ -139,6 +143,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
+    let scanners = read_scanners(top);
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -164,8 +169,10 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         mail,
         sms,
         alerts,
+        scanners,
         mode,
         warnings: Vec::new(),
+        source,
     })
 }
 

@@ -143,6 +143,10 @@ impl Answer {
             | Why::PasswordDue
             | Why::Challenged
             | Why::UnknownSession
+            | Why::Content
+            | Why::UnlikeByContent
+            | Why::Infected
+            | Why::Unseen
             | Why::Ended => {
                 Self::Never(format!("This account may not send from here at the moment; ask {whom} {code}"))
             }

@@ -155,7 +155,7 @@ pub struct ReservedSend {
 }
 
 impl Sending<'_> {
-    fn known(&self) -> Option<&Arc<Session>> {
+    pub(super) fn known(&self) -> Option<&Arc<Session>> {
         match &self.session {
             Fact::Known(Some(session)) => Some(session),
             Fact::Known(None) | Fact::StoreAway => None,
@@ -646,7 +646,7 @@ impl Judging<'_> {
     }
 
     /// Raises a flag against a session, or adds to the one that stands against it, and gives the session a state.
-    async fn flag_session(
+    pub(super) async fn flag_session(
         &self,
         site: &Site,
         session: &Arc<Session>,

@@ -40,6 +40,7 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("factor", "The kind of second proof: `passkey`, `totp`, `other_address`, `recovery_code` or `helpdesk_code`."),
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
+    ("scanner", "Which scanner, by its name in the configuration."),
     ("what", "What failed, in words."),
     ("told", "How much had waited for the store: changes, and counters that were charged without it."),
     ("lost", "How much could not be kept for it."),
@@ -114,6 +115,8 @@ struct Particulars<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<u64>,
@@ -138,6 +141,10 @@ impl<'a> Particulars<'a> {
             | EventKind::FactorRemoved { factor } => Self { factor: Some(factor), ..Self::default() },
             EventKind::ActionRefused { action } => Self { action: Some(action), ..Self::default() },
             EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
+            EventKind::ScannerSilent { scanner, what } => {
+                Self { scanner: Some(scanner), what: Some(what), ..Self::default() }
+            }
+            EventKind::ScannerAnswers { scanner } => Self { scanner: Some(scanner), ..Self::default() },
             EventKind::UpstreamFailed { what }
             | EventKind::StoreDegraded { what }
             | EventKind::AddressListed { what }
@@ -153,6 +160,7 @@ impl<'a> Particulars<'a> {
             | EventKind::SignInRefused
             | EventKind::SignedOut
             | EventKind::SentUnasked
+            | EventKind::UploadRefused
             | EventKind::PasswordChanged
             | EventKind::AccountLocked
             | EventKind::AccountUnlocked
@@ -162,6 +170,7 @@ impl<'a> Particulars<'a> {
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
             | EventKind::SessionRestricted
+            | EventKind::SessionChallenged
             | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
@@ -355,6 +364,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "session restricted",
             "An operator restricted a session (`mailward session restrict`): it reads and does nothing else until it is cleared.",
         ),
+        EventKind::SessionChallenged => (
+            Level::WARN,
+            "session challenged",
+            "An operator asked the person of a session for a second proof (`mailward session challenge`): until then it does nothing.",
+        ),
         EventKind::SessionCleared => (
             Level::INFO,
             "session cleared",
@@ -414,6 +428,17 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "the store answers again",
             "The store answers again. It was told what had waited for it (`told`); `lost` could not be kept: look what happened since `store_degraded`.",
         ),
+        EventKind::UploadRefused => (
+            Level::WARN,
+            "file refused",
+            "A file for a message was not taken. `reasons` say whether a virus is in it or a scanner did not answer; which file it was is not kept.",
+        ),
+        EventKind::ScannerSilent { .. } => (
+            Level::ERROR,
+            "a scanner does not answer",
+            "A scanner does not answer, as `what` says. Until it does, what becomes of messages stands in its `when_silent`. Said once; see `mailward doctor`.",
+        ),
+        EventKind::ScannerAnswers { .. } => (Level::INFO, "a scanner answers again", "A scanner answers again."),
         EventKind::AddressListed { .. } => (
             Level::ERROR,
             "an address of ours is on a blocklist",
@@ -453,6 +478,9 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::NotSent { recipients: 3 },
         EventKind::SendRefused { recipients: 60 },
         EventKind::SentUnasked,
+        EventKind::UploadRefused,
+        EventKind::ScannerSilent { scanner: "rspamd".into(), what: "it does not answer in time" },
+        EventKind::ScannerAnswers { scanner: "rspamd".into() },
         EventKind::ManyMessages { messages: 101, line: "100/5m".into() },
         EventKind::PasswordChanged,
         EventKind::AccountLocked,
@@ -463,6 +491,7 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::FlagConfirmed,
         EventKind::SessionCleared,
         EventKind::SessionRestricted,
+        EventKind::SessionChallenged,
         EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
         EventKind::ChallengePassed { factor: "totp" },

@@ -3,6 +3,7 @@
 
 mod browser;
 mod browser_challenge;
+mod browser_desk;
 mod browser_roundcube;
 mod cli;
 mod cli_learn;
@@ -19,6 +20,7 @@ mod real_alerts;
 mod real_doors;
 mod real_gateway;
 mod real_limits;
+mod real_scanners;
 mod rooms;
 mod scripted;
 mod stack;

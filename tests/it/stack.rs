@@ -13,8 +13,10 @@
 
 mod client;
 mod gateway;
+mod guarded;
 pub mod redis;
 mod roundcube;
+pub mod scanners;
 
 use std::fs;
 use std::io::{BufRead, BufReader};

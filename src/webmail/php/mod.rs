@@ -19,4 +19,4 @@ mod names;
 
 pub use cookies::Cookies;
 pub use fields::{Fields, Spelling};
-pub use form::{Form, FormReader, SentField};
+pub use form::{FilePiece, Form, FormReader, SentField};
