@@ -729,6 +729,7 @@ mod tests {
             metrics.observe(&Event { kind, ..line::example() });
         }
         metrics.range_asked(None);
+        metrics.door_asked("postfix", "passed");
         let scanner: Arc<str> = "rspamd".into();
         let took = std::time::Duration::from_millis(1_500);
         metrics.scanned(&Scanned { scanner: Arc::clone(&scanner), said: crate::domain::Said::Clean, took });

@@ -9,7 +9,6 @@ mod campus;
 pub mod challenge;
 mod chaos;
 pub mod desk;
-mod desk;
 mod desk_load;
 mod doors;
 mod edge;
