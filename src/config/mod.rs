@@ -36,8 +36,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, PasswordFault, SIGNALS,
-    Secret, SiteName, Timestamp, Verdict,
+    Account, AccountFolding, Colour, Country, FactorKind, Limit, MOVE_SIGNALS, NetworkClass, NetworkKind,
+    PasswordFault, SIGNALS, Secret, SiteName, Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -692,6 +692,10 @@ pub struct Risk {
     pub refuse: i32,
     /// What each kind of signal weighs, in the order of [`crate::domain::SIGNALS`].
     pub weights: Vec<i32>,
+    /// What the moves of a session in doubt weigh, in the order of [`crate::domain::MOVE_SIGNALS`].
+    pub move_weights: Vec<i32>,
+    /// The actions, by name, that a session in doubt is asked to prove for, whatever the sum is.
+    pub proof_for: Vec<&'static str>,
     /// How long what is usual for an account is remembered after it was last seen.
     pub forget_after: Duration,
 }
@@ -704,6 +708,8 @@ impl Default for Risk {
             restrict: 80,
             refuse: 120,
             weights: SIGNALS.iter().map(|kind| kind.weight).collect(),
+            move_weights: MOVE_SIGNALS.iter().map(|kind| kind.weight).collect(),
+            proof_for: vec!["change filter", "change identity", "change password"],
             forget_after: Duration::from_secs(180 * 86_400),
         }
     }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CONTENT_SIGNALS, SIGNALS};
+use crate::domain::{CONTENT_SIGNALS, MOVE_SIGNALS, SIGNALS};
 
 /// One table of the file.
 pub struct Table {
@@ -606,6 +606,12 @@ pub static RISK: Table = Table {
             "By signal: `{ new_country = 40, tor = 60 }`; 0 silences one.",
         ),
         key(
+            "proof_for",
+            "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`",
+            "the first three",
+            "What a session with an open flag is asked to prove for, whatever the sum is. Without a second proof it reads only, until an operator clears it.",
+        ),
+        key(
             "forget_after",
             "duration from `7d` to `3650d`",
             "`180d`",
@@ -617,13 +623,20 @@ pub static RISK: Table = Table {
 /// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
-static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
+/// Those of sign-ins, and those of what a session in doubt does.
+const WEIGHTS_COUNT: usize = crate::domain::SIGNALS_COUNT + MOVE_SIGNALS.len();
 
-const fn weight_keys() -> [Key; crate::domain::SIGNALS_COUNT] {
-    let mut keys = [const { key("", "number from -1000 to 1000", "", "") }; crate::domain::SIGNALS_COUNT];
+static WEIGHT_KEYS: [Key; WEIGHTS_COUNT] = weight_keys();
+
+const fn weight_keys() -> [Key; WEIGHTS_COUNT] {
+    let mut keys = [const { key("", "number from -1000 to 1000", "", "") }; WEIGHTS_COUNT];
     let mut place = 0;
-    while place < keys.len() {
+    while place < SIGNALS.len() {
         keys[place].name = SIGNALS[place].name;
+        place += 1;
+    }
+    while place < keys.len() {
+        keys[place].name = MOVE_SIGNALS[place - SIGNALS.len()].name;
         place += 1;
     }
     keys
@@ -1077,6 +1090,17 @@ pub fn signals_reference() -> String {
          | signal | weight | it speaks of a message | why it weighs so much |\n|---|---|---|---|\n",
     );
     for crate::domain::SignalKind { name, weight, speaks, because } in &CONTENT_SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
+    }
+    page.push_str(
+        "\n## Of a session in doubt\n\n\
+         A session with an open flag that does one of these things besides sending has its weight added to what was found\n\
+         before: each raises the price of the next. What stands in `proof_for` of `[risk]` is not done without a second proof,\n\
+         whatever the sum is. Sessions against which nothing stands are never asked. The flag lists each with its time and its\n\
+         target, so that it can be undone. Weights are changed by `[risk] weights` as well.\n\n\
+         | signal | weight | it speaks of the session | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &MOVE_SIGNALS {
         writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
     }
     page

@@ -55,7 +55,7 @@ pub use seal::Sealing;
 pub use secret::Secret;
 pub use session::{Session, SessionChange, SessionHash, SessionState, Spot};
 pub use severity::Severity;
-pub use signal::{CONTENT_SIGNALS, SIGNALS, SIGNALS_COUNT, SignalKind};
+pub use signal::{CONTENT_SIGNALS, MOVE_SIGNALS, SIGNALS, SIGNALS_COUNT, SignalKind};
 pub use time::Timestamp;
 pub use verdict::{Signal, Verdict};
 pub use whereabouts::{NetworkKind, NetworkKinds, Position, Whereabouts};

@@ -875,9 +875,9 @@ impl Judging<'_> {
     }
 
     /// Notes on a flagged session that it changed a setting or took something away, or tried to.
-    pub async fn note_change(&self, session: &Session, action: &str, stopped: bool) {
+    pub async fn note_change(&self, session: &Session, action: &str, targets: Vec<String>, stopped: bool) {
         let Some(flag) = session.flag else { return };
-        let change = Change { time: self.now, action: action.to_owned(), stopped };
+        let change = Change { time: self.now, action: action.to_owned(), targets, stopped };
         let activity = Activity { changes: vec![change], ..Activity::default() };
         let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, activity).await);
     }

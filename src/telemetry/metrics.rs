@@ -164,6 +164,8 @@ pub enum RequestKind {
     ChangePassword,
     /// [`Action::Export`]
     Export,
+    /// [`Action::HideTraces`]
+    HideTraces,
     /// [`Action::Poll`]
     Poll,
     /// [`Action::View`]
@@ -172,7 +174,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// In the order of their numbers.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Asset,
         Self::Own,
         Self::Unread,
@@ -185,6 +187,7 @@ impl RequestKind {
         Self::ChangeFilter,
         Self::ChangePassword,
         Self::Export,
+        Self::HideTraces,
         Self::Poll,
         Self::View,
     ];
@@ -201,6 +204,7 @@ impl RequestKind {
             Action::ChangeFilter => Self::ChangeFilter,
             Action::ChangePassword => Self::ChangePassword,
             Action::Export => Self::Export,
+            Action::HideTraces => Self::HideTraces,
             Action::Poll => Self::Poll,
             Action::View => Self::View,
         }
@@ -221,6 +225,7 @@ impl RequestKind {
             Self::ChangeFilter => "change filter",
             Self::ChangePassword => "change password",
             Self::Export => "export",
+            Self::HideTraces => "hide traces",
             Self::Poll => "poll",
             Self::View => "view",
         }
@@ -729,6 +734,7 @@ mod tests {
             metrics.observe(&Event { kind, ..line::example() });
         }
         metrics.range_asked(None);
+        metrics.door_asked("postfix", "passed");
         let scanner: Arc<str> = "rspamd".into();
         let took = std::time::Duration::from_millis(1_500);
         metrics.scanned(&Scanned { scanner: Arc::clone(&scanner), said: crate::domain::Said::Clean, took });

@@ -20,6 +20,7 @@ mod real_alerts;
 mod real_doors;
 mod real_gateway;
 mod real_limits;
+mod real_moves;
 mod real_scanners;
 mod rooms;
 mod scripted;

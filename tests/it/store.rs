@@ -994,7 +994,7 @@ async fn a_flag_is_raised_settled_and_added_to(store: &dyn Store) {
     assert_eq!(settled.as_ref(), Some(&expected));
     assert_eq!(store.settle_flag(&unknown, Some(FlagStatus::Cleared), None).await.expect("the store answers"), None);
 
-    let change = Change { time: at(203), action: "export".into(), stopped: true };
+    let change = Change { time: at(203), action: "export".into(), targets: vec!["folder Sent".into()], stopped: true };
     let did = Activity { messages: 2, recipients: 9, stopped: 1, changes: vec![change], ..Activity::default() };
     for _ in 0..2 {
         store.add_to_flag(&code, did.clone()).await.expect("the store answers");
