@@ -225,7 +225,7 @@ async fn an_account_that_an_operator_freezes_sends_by_no_door() {
         assert!(refused.starts_with("REJECT 5.7.1 This account may not send from here"), "{address}: {refused}");
     }
     assert_eq!(postfix.ask(&Message::of("bob", OUTSIDE, 1)).await, "DUNNO");
-    let listed = gateway.command(&["session", "list", "alice"]);
+    let listed = gateway.command(&["session", "list", "--account", "alice"]);
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     let line = listed.lines().find(|line| line.contains("mail program (any)")).unwrap_or_else(|| panic!("{listed}"));
     let session = line.split_whitespace().find(|word| word.len() == 32).unwrap_or_else(|| panic!("{line}"));
