@@ -3,6 +3,7 @@
 
 mod browser;
 mod browser_challenge;
+mod browser_headers;
 mod browser_roundcube;
 mod cli;
 mod cli_learn;
@@ -11,6 +12,8 @@ mod control;
 mod deploy;
 mod deploy_try;
 mod fallback;
+mod framing;
+mod holes;
 mod php_differential;
 mod php_fpm;
 mod policy_attacks;

@@ -13,6 +13,7 @@ mod edge;
 mod gated;
 mod held;
 mod held_chain;
+mod holes;
 mod languages;
 mod letters;
 mod pages;
@@ -25,7 +26,7 @@ mod running;
 mod shared;
 pub mod squirrelmail;
 mod upstream;
-mod wire;
+pub mod wire;
 
 use http::{Method, header};
 
