@@ -13,6 +13,7 @@ mod deploy;
 mod deploy_try;
 mod fallback;
 mod framing;
+mod fuzz;
 mod holes;
 mod php_differential;
 mod php_fpm;
