@@ -10,6 +10,7 @@ pub mod challenge;
 mod chaos;
 mod desk;
 mod edge;
+mod floods;
 mod gated;
 mod held;
 mod held_chain;
