@@ -4,6 +4,7 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
+mod doors;
 mod history;
 mod lookout;
 pub(crate) mod storage;
@@ -49,6 +50,7 @@ use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
+use doors::DoorSockets;
 use history::History;
 use lookout::Lookout;
 use storage::Storage;
@@ -102,7 +104,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         let _within = runtime.enter();
         alerts.configure(&config)?;
     }
-    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls));
+    let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls, &clock));
     let shared = Arc::new(Shared {
         live,
         store: storage.store(),
@@ -133,8 +135,9 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         stopping,
         stops: Arc::default(),
     };
-    let threads = running.start_workers(&sockets)?;
-    let Sockets { https, http, admin } = sockets;
+    let mut threads = running.start_workers(&sockets)?;
+    let Sockets { https, http, admin, doors } = sockets;
+    threads.extend(doors.answer(&running.shared, &running.stopping)?);
     // Each worker has its own copy and closes it when it stops; one kept here would go on taking connections into a
     // queue that nobody empties.
     drop((https, http));
@@ -191,6 +194,7 @@ struct Sockets {
     https: Vec<Vec<TcpListener>>,
     http: Vec<Vec<TcpListener>>,
     admin: Option<TcpListener>,
+    doors: DoorSockets,
 }
 
 impl Sockets {
@@ -205,6 +209,7 @@ impl Sockets {
             https: all(&config.listen.https)?,
             http: all(&config.listen.http)?,
             admin: admin.and_then(|mut listeners| listeners.pop()),
+            doors: DoorSockets::open(config, &handed)?,
         })
     }
 }
@@ -296,6 +301,7 @@ impl Running {
         let history = tokio::spawn(Arc::clone(&self.history).look_after(Arc::clone(&self.shared)));
         let lookout = Arc::clone(&self.lookout).look_after(Arc::clone(&self.shared), Arc::clone(&self.certificates));
         let lookout = tokio::spawn(lookout);
+        let scanners = tokio::spawn(lookout::watch_scanners(Arc::clone(&self.shared)));
         self.show_certificates();
         self.record(EventKind::Started);
         let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
@@ -326,6 +332,7 @@ impl Running {
         storage.abort();
         history.abort();
         lookout.abort();
+        scanners.abort();
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -338,18 +345,15 @@ impl Running {
 
     fn control(&self) -> Control {
         let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
-        let (shared, for_lives) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
-        let for_page = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
             keys: Arc::clone(&self.shared.keys),
             dice: self.shared.dice.clone(),
-            helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
-            sites: Box::new(move || shared.live.load().config.sites.clone()),
+            config: Box::new(move || Arc::clone(&shared.live.load().config)),
             embedded_in: self.storage.embedded_in(),
-            desk_page: Box::new(move || for_page.live.load().config.desk_page()),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }
@@ -375,6 +379,11 @@ impl Running {
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
                     listed: lookout.listed(),
+                    scanners: live
+                        .scanners
+                        .silent_since()
+                        .map(|(scanner, since)| (Arc::clone(scanner), since))
+                        .collect(),
                     sites: live
                         .sites
                         .iter()
@@ -440,7 +449,8 @@ impl Running {
         }
         self.warn_of_restart(&config);
         self.storage.configure(&config);
-        let live = Live::new(config, self.workers, self.shared.events.metrics(), Arc::clone(&self.open), &self.tls);
+        let (metrics, clock) = (self.shared.events.metrics(), &self.shared.clock);
+        let live = Live::new(config, self.workers, metrics, Arc::clone(&self.open), &self.tls, clock);
         let sites: Vec<_> = live.sites.iter().map(|at| Arc::clone(&at.site.name)).collect();
         self.shared.live.store(Arc::new(live));
         self.shared.events.metrics().retain_sites(&sites);
@@ -462,6 +472,9 @@ impl Running {
             ("listen.public_https_port", now.listen.public_https_port != next.listen.public_https_port),
             ("listen.admin", now.listen.admin != next.listen.admin),
             ("listen.workers", now.listen.workers != next.listen.workers),
+            ("doors.postfix", now.doors.postfix != next.doors.postfix),
+            ("doors.dovecot", now.doors.dovecot != next.doors.dovecot),
+            ("doors.dovecot_key_file", now.doors.dovecot_key_file != next.doors.dovecot_key_file),
             ("store.redis", now.store.redis != next.store.redis),
             ("store.prefix", now.store.prefix != next.store.prefix),
             ("store.certificate_authority", now.store.certificate_authority != next.store.certificate_authority),

@@ -61,6 +61,8 @@ pub struct Facts {
     pub listed: Vec<(IpAddr, String)>,
     /// Each site.
     pub sites: Vec<SiteFacts>,
+    /// Each scanner, and since when it does not answer.
+    pub scanners: Vec<(Arc<str>, Option<Timestamp>)>,
 }
 
 /// What is known of one site.
@@ -116,6 +118,11 @@ impl Facts {
             }
             if let Some(end) = site.certificate_ends.filter(|end| *end <= now) {
                 reasons.push(format!("the certificate of {} ended at {end}", site.site));
+            }
+        }
+        for (scanner, since) in &self.scanners {
+            if let Some(since) = since {
+                reasons.push(format!("the scanner {scanner} has not answered since {since}"));
             }
         }
         let nobody_answers =
@@ -203,6 +210,11 @@ mod tests {
             ),
             (Facts { store_clock_apart: Some(CLOCK_APART_MAX), ..facts(vec![well()]) }, Readiness::Ready, 0),
             (Facts { store_clock_apart: Some(CLOCK_APART_MAX * 2), ..facts(vec![well()]) }, Readiness::Degraded, 1),
+            (
+                Facts { scanners: vec![("a".into(), Some(NOW)), ("b".into(), None)], ..facts(vec![well()]) },
+                Readiness::Degraded,
+                1,
+            ),
             (Facts { stopping: true, ..facts(vec![well()]) }, Readiness::NotReady, 1),
         ] {
             let (found, reasons) = facts.judge(NOW);

@@ -72,6 +72,11 @@ fn about(event: &Event) -> Option<(Severity, String)> {
             (Severity::Notice, format!("passwords are being guessed ({who})"))
         }
         EventKind::SignInRefused => (Severity::Critical, format!("{who}: a sign-in that fits too little was refused")),
+        EventKind::UploadRefused => (Severity::Notice, format!("{who}: a file was not taken for a message")),
+        EventKind::ScannerSilent { scanner, what } => {
+            (Severity::Critical, format!("the scanner {scanner} does not look at what leaves: {what}"))
+        }
+        EventKind::ScannerAnswers { scanner } => (Severity::Notice, format!("the scanner {scanner} answers again")),
         EventKind::SentUnasked => {
             (Severity::Critical, format!("{who}: mail left that Mailward did not recognise as a send"))
         }
@@ -224,10 +229,12 @@ impl Alert {
 fn subject_account(event: &Event) -> Option<String> {
     match event.kind {
         EventKind::SignInRefused if event.signals.is_empty() => None,
-        // Each address, list and thing to renew is a subject of its own.
-        EventKind::AddressListed { .. } | EventKind::AddressDelisted { .. } | EventKind::NearEnd { .. } => {
-            about(event).map(|(_, title)| title)
-        }
+        // Each address, list, scanner and thing to renew is a subject of its own.
+        EventKind::AddressListed { .. }
+        | EventKind::AddressDelisted { .. }
+        | EventKind::ScannerSilent { .. }
+        | EventKind::ScannerAnswers { .. }
+        | EventKind::NearEnd { .. } => about(event).map(|(_, title)| title),
         _ => event.account.as_ref().map(|account| account.as_str().to_owned()),
     }
 }

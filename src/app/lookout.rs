@@ -1,4 +1,5 @@
-//! What is looked at now and then, so that an operator hears of it in time: blocklists, and what must be renewed.
+//! What is looked at now and then, so that an operator hears of it in time: blocklists, scanners, and what
+//! must be renewed.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,9 +14,13 @@ use crate::edge::tls::Certificates;
 use crate::gateway::Shared;
 use crate::intel::Freshness;
 use crate::reputation::{Asking, Found, Known};
+use crate::scan::Turn;
 
 /// How often it is seen whether something is due.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// How often the scanners are looked at.
+const SCANNERS_EVERY: Duration = Duration::from_secs(10);
 
 /// What must be renewed is said so often.
 const DAY: Duration = Duration::from_secs(86_400);
@@ -87,6 +92,23 @@ impl Lookout {
                 };
                 shared.events.record(Event { address: Some(*address), ..Event::new(now, kind) });
             }
+        }
+    }
+}
+
+/// Looks whether the scanners are there, for as long as the gateway runs: nobody may have sent anything for hours.
+pub(super) async fn watch_scanners(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(SCANNERS_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let live = shared.live.load_full();
+        for (scanner, turned) in live.scanners.look().await {
+            let kind = match turned {
+                Turn::FellSilent => EventKind::ScannerSilent { scanner, what: "it is not there" },
+                Turn::CameBack => EventKind::ScannerAnswers { scanner },
+            };
+            shared.events.record(Event::new(shared.clock.now(), kind));
         }
     }
 }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::{FAILED, explain, read, sources};
 use crate::clock::Clock;
-use crate::config::{Config, Mistake, Mistakes, Mode, Severity};
+use crate::config::{Config, Mistake, Mistakes, Mode, Severity, WhenSilent};
 use crate::domain::{Limit, Timestamp};
 use crate::intel::{Intel, Source};
 
@@ -138,6 +138,15 @@ fn summary(config: &Config, sources: &[Source], now: Timestamp) -> String {
         let accounts = listed(exception.accounts.iter().map(ToString::to_string));
         let state = if exception.until <= now { "ended" } else { "until" };
         line("exception", format!("{accounts}, {state} {}", exception.until));
+    }
+    for (place, scanner) in config.scanners.iter().enumerate() {
+        let silent = match scanner.when_silent {
+            WhenSilent::PassAndFlag => "passes messages",
+            WhenSilent::HoldBack => "holds messages back",
+        };
+        let (name, limit) = (&scanner.name, scanner.time_limit.as_secs_f64());
+        let said = format!("{name} ({}) at {}, {limit} s; while silent {silent}", scanner.kind.id(), scanner.address);
+        line(if place == 0 { "scanners" } else { "" }, said);
     }
     line("data", config.data_dir.display().to_string());
     line("events", format!("{}, kept {} days", config.events.file.display(), config.events.keep.as_secs() / 86_400));

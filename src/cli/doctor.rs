@@ -4,6 +4,7 @@
 //! fetched, nothing is sent to it. Addresses and options of products belong into the advice, so they stand here.
 
 mod outgoing;
+mod scanners;
 mod store;
 mod version;
 
@@ -94,6 +95,7 @@ pub(super) fn run(path: &Path, clock: &Clock) -> ExitCode {
         Ok(runtime) => {
             findings.extend(runtime.block_on(store::look(&config, clock)));
             findings.extend(runtime.block_on(outgoing::look(&config)));
+            findings.extend(runtime.block_on(scanners::look(&config)));
             for site in &config.sites {
                 findings.extend(runtime.block_on(look_at_webmail(site, &config, now)));
             }

@@ -169,7 +169,7 @@ fn style(text: &str) -> Result<WebhookStyle, String> {
 }
 
 /// A folder's name, which nobody must quote.
-fn name(text: &str) -> Result<String, &'static str> {
+pub(super) fn name(text: &str) -> Result<String, &'static str> {
     let is_name = (1..=NAME_MAX).contains(&text.len())
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     if is_name { Ok(text.to_owned()) } else { Err("expected letters, digits, - and _, at most 40") }

@@ -11,19 +11,23 @@
 mod alert;
 mod challenge;
 mod desk;
+mod doors;
 pub mod keys;
 pub mod mistake;
 mod pages;
 mod read;
 mod reputation;
 mod risk;
+mod scan;
 pub mod schema;
+pub mod source;
 mod store;
 mod value;
 
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use read::{parse, read};
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -60,6 +64,8 @@ pub struct Config {
     pub geoip: GeoIp,
     /// Which blocklists are asked about which addresses.
     pub reputation: Reputation,
+    /// Where mail servers ask about accounts that come to them.
+    pub doors: Doors,
     /// Lists of leaked passwords.
     pub passwords: Passwords,
     /// Where what must outlive a request is kept.
@@ -86,10 +92,14 @@ pub struct Config {
     pub sms: Option<Sms>,
     /// Who is told what, in the order of the file.
     pub alerts: Vec<Alert>,
+    /// Who looks at what leaves, in the order in which they are asked.
+    pub scanners: Vec<Scanner>,
     /// The mode of sites that have none of their own.
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
     pub warnings: Vec<Mistake>,
+    /// As it was written.
+    pub source: source::Source,
 }
 
 impl Config {
@@ -322,6 +332,41 @@ impl Default for Reputation {
     }
 }
 
+/// `[doors]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doors {
+    /// Where Postfix asks about messages; empty: nowhere.
+    pub postfix: Vec<DoorAddress>,
+    /// Where Dovecot asks about passwords; none: nowhere.
+    pub dovecot: Option<SocketAddr>,
+    /// Holds the key that Dovecot shows; there where `dovecot` is.
+    pub dovecot_key_file: Option<PathBuf>,
+    /// To which site the accounts belong that come through other doors.
+    pub site: SiteName,
+    /// From where the webmails themselves come to the mail servers: what they bring was counted here already.
+    pub from_webmail: Vec<IpNet>,
+    /// Who may ask.
+    pub clients: Vec<IpNet>,
+}
+
+/// Where a mail server asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DoorAddress {
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// TCP.
+    Tcp(SocketAddr),
+}
+
+impl std::fmt::Display for DoorAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
+        }
+    }
+}
+
 /// `[passwords]`
 #[derive(Clone, Debug)]
 pub struct Passwords {
@@ -423,6 +468,65 @@ pub struct Sms {
     pub url: http::Uri,
     /// Holds the secret with which requests are signed.
     pub secret_file: Option<PathBuf>,
+}
+
+/// `[[scanner]]`
+#[derive(Clone, Debug)]
+pub struct Scanner {
+    /// Metrics and reasons name it so.
+    pub name: Arc<str>,
+    /// How it is spoken with.
+    pub kind: &'static dyn crate::scan::Scanner,
+    /// Where it is.
+    pub address: ScannerAddress,
+    /// The longest that one question may take, waiting for its turn included.
+    pub time_limit: Duration,
+    /// Of a message or a file it is given so many bytes at most.
+    pub size_max: u64,
+    /// Questions at once.
+    pub at_once: u32,
+    /// What becomes of a message that it said nothing about.
+    pub when_silent: WhenSilent,
+    /// What its answers weigh.
+    pub weights: ContentWeights,
+}
+
+/// Where a scanner is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ScannerAddress {
+    /// On this machine.
+    Unix(PathBuf),
+    /// Host and port.
+    Tcp(String),
+}
+
+impl std::fmt::Display for ScannerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(place) => f.write_str(place),
+        }
+    }
+}
+
+/// What becomes of a message that a scanner said nothing about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenSilent {
+    /// It leaves, and the silence counts as a signal.
+    PassAndFlag,
+    /// It stays with the person, who is told to try again.
+    HoldBack,
+}
+
+/// What a scanner's answers weigh; see [`crate::domain::CONTENT_SIGNALS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentWeights {
+    /// It would not take the message in at all.
+    pub spam: i32,
+    /// It would mark it.
+    pub spam_likely: i32,
+    /// It did not answer.
+    pub scanner_silent: i32,
 }
 
 /// How the connection to the mail server is protected.
@@ -541,6 +645,35 @@ pub struct SendLimits {
     pub countries_per_account: Option<Limit>,
     /// Recipients an account never wrote to, from a browser it has known for less than a day.
     pub first_written_on_new_device: Vec<Limit>,
+}
+
+impl SignInLimits {
+    /// All of them, by name.
+    pub fn lists(&self) -> [(&'static str, &[Limit]); 4] {
+        [
+            ("failures_per_account_and_prefix", &self.failures_per_account_and_prefix),
+            ("failing_accounts_per_prefix", &self.failing_accounts_per_prefix),
+            ("failures_per_account", &self.failures_per_account),
+            ("failures_per_site_before_slowing", &self.failures_per_site_before_slowing),
+        ]
+    }
+}
+
+impl SendLimits {
+    /// All lists of them, by name.
+    pub fn lists(&self) -> [(&'static str, &[Limit]); 9] {
+        [
+            ("recipients_per_session", &self.recipients_per_session),
+            ("recipients_per_account", &self.recipients_per_account),
+            ("recipients_per_prefix", &self.recipients_per_prefix),
+            ("recipients_per_site", &self.recipients_per_site),
+            ("messages_per_session", &self.messages_per_session),
+            ("messages_per_account", &self.messages_per_account),
+            ("messages_per_prefix", &self.messages_per_prefix),
+            ("messages_per_site", &self.messages_per_site),
+            ("first_written_on_new_device", &self.first_written_on_new_device),
+        ]
+    }
 }
 
 /// `[risk]`
@@ -719,6 +852,28 @@ pub struct When {
     pub signals: Vec<&'static str>,
 }
 
+/// The conditions as they are written, `always` where there is none.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn said<T: fmt::Display>(name: &str, of: &[T]) -> Option<String> {
+            let of: Vec<String> = of.iter().map(T::to_string).collect();
+            (!of.is_empty()).then(|| format!("{name} {}", of.join(", ")))
+        }
+        let networks: Vec<&str> = self.networks.iter().map(|network| network.name()).collect();
+        let all = [
+            said("action", &self.actions),
+            said("account", &self.accounts),
+            said("site", &self.sites),
+            said("country", &self.countries),
+            said("as_number", &self.as_numbers),
+            said("network_class", &networks),
+            said("signals", &self.signals),
+        ];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        if all.is_empty() { f.write_str("always") } else { f.write_str(&all.join("; ")) }
+    }
+}
+
 /// `[[exception]]`
 #[derive(Clone, Debug)]
 pub struct Exception {
@@ -730,4 +885,16 @@ pub struct Exception {
     pub limits: Vec<(&'static str, Vec<Limit>)>,
     /// It ends here; a date in the file means the end of that day, UTC.
     pub until: Timestamp,
+}
+
+impl Exception {
+    /// What differs, in words.
+    pub fn said(&self) -> String {
+        let per_message = self.recipients_per_message.map(|most| format!("recipients_per_message {most}"));
+        let lists = self.limits.iter().map(|(name, limits)| {
+            let limits: Vec<String> = limits.iter().map(Limit::to_string).collect();
+            format!("{name} {}", if limits.is_empty() { "none".to_owned() } else { limits.join(" ") })
+        });
+        per_message.into_iter().chain(lists).collect::<Vec<_>>().join(", ")
+    }
 }

@@ -13,10 +13,13 @@ use toml::de::DeTable;
 
 use super::challenge::read_challenge;
 use super::desk::read_desk;
+use super::doors::read_doors;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
 use super::reputation::read_reputation;
+use super::scan::read_scanners;
 use super::schema;
+use super::source::Source;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
@@ -43,7 +46,7 @@ const NETWORK_LISTS_MAX: usize = 32;
 const FILES_MAX: usize = 8;
 
 /// The longest path of a Unix socket (`sun_path` less the closing NUL).
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -79,7 +82,7 @@ pub fn parse(text: &str, file_name: &str, base_dir: &Path, now: Timestamp) -> Re
     // What a broken line left out would be reported as missing: what is said about the rest must be true.
     let config = if broken.is_empty() {
         let top = Section::new(&report, &schema::TOP, table.get_ref(), 0..0);
-        read_config(&top, base_dir, now)
+        read_config(&top, Source::new(text, file_name, base_dir), now)
     } else {
         None
     };
@@ -99,7 +102,9 @@ fn complete(mistakes: Mistakes) -> Mistakes {
     mistakes
 }
 
-fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option<Config> {
+fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<Config> {
+    let base_dir = source.base_dir.clone();
+    let base_dir = base_dir.as_path();
     let data_dir = top.get("data_dir", value::path(base_dir)).unwrap_or_else(|| DATA_DIR.into());
     check_folder(top, "data_dir", &data_dir);
     let mode = top.get("mode", parsed(value::mode)).unwrap_or(Mode::Enforce);
@@ -133,10 +138,12 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
     let pages = read_pages(&top.section("pages", &schema::PAGES), base_dir);
     let challenge = read_challenge(&top.section("challenge", &schema::CHALLENGE));
     let desk = read_desk(&top.section("desk", &schema::DESK), base_dir, &sites);
+    let doors = read_doors(&top.section("doors", &schema::DOORS), base_dir, &sites, &listen);
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
     let alerts = alert::read_alerts(top, base_dir, top.value("mail").is_some());
+    let scanners = read_scanners(top);
     Some(Config {
         key_file: key_file.unwrap_or_else(|| data_dir.join("keys")),
         data_dir,
@@ -148,6 +155,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         networks,
         geoip,
         reputation,
+        doors,
         passwords,
         store,
         sign_in,
@@ -161,8 +169,10 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         mail,
         sms,
         alerts,
+        scanners,
         mode,
         warnings: Vec::new(),
+        source,
     })
 }
 
@@ -260,7 +270,7 @@ fn read_listen(section: &Section<'_, '_>) -> Listen {
     }
 }
 
-fn read_network_list(section: &Section<'_, '_>, name: &str, absent: &[&str]) -> Vec<IpNet> {
+pub(super) fn read_network_list(section: &Section<'_, '_>, name: &str, absent: &[&str]) -> Vec<IpNet> {
     section
         .get(name, list(parsed(value::network)))
         .map(|networks| networks.into_iter().map(|(network, _)| network).collect())

@@ -14,7 +14,7 @@ use crate::domain::{Account, Action, Country, NetworkClass, SIGNALS, SiteName, T
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Weights and thresholds beyond this are slips of the hand.
-const WEIGHT_MAX: i32 = 1000;
+pub(super) const WEIGHT_MAX: i32 = 1000;
 
 /// Values one condition may list.
 const LISTED_MAX: usize = 10_000;
@@ -146,7 +146,7 @@ pub(super) fn among(text: &str, known: impl Iterator<Item = &'static str> + Clon
 }
 
 /// A whole number, negative ones too.
-fn whole(least: i32, most: i32) -> impl Fn(&Report<'_>, &Value<'_>) -> Option<i32> {
+pub(super) fn whole(least: i32, most: i32) -> impl Fn(&Report<'_>, &Value<'_>) -> Option<i32> {
     move |report, value| {
         let number = match value.get_ref() {
             DeValue::Integer(number) => i32::from_str_radix(number.as_str(), number.radix()).ok(),

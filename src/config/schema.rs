@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::SIGNALS;
+use crate::domain::{CONTENT_SIGNALS, SIGNALS};
 
 /// One table of the file.
 pub struct Table {
@@ -84,6 +84,8 @@ pub static TOP: Table = Table {
         key("challenge", "table", "see below", "`[challenge]`"),
         key("desk", "table", "see below", "`[desk]`"),
         key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
+        key("scanner", "tables", "nobody looks at what leaves", "`[[scanner]]`, in the order in which they are asked"),
+        key("doors", "table", "mail servers ask nothing", "`[doors]`"),
     ],
 };
 
@@ -707,7 +709,69 @@ pub static TABLES: &[&Table] = &[
     &MAIL,
     &SMS,
     &ALERT,
+    &SCANNER,
+    &SCANNER_WEIGHTS,
+    &DOORS,
 ];
+
+/// `[[scanner]]`
+pub static SCANNER: Table = Table {
+    header: "[[scanner]]",
+    text: "A scanner of yours that looks at each message before it is sent; one table for each, in the order in which they \
+           are asked. What follows from their answers is in [scan.md](scan.md).",
+    keys: &[
+        key("kind", "`rspamd`, `spamassassin` or `clamav`", "required", "How it is spoken with."),
+        key(
+            "address",
+            "`unix:/path`, or host and port",
+            "required",
+            "Where it listens. What people write goes there in the clear: to this machine, or over a network that is yours.",
+        ),
+        key("name", "letters, digits, - and _", "its kind", "Metrics and reasons name it so."),
+        key(
+            "time_limit",
+            "`ms` or `s`, from `100ms` to `60s`",
+            "rspamd `10s`, spamassassin `15s`, clamav `30s`",
+            "The longest that a person waits for it.",
+        ),
+        key(
+            "size_max",
+            "size from `1KiB` to `64MiB`; clamav: to `1024MiB`",
+            "rspamd `2MiB`, spamassassin `512KiB`, clamav `25MiB`",
+            "Of a larger message or file it is given so much. Not more than it takes: clamd's `StreamMaxLength`.",
+        ),
+        key(
+            "at_once",
+            "number from 1 to 1000",
+            "rspamd and clamav `8`, spamassassin `4`",
+            "So many questions at once; more wait for their turn, within `time_limit`. spamd's `--max-children`.",
+        ),
+        key(
+            "when_silent",
+            "`pass_and_flag` or `hold_back`",
+            "`pass_and_flag`",
+            "What becomes of a message while it does not answer: it leaves and `scanner_silent` counts, or the person is told to try again.",
+        ),
+        key("weights", "table", "those of [signals.md](signals.md)", "What its answers weigh: `{ spam_likely = 50 }`."),
+    ],
+};
+
+/// `weights` of `[[scanner]]`.
+pub static SCANNER_WEIGHTS: Table = Table {
+    header: "[scanner.weights]",
+    text: "The sum of all that speaks against a message meets the thresholds of `[risk]`. A virus is refused whatever \
+           stands here.",
+    keys: &[
+        key("spam", "number from 0 to 1000", "`120`", "It would not take the message in at all."),
+        key("spam_likely", "number from 0 to 1000", "`30`", "It would mark the message as spam."),
+        key(
+            "scanner_silent",
+            "number from 0 to 1000",
+            "`30`",
+            "It did not answer, with `when_silent = \"pass_and_flag\"`.",
+        ),
+    ],
+};
 
 /// `[sms]`
 pub static SMS: Table = Table {
@@ -1018,8 +1082,63 @@ pub fn signals_reference() -> String {
     for crate::domain::SignalKind { name, weight, speaks, because } in &SIGNALS {
         writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
     }
+    page.push_str(
+        "\n## Of a message\n\n\
+         Where there is a `[[scanner]]`, what it says of a message about to be sent is compared with the same thresholds. Each\n\
+         scanner's table may weigh them differently. More in [scan.md](scan.md).\n\n\
+         | signal | weight | it speaks of a message | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &CONTENT_SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
+    }
     page
 }
+
+/// `[doors]`
+pub static DOORS: Table = Table {
+    header: "[doors]",
+    text: "The other doors of your mail system: where Postfix asks before it takes a message from a mail program, and Dovecot \
+           before it looks at a password. An account then has one budget and one lock at all of them. See \
+           [doors.md](doors.md); `deploy/postfix` and `deploy/dovecot` have what is to be written there.",
+    keys: &[
+        key(
+            "postfix",
+            "address or list of addresses",
+            "Postfix asks nothing",
+            "Where Postfix asks (`check_policy_service`): `127.0.0.1:10031`, or `unix:/run/mailward/policy.sock`. Whoever gets into the folder of such a socket may ask.",
+        ),
+        key(
+            "dovecot",
+            "address:port",
+            "Dovecot asks nothing",
+            "Where Dovecot asks (`auth_policy_server_url`), in plain HTTP.",
+        ),
+        key(
+            "dovecot_key_file",
+            "file",
+            "required with `dovecot`",
+            "Holds the key that Dovecot must show (`auth_policy_server_api_header`), and nothing else.",
+        ),
+        key(
+            "site",
+            "host name",
+            "the first site",
+            "The site to which the accounts belong that come through these doors.",
+        ),
+        key(
+            "from_webmail",
+            NETWORKS,
+            "`[]`",
+            "From where the webmails come to your mail servers. What they bring was counted already and is not counted twice; a locked account is refused all the same.",
+        ),
+        key(
+            "clients",
+            NETWORKS,
+            "`[\"127.0.0.0/8\", \"::1/128\"]`",
+            "The addresses of your mail servers: who may ask over TCP.",
+        ),
+    ],
+};
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Account, Country, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
+use super::{
+    Account, Country, Door, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict,
+};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Event {
     pub reference: Option<Reference>,
     /// The operator who did it, or how it was asked for; none where nobody did.
     pub by: Option<Arc<str>>,
+    /// Through which door it came.
+    pub door: Door,
 }
 
 /// The kinds of event. Their names are stable: scripts, alerts and other programs read them.
@@ -74,6 +78,20 @@ pub enum EventKind {
         /// To + Cc + Bcc.
         recipients: u32,
     },
+    /// A file for a message was not taken: a virus is in it, or nobody could look.
+    UploadRefused,
+    /// A scanner does not answer any more.
+    ScannerSilent {
+        /// Its name in the configuration.
+        scanner: Arc<str>,
+        /// In words of ours.
+        what: &'static str,
+    },
+    /// It answers again.
+    ScannerAnswers {
+        /// As above.
+        scanner: Arc<str>,
+    },
     /// The answer said that mail left although the request was not read as a send.
     SentUnasked,
     /// An account passed the alert line.
@@ -101,6 +119,8 @@ pub enum EventKind {
     SessionCleared,
     /// An operator restricted a session.
     SessionRestricted,
+    /// An operator asked the person of a session for a proof.
+    SessionChallenged,
     /// Browsers that an account knew were forgotten.
     DeviceForgotten {
         /// How many.
@@ -189,10 +209,13 @@ pub enum EventKind {
 }
 
 /// The events that an alert can be about, by name; `alert/words.rs` says what it says.
-pub const ALERTS: [&str; 19] = [
+pub const ALERTS: [&str; 22] = [
     "sign_in_refused",
     "send_refused",
     "sent_unasked",
+    "upload_refused",
+    "scanner_silent",
+    "scanner_answers",
     "many_messages",
     "account_locked",
     "account_unlocked",
@@ -223,6 +246,9 @@ impl EventKind {
             Self::Sent { .. } => "sent",
             Self::NotSent { .. } => "not_sent",
             Self::SendRefused { .. } => "send_refused",
+            Self::UploadRefused => "upload_refused",
+            Self::ScannerSilent { .. } => "scanner_silent",
+            Self::ScannerAnswers { .. } => "scanner_answers",
             Self::SentUnasked => "sent_unasked",
             Self::ManyMessages { .. } => "many_messages",
             Self::PasswordChanged => "password_changed",
@@ -234,6 +260,7 @@ impl EventKind {
             Self::FlagConfirmed => "flag_confirmed",
             Self::SessionCleared => "session_cleared",
             Self::SessionRestricted => "session_restricted",
+            Self::SessionChallenged => "session_challenged",
             Self::DeviceForgotten { .. } => "device_forgotten",
             Self::SessionMoved => "session_moved",
             Self::ChallengePassed { .. } => "challenge_passed",
@@ -279,6 +306,7 @@ impl Event {
             observed: Vec::new(),
             reference: None,
             by: None,
+            door: Door::Webmail,
         }
     }
 }

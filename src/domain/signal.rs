@@ -146,7 +146,36 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
     },
 ];
 
+/// What a message may say against itself, by what the operator's scanners say of it. Each scanner's table may weigh them
+/// differently.
+pub static CONTENT_SIGNALS: [SignalKind; 4] = [
+    SignalKind {
+        name: "spam",
+        weight: 120,
+        speaks: "A scanner would not take the message in at all.",
+        because: "What no server of yours would let in is not let out: the message is refused, the session goes on.",
+    },
+    SignalKind {
+        name: "spam_likely",
+        weight: 30,
+        speaks: "A scanner would mark the message as spam.",
+        because: "Scanners err about honest mail as well. One alone flags; two of them ask for proof.",
+    },
+    SignalKind {
+        name: "virus",
+        weight: 1000,
+        speaks: "A scanner finds a virus in the message or in one of its files.",
+        because: "Always refused; its weight cannot be set.",
+    },
+    SignalKind {
+        name: "scanner_silent",
+        weight: 30,
+        speaks: "A scanner was to look at the message and did not answer.",
+        because: "The message passes and is flagged, so that what left unseen can be looked at; with 0 it only passes.",
+    },
+];
+
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static SignalKind> {
-    SIGNALS.iter().find(|kind| kind.name == name)
+    SIGNALS.iter().chain(&CONTENT_SIGNALS).find(|kind| kind.name == name)
 }

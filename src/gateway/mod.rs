@@ -2,12 +2,14 @@
 //! learn from the answer.
 //!
 //! One request's way, each step a file: [`client`] says where it comes from, [`path`] what it names, [`script`] reads
-//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share), `own`
+//! what it asks for, [`sign_in`] and [`send`] take the gated ones through policy ([`gate`] is what they share), [`scanning`] looks at what
+//! leaves, `own`
 //! answers for our own pages, [`answer`] reads what came of it, [`headers`] mends both directions, [`upgrade`] joins a
 //! WebSocket, [`refusal`] words every "no". Nothing here decides.
 
 pub mod answer;
 pub mod client;
+pub mod content;
 pub mod gate;
 pub mod headers;
 mod inviting;
@@ -19,6 +21,7 @@ mod passwords;
 pub mod path;
 mod proving;
 pub mod refusal;
+pub mod scanning;
 pub mod script;
 pub mod send;
 pub mod sign_in;
@@ -48,6 +51,7 @@ use crate::edge::{Connection, Handler};
 use crate::hook::Hook;
 use crate::intel::Intel;
 use crate::mail::Sender;
+use crate::scan::Scanners;
 use crate::store::Store;
 use crate::telemetry::Events;
 use crate::telemetry::metrics::{Metrics, RequestCounts, RequestKind};
@@ -113,7 +117,7 @@ impl Degraded {
 /// A configuration as the gateway uses it.
 pub struct Live {
     /// What the operator said.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// In the order of the file.
     pub sites: Vec<Arc<LiveSite>>,
     hosts: HashMap<String, Arc<LiveSite>>,
@@ -125,6 +129,8 @@ pub struct Live {
     pub brand: Brand,
     /// Who may connect and ask, and how often.
     pub admission: Admission,
+    /// Who looks at what leaves.
+    pub scanners: Scanners,
     hsts: Option<HeaderValue>,
 }
 
@@ -159,8 +165,16 @@ impl LiveSite {
 
 impl Live {
     /// Puts a checked configuration to work for so many workers, whose number a reload does not change. `open` counts
-    /// the connections that are open, across reloads. `tls` is trusted by who writes to telephones.
-    pub fn new(config: Config, workers: usize, metrics: &Metrics, open: Arc<Open>, tls: &rustls::ClientConfig) -> Self {
+    /// the connections that are open, across reloads. `tls` is trusted by who writes to telephones; `clock` says how long
+    /// scanners take.
+    pub fn new(
+        config: Config,
+        workers: usize,
+        metrics: &Metrics,
+        open: Arc<Open>,
+        tls: &rustls::ClientConfig,
+        clock: &Clock,
+    ) -> Self {
         let sites: Vec<Arc<LiveSite>> = config
             .sites
             .iter()
@@ -210,7 +224,9 @@ impl Live {
                 None
             }
         });
-        Self { sites, hosts, letters, texts, brand, admission, hsts, config }
+        let scanners = Scanners::new(&config.scanners, clock.clone());
+        metrics.scanners_are(scanners.names().cloned());
+        Self { sites, hosts, letters, texts, brand, admission, scanners, hsts, config: Arc::new(config) }
     }
 
     /// The site of a host name, lower-case, without port.

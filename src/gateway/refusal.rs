@@ -236,7 +236,17 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action, words: Words<'_>)
             let sentences = vec![words.counting("refused-recipients", &numbers), words.say("refused-recipients-list")];
             said_with(StatusCode::FORBIDDEN, "refused-title-recipients", sentences, Then::Stay)
         }
-        Why::Unlike(_) => said("refused-title-reads", &["refused-unlike", "refused-unlike-you"], Then::Stay),
+        Why::Unlike(_) | Why::UnlikeByContent => {
+            said("refused-title-reads", &["refused-unlike", "refused-unlike-you"], Then::Stay)
+        }
+        Why::Content => said("refused-title-content", &["refused-content", "refused-content-ask"], Then::Stay),
+        Why::Infected if is_send => said("refused-title-infected", &["refused-infected"], Then::Stay),
+        Why::Infected => said("refused-title-infected", &["refused-infected-file"], Then::Stay),
+        Why::Unseen => {
+            let sentence = if is_send { "refused-unseen" } else { "refused-unseen-file" };
+            let sentences = vec![words.say(sentence)];
+            said_with(StatusCode::SERVICE_UNAVAILABLE, "refused-title-unseen", sentences, Then::Stay)
+        }
         Why::Refused => said("refused-title-refused", &["refused-refused"], Then::Stay),
         Why::Limit(_) | Why::Slowed => {
             let mut sentences = vec![words.say("refused-attempts")];
@@ -320,6 +330,10 @@ mod tests {
             Why::TooManyRecipients { asked: 99, most: 50 },
             Why::Unlike(over),
             Why::Rule("x".to_owned()),
+            Why::Content,
+            Why::UnlikeByContent,
+            Why::Infected,
+            Why::Unseen,
             Why::Refused,
             Why::Locked,
             Why::Restricted,

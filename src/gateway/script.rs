@@ -50,6 +50,10 @@ pub(super) struct Script {
     without_session: bool,
     pub content_type: Option<HeaderValue>,
     pub waiting: Option<Waiting>,
+    /// Whether a person chose a file.
+    brings_files: bool,
+    /// The form with everything in it, once it was read so.
+    pub form: Option<Form>,
 }
 
 impl Script {
@@ -85,6 +89,9 @@ impl Script {
 
     /// The form with everything in it, for a page that hands it back.
     pub fn whole_form(&self) -> Option<Form> {
+        if self.form.is_some() {
+            return self.form.clone();
+        }
         let body = self.waiting.as_ref()?.copy_up_to(HANDED_BACK_MAX).ok()??;
         Form::read_whole(self.content_type.as_ref(), &body, self.site().php_max_input_vars)
     }
@@ -216,6 +223,8 @@ impl Gateway {
             without_session: false,
             content_type,
             waiting,
+            brings_files: form.as_ref().is_some_and(Form::file_chosen),
+            form: None,
         })
     }
 
@@ -332,6 +341,12 @@ impl Gateway {
         match script.asked.action {
             Action::SignIn { .. } => Box::pin(self.sign_in(script, parts)).await,
             Action::Send(_) => Box::pin(self.send(script, parts)).await,
+            Action::Upload | Action::SaveDraft if script.brings_files => {
+                match Box::pin(self.look_at_files(&mut script)).await {
+                    Some(refused) => refused,
+                    None => self.pass(script, parts).await,
+                }
+            }
             _ => self.pass(script, parts).await,
         }
     }
@@ -434,7 +449,7 @@ impl Gateway {
         let mut request = self.prepare(&script.visit, parts, body);
         let headers = request.headers_mut();
         headers.remove(header::COOKIE);
-        let ours = [device::COOKIE, script.visit.site().session_cookie.as_str()];
+        let ours = own_cookies(script.visit.site());
         let without = if script.without_session { &ours[..] } else { &ours[..1] };
         if let Some(cookies) = script.cookies.header(without) {
             headers.insert(header::COOKIE, cookies);
@@ -553,6 +568,11 @@ async fn read_past(mut body: Incoming, patience: Duration) {
 
 pub(super) fn read_cookies(headers: &HeaderMap) -> Cookies {
     Cookies::read(headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes))
+}
+
+/// Cookies that the webmail does not get: ours, and where a session was ended its own as well.
+pub(super) fn own_cookies(site: &Site) -> [&str; 2] {
+    [device::COOKIE, site.session_cookie.as_str()]
 }
 
 /// What waits for an answer, by the head of a request alone.

@@ -9,8 +9,8 @@ use super::judging::{ReservedSend, Sending};
 use super::refusal::Stop;
 use super::script::Script;
 use crate::domain::action::Recipients;
-use crate::domain::{Account, Action, EventKind, SessionHash, SessionState};
-use crate::policy::limits::{Charged, Settlement};
+use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Verdict};
+use crate::policy::limits::Settlement;
 use crate::policy::{Fact, Permit, Why, send as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -26,9 +26,25 @@ impl Gateway {
         let mut reserved = judging.reserve_send(&sending).await;
         self.watch_attempts(&script, &sending.account).await;
         let mut reference = self.shared.dice.reference();
+        if reserved.decision.permit.is_some() {
+            let scanned = self.look_at_message(&mut script, parts).await;
+            if !scanned.is_empty() {
+                let judgement = judging.weigh(&sending, &scanned).await;
+                reserved.decision = judgement.upon(reserved.decision);
+            }
+            // What is refused spends nothing.
+            if reserved.decision.permit.is_none() && script.enforces() {
+                judging.give_back(&reserved.receipt).await;
+            }
+        }
         if reserved.decision.permit.is_none() {
-            let contained = judging.contain(&sending, &reserved.decision, reference).await;
-            let unlike = matches!(reserved.decision.why, Why::Unlike(_) | Why::Rule(_));
+            let by_content = matches!(reserved.decision.why, Why::Content | Why::UnlikeByContent | Why::Infected);
+            let contained = if by_content {
+                judging.contain_content(&sending, &reserved.decision, reference).await
+            } else {
+                judging.contain(&sending, &reserved.decision, reference).await
+            };
+            let unlike = by_content || matches!(reserved.decision.why, Why::Unlike(_) | Why::Rule(_));
             reference = contained.as_ref().and_then(|contained| contained.flag).filter(|_| unlike).unwrap_or(reference);
             if contained.is_some_and(|contained| contained.state == SessionState::Challenged) {
                 reserved.decision.why = Why::Challenged;
@@ -38,6 +54,12 @@ impl Gateway {
                 self.shared.events.record(crate::domain::Event { kind: EventKind::FlagRaised, ..event.clone() });
             }
             self.shared.events.record(event);
+        } else if reserved.decision.verdict == Verdict::Flag {
+            let contained = judging.contain_content(&sending, &reserved.decision, reference).await;
+            reference = contained.and_then(|contained| contained.flag).unwrap_or(reference);
+            if script.known_session().is_some_and(|session| session.flag.is_none()) {
+                self.shared.events.record(stopped_event(&script, EventKind::FlagRaised, &reserved.decision, reference));
+            }
         }
         if reserved.decision.why == Why::Challenged
             && script.enforces()
@@ -58,21 +80,9 @@ impl Gateway {
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.
     async fn watch_attempts(&self, script: &Script, account: &Account) {
-        let visit = &script.visit;
-        let (site, limits) = (&script.site().name, &visit.live.config.send);
-        let Some(attempt) = policy::attempt(site, account, limits) else { return };
-        let store = &self.shared.store;
-        if store.charge(&[attempt], visit.now).await.is_err() {
-            return;
-        }
-        for line in &limits.alert_messages_per_account {
-            let key = policy::attempts_key(site, account);
-            let Ok(messages) = store.count(&key, line.window, visit.now).await else { return };
-            let Some(told) = policy::alert(site, account, *line, messages) else { continue };
-            if let Ok(Charged::Fits(_)) = store.charge(&[told], visit.now).await {
-                let kind = EventKind::ManyMessages { messages, line: line.to_string() };
-                self.shared.events.record(script.event(kind));
-            }
+        let on_away = self.on_away(&script.visit);
+        for (messages, line) in self.judging(&script.visit, &on_away).count_attempt(script.site(), account).await {
+            self.shared.events.record(script.event(EventKind::ManyMessages { messages, line: line.to_string() }));
         }
     }
 
@@ -96,7 +106,7 @@ impl Gateway {
                     self.shared.events.record(passed_event(script, EventKind::NotSent { recipients }));
                 } else {
                     judging.note_sent(sending, reserved).await;
-                    self.shared.events.record(passed_event(script, EventKind::Sent { recipients }));
+                    self.shared.events.record(sent_event(script, EventKind::Sent { recipients }, reserved));
                 }
                 return self.upstream_failed(visit, &script.asked, &failed);
             }
@@ -113,7 +123,7 @@ impl Gateway {
                 EventKind::Sent { recipients }
             }
         };
-        self.shared.events.record(passed_event(script, kind));
+        self.shared.events.record(sent_event(script, kind, reserved));
         match whole_or_nothing(answer) {
             Some(response) => self.finish(visit, response),
             None => self.upstream_failed(visit, &script.asked, &Failed::CutShort),
@@ -131,7 +141,7 @@ impl Gateway {
             now: visit.now,
             site: &script.site().name,
             account: &sending.account,
-            session: &sending.hash,
+            session: Some(&sending.hash),
             state: Fact::Known(Some(SessionState::Open)),
             locked: Fact::Known(false),
             prefix: script.client.prefix,
@@ -152,6 +162,16 @@ impl Gateway {
         self.watch_attempts(script, &sending.account).await;
         self.shared.events.record(script.event(EventKind::SentUnasked));
     }
+}
+
+/// What an event of a message that passed carries: what it was flagged for, where it was.
+fn sent_event(script: &Script, kind: EventKind, reserved: &ReservedSend) -> crate::domain::Event {
+    let mut event = passed_event(script, kind);
+    if reserved.decision.verdict == Verdict::Flag {
+        event.verdict = Some(Verdict::Flag);
+        event.signals.clone_from(&reserved.decision.signals);
+    }
+    event
 }
 
 /// The send that a script's request asks for. Unknown sessions are refused by their state; while a site only observes,

@@ -70,6 +70,14 @@ pub enum Why {
     /// The account sends from too many places at once, or to too many people it never wrote to with a browser that is new:
     /// not its owner, by all appearance.
     Unlike(Over),
+    /// The message is not sent as it is: it looks like what is not let in either.
+    Content,
+    /// What is written is not what the account's owner would write, by all appearance.
+    UnlikeByContent,
+    /// A virus is in the message or in a file.
+    Infected,
+    /// A scanner that must look at it does not answer.
+    Unseen,
     /// An operator's rule says so, by its label.
     Rule(String),
     /// The sign-in does not fit the account, so far that nobody is signed in.
@@ -96,6 +104,16 @@ impl Decision {
         Self::stop(Verdict::Refuse, Why::Nothing)
     }
 
+    /// The account is locked.
+    pub fn locked() -> Self {
+        Self::stop(Verdict::Refuse, Why::Locked)
+    }
+
+    /// A sign-in from there was refused before, and nobody has decided about it.
+    pub fn refused_before() -> Self {
+        Self::stop(Verdict::Refuse, Why::Refused)
+    }
+
     /// An operator's rule stops it.
     pub fn by_rule(label: String) -> Self {
         Self::stop(Verdict::Restrict, Why::Rule(label))
@@ -105,6 +123,11 @@ impl Decision {
     pub fn refused(judgement: super::risk::Judgement) -> Self {
         let why = judgement.rule.map_or(Why::Refused, Why::Rule);
         Self { signals: judgement.signals, ..Self::stop(Verdict::Refuse, why) }
+    }
+
+    /// What everything but its content lets pass: for a file that is brought for a message, of which nothing else is asked.
+    pub(crate) fn pass_for_now() -> Self {
+        Self::pass(Duration::ZERO)
     }
 
     /// Passes after `delay`.
@@ -131,6 +154,10 @@ impl Decision {
             Why::StoreAway => (None, Some(STORE_AWAY_WAIT)),
             Why::Nothing
             | Why::Slowed
+            | Why::Content
+            | Why::UnlikeByContent
+            | Why::Infected
+            | Why::Unseen
             | Why::Refused
             | Why::Locked
             | Why::Restricted

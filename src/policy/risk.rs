@@ -58,7 +58,7 @@ pub fn judge(facts: &Facts<'_>, risk: &Risk, rules: &[Rule]) -> Judgement {
     Judgement { verdict, signals, rule: fitting.decides.map(|rule| rule.label.clone()), observed: fitting.observed }
 }
 
-fn by_sum(signals: &[Signal], risk: &Risk) -> Verdict {
+pub(super) fn by_sum(signals: &[Signal], risk: &Risk) -> Verdict {
     let sum: i32 = signals.iter().map(|signal| signal.weight).fold(0, i32::saturating_add);
     match sum {
         sum if sum >= risk.refuse => Verdict::Refuse,

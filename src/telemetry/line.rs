@@ -29,6 +29,10 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("observed_rules", "Rules with `mode = \"observe\"` that would have decided."),
     ("reference", "The code that the person's page shows; of a flag, the code that `mailward flag` takes."),
     ("by", "The operator who did it, or `command line`."),
+    (
+        "door",
+        "Through which door it came, where it was not the webmail: `submission`, `imap`, `pop3`, `sieve` or `other`.",
+    ),
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
@@ -36,6 +40,7 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("factor", "The kind of second proof: `passkey`, `totp`, `other_address`, `recovery_code` or `helpdesk_code`."),
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
+    ("scanner", "Which scanner, by its name in the configuration."),
     ("what", "What failed, in words."),
     ("told", "How much had waited for the store: changes, and counters that were charged without it."),
     ("lost", "How much could not be kept for it."),
@@ -80,6 +85,8 @@ struct Line<'a> {
     reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    door: Option<&'static str>,
     #[serde(flatten)]
     particulars: Particulars<'a>,
 }
@@ -108,6 +115,8 @@ struct Particulars<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    scanner: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     what: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     told: Option<u64>,
@@ -132,6 +141,10 @@ impl<'a> Particulars<'a> {
             | EventKind::FactorRemoved { factor } => Self { factor: Some(factor), ..Self::default() },
             EventKind::ActionRefused { action } => Self { action: Some(action), ..Self::default() },
             EventKind::RequestRefused { rule } => Self { rule: Some(rule), ..Self::default() },
+            EventKind::ScannerSilent { scanner, what } => {
+                Self { scanner: Some(scanner), what: Some(what), ..Self::default() }
+            }
+            EventKind::ScannerAnswers { scanner } => Self { scanner: Some(scanner), ..Self::default() },
             EventKind::UpstreamFailed { what }
             | EventKind::StoreDegraded { what }
             | EventKind::AddressListed { what }
@@ -147,6 +160,7 @@ impl<'a> Particulars<'a> {
             | EventKind::SignInRefused
             | EventKind::SignedOut
             | EventKind::SentUnasked
+            | EventKind::UploadRefused
             | EventKind::PasswordChanged
             | EventKind::AccountLocked
             | EventKind::AccountUnlocked
@@ -156,6 +170,7 @@ impl<'a> Particulars<'a> {
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
             | EventKind::SessionRestricted
+            | EventKind::SessionChallenged
             | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
@@ -186,6 +201,7 @@ pub fn json(event: &Event) -> String {
         observed_rules: &event.observed,
         reference: event.reference.map(|reference| reference.to_string()),
         by: event.by.as_deref(),
+        door: (!event.door.is_webmail()).then_some(event.door.name()),
         particulars: Particulars::of(&event.kind),
     };
     escape_obeyed(serde_json::to_string(&line).expect("every field is a string, a number or a list of them"))
@@ -217,6 +233,9 @@ pub fn sentence(event: &Event) -> String {
     }
     if let Some(country) = event.country {
         add("country", Cow::Owned(country.to_string()));
+    }
+    if !event.door.is_webmail() {
+        add("door", Cow::Borrowed(event.door.name()));
     }
     let particulars = Particulars::of(&event.kind);
     for (name, number) in [
@@ -286,7 +305,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "A sign-in was stopped: by a limit (`stopped_by`) or a lock before the webmail saw it, or because it fits its account so little (`signals`) that its session was never given out.",
         ),
         EventKind::SignedOut => (Level::INFO, "signed out", "The person ended the session."),
-        EventKind::Sent { .. } => (Level::INFO, "sent", "The webmail sent a message."),
+        EventKind::Sent { .. } => (
+            Level::INFO,
+            "sent",
+            "The webmail sent a message, or a mail program handed one to the mail server (`door`).",
+        ),
         EventKind::NotSent { .. } => (
             Level::INFO,
             "not sent",
@@ -295,7 +318,7 @@ pub fn meaning(kind: &EventKind) -> Meaning {
         EventKind::SendRefused { .. } => (
             Level::WARN,
             "send refused",
-            "A message was stopped before the webmail saw it: a limit (`stopped_by`) or a restricted session. The person still has the message.",
+            "A message was stopped before the webmail saw it, or before the mail server took it from a mail program (`door`): a limit (`stopped_by`), a lock or a restricted session. The person still has the message.",
         ),
         EventKind::SentUnasked => (
             Level::ERROR,
@@ -340,6 +363,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             Level::WARN,
             "session restricted",
             "An operator restricted a session (`mailward session restrict`): it reads and does nothing else until it is cleared.",
+        ),
+        EventKind::SessionChallenged => (
+            Level::WARN,
+            "session challenged",
+            "An operator asked the person of a session for a second proof (`mailward session challenge`): until then it does nothing.",
         ),
         EventKind::SessionCleared => (
             Level::INFO,
@@ -400,6 +428,17 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "the store answers again",
             "The store answers again. It was told what had waited for it (`told`); `lost` could not be kept: look what happened since `store_degraded`.",
         ),
+        EventKind::UploadRefused => (
+            Level::WARN,
+            "file refused",
+            "A file for a message was not taken. `reasons` say whether a virus is in it or a scanner did not answer; which file it was is not kept.",
+        ),
+        EventKind::ScannerSilent { .. } => (
+            Level::ERROR,
+            "a scanner does not answer",
+            "A scanner does not answer, as `what` says. Until it does, what becomes of messages stands in its `when_silent`. Said once; see `mailward doctor`.",
+        ),
+        EventKind::ScannerAnswers { .. } => (Level::INFO, "a scanner answers again", "A scanner answers again."),
         EventKind::AddressListed { .. } => (
             Level::ERROR,
             "an address of ours is on a blocklist",
@@ -439,6 +478,9 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::NotSent { recipients: 3 },
         EventKind::SendRefused { recipients: 60 },
         EventKind::SentUnasked,
+        EventKind::UploadRefused,
+        EventKind::ScannerSilent { scanner: "rspamd".into(), what: "it does not answer in time" },
+        EventKind::ScannerAnswers { scanner: "rspamd".into() },
         EventKind::ManyMessages { messages: 101, line: "100/5m".into() },
         EventKind::PasswordChanged,
         EventKind::AccountLocked,
@@ -449,6 +491,7 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::FlagConfirmed,
         EventKind::SessionCleared,
         EventKind::SessionRestricted,
+        EventKind::SessionChallenged,
         EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
         EventKind::ChallengePassed { factor: "totp" },
@@ -562,6 +605,7 @@ mod tests {
             event.as_number = Some(64_500);
             event.device = Some("5e5e5e5e5e5e".into());
             event.observed = vec!["rule 1".into()];
+            event.door = crate::domain::Door::Submission;
             event.kind = kind;
             let line: serde_json::Value = serde_json::from_str(&json(&event)).expect("a JSON object");
             for name in line.as_object().expect("a JSON object").keys() {

@@ -19,7 +19,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::Registry;
 
-use crate::domain::{Action, Event, EventKind, SiteName, Timestamp};
+use crate::domain::{Action, Event, EventKind, Scanned, SiteName, Timestamp};
 
 /// What `Content-Type` the rendered text has.
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -89,6 +89,22 @@ pub static DESCRIBED: &[Described] = &[
         "mailward_range_service",
         &["answer"],
         "Right passwords that `range_service` was asked about: leaked, unknown to it, or none (it did not answer in time)",
+    ),
+    counter(
+        "mailward_scans",
+        &["scanner", "result"],
+        "Messages and files that a scanner was asked about: clean, likely (it would mark it as spam), spam, virus, too large (not all of it was seen), silent",
+    ),
+    counter(
+        "mailward_scan_seconds",
+        &["scanner"],
+        "How long those questions took together, waiting for a turn included",
+    ),
+    gauge("mailward_scanner_silent", &["scanner"], "1 while the scanner does not answer, else 0"),
+    counter(
+        "mailward_door_questions",
+        &["server", "answer"],
+        "Questions of mail servers (postfix, dovecot): passed, deferred, delayed, refused, noted (nothing was asked), unreadable; and connections closed at once: no room, not allowed",
     ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
@@ -281,6 +297,9 @@ pub struct Metrics {
     throttled: Family<Labels, Counter>,
     upstream_errors: Family<Labels, Counter>,
     range_service: Family<Labels, Counter>,
+    scans: Family<Labels, Counter>,
+    scan_seconds: Family<Labels, Counter<f64, AtomicU64>>,
+    door_questions: Family<Labels, Counter>,
     connections: Counter,
     connections_refused: Counter,
     handshakes_failed: Counter,
@@ -299,6 +318,8 @@ struct Seen {
     store_waiting: AtomicI64,
     configured: AtomicU64,
     certificates: Mutex<BTreeMap<SiteName, Timestamp>>,
+    /// Whether each is silent; by name, those of the configuration in force.
+    scanners: Mutex<BTreeMap<Arc<str>, bool>>,
     /// The time of the scrape in progress: days left are counted from it.
     now: AtomicU64,
 }
@@ -320,6 +341,11 @@ impl Metrics {
         let throttled = family("mailward_throttled");
         let upstream_errors = family("mailward_upstream_errors");
         let range_service = family("mailward_range_service");
+        let door_questions = family("mailward_door_questions");
+        let scans = family("mailward_scans");
+        let scan_seconds = Family::<Labels, Counter<f64, AtomicU64>>::default();
+        let name = "mailward_scan_seconds";
+        registry.register(name, described(name).help, scan_seconds.clone());
         let mut single = |name: &str| {
             let counter = Counter::default();
             registry.register(name, described(name).help, counter.clone());
@@ -339,6 +365,7 @@ impl Metrics {
             store_waiting: AtomicI64::new(0),
             configured: AtomicU64::new(started.as_millis()),
             certificates: Mutex::default(),
+            scanners: Mutex::default(),
             now: AtomicU64::new(started.as_millis()),
         });
         registry.register_collector(Box::new(Arc::clone(&seen)));
@@ -353,6 +380,9 @@ impl Metrics {
             throttled,
             upstream_errors,
             range_service,
+            scans,
+            scan_seconds,
+            door_questions,
             connections,
             connections_refused,
             handshakes_failed,
@@ -370,6 +400,25 @@ impl Metrics {
         of_site.fold();
         of_site.workers.push(Arc::clone(&counts));
         counts
+    }
+
+    /// The scanners of the configuration in force; none is silent until it is seen to be.
+    pub fn scanners_are(&self, names: impl Iterator<Item = Arc<str>>) {
+        *self.seen.scanners.lock() = names.map(|name| (name, false)).collect();
+    }
+
+    fn note_scanner(&self, scanner: &Arc<str>, silent: bool) {
+        // Not of one that a reload has taken away meanwhile.
+        if let Some(known) = self.seen.scanners.lock().get_mut(scanner) {
+            *known = silent;
+        }
+    }
+
+    /// Counts one question to a scanner.
+    pub fn scanned(&self, scanned: &Scanned) {
+        let scanner = || ("scanner", scanned.scanner.to_string());
+        self.scans.get_or_create(&vec![scanner(), ("result", scanned.said.name().to_owned())]).inc();
+        self.scan_seconds.get_or_create(&vec![scanner()]).inc_by(scanned.took.as_secs_f64());
     }
 
     /// Counts what an event says. [`super::Events::record`] calls it; nobody else should.
@@ -415,6 +464,8 @@ impl Metrics {
                 self.seen.store_degraded_since.store(0, Ordering::Relaxed);
                 self.store_lost.inc_by(*lost);
             }
+            EventKind::ScannerSilent { scanner, .. } => self.note_scanner(scanner, true),
+            EventKind::ScannerAnswers { scanner } => self.note_scanner(scanner, false),
             EventKind::ConfigurationReloaded => {
                 self.seen.configured.store(event.time.as_millis(), Ordering::Relaxed);
             }
@@ -422,6 +473,7 @@ impl Metrics {
                 self.configuration_refused.inc();
             }
             EventKind::SignedOut
+            | EventKind::UploadRefused
             | EventKind::AddressListed { .. }
             | EventKind::AddressDelisted { .. }
             | EventKind::NearEnd { .. }
@@ -435,6 +487,7 @@ impl Metrics {
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
             | EventKind::SessionRestricted
+            | EventKind::SessionChallenged
             | EventKind::DeviceForgotten { .. }
             | EventKind::SessionMoved
             | EventKind::ChallengePassed { .. }
@@ -495,6 +548,11 @@ impl Metrics {
         self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
     }
 
+    /// A mail server asked, or tried to. Both are from closed sets.
+    pub fn door_asked(&self, server: &'static str, answer: &'static str) {
+        self.door_questions.get_or_create(&vec![("server", server.to_owned()), ("answer", answer.to_owned())]).inc();
+    }
+
     /// How much waits until a shared store is back.
     pub fn store_waiting(&self, waiting: usize) {
         self.seen.store_waiting.store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);
@@ -540,6 +598,7 @@ impl Collector for Seen {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.encode_requests(&mut encoder)?;
         self.encode_certificates(&mut encoder)?;
+        self.encode_scanners(&mut encoder)?;
         let seconds = |millis: u64| (millis / 1_000) as i64;
         let degraded_since = self.store_degraded_since.load(Ordering::Relaxed);
         for (name, value) in [
@@ -574,6 +633,16 @@ impl Seen {
                 let labels = [("site", &**site), ("action", action), ("status", status)];
                 ConstCounter::new(sum).encode(family.encode_family(&labels)?)?;
             }
+        }
+        Ok(())
+    }
+
+    fn encode_scanners(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let name = "mailward_scanner_silent";
+        let kind = ConstGauge::new(0_i64).metric_type();
+        let mut family = encoder.encode_descriptor(name, described(name).help, None, kind)?;
+        for (scanner, silent) in self.scanners.lock().iter() {
+            ConstGauge::new(i64::from(*silent)).encode(family.encode_family(&[("scanner", &**scanner)])?)?;
         }
         Ok(())
     }
@@ -660,6 +729,10 @@ mod tests {
             metrics.observe(&Event { kind, ..line::example() });
         }
         metrics.range_asked(None);
+        metrics.door_asked("postfix", "passed");
+        let scanner: Arc<str> = "rspamd".into();
+        let took = std::time::Duration::from_millis(1_500);
+        metrics.scanned(&Scanned { scanner: Arc::clone(&scanner), said: crate::domain::Said::Clean, took });
         let text = metrics.render(Timestamp::from_millis(86_400_000 * 3));
         let mut rendered: Vec<_> =
             text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();

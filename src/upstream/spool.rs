@@ -6,7 +6,7 @@
 use std::fs::File;
 use std::future::Future as _;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -193,6 +193,18 @@ impl Waiting {
         Ok(Some(copy))
     }
 
+    /// All of it once more, from its beginning, to be read on a thread that may wait for a disk. The body stays where it
+    /// is, and may be sent on meanwhile.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn again(&self) -> io::Result<Again> {
+        Ok(match &self.file {
+            None => Again::Memory(io::Cursor::new(Bytes::copy_from_slice(&self.memory))),
+            Some(file) => Again::Disk { file: file.try_clone()?, at: 0 },
+        })
+    }
+
     /// The body to be sent on. It keeps its room until it is gone.
     ///
     /// # Errors
@@ -207,6 +219,32 @@ impl Waiting {
                 file.seek(SeekFrom::Start(0))?;
                 let left = self.room.bytes;
                 Ok(RequestBody::Spooled(SpoolReader { state: Reading::Idle(Some(file)), left, _room: self.room }))
+            }
+        }
+    }
+}
+
+/// Reads a body that waits, without moving where it is read for being sent on.
+pub enum Again {
+    /// From memory.
+    Memory(io::Cursor<Bytes>),
+    /// From disk.
+    Disk {
+        /// Shared with the body.
+        file: File,
+        /// Where the next bytes are.
+        at: u64,
+    },
+}
+
+impl io::Read for Again {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Memory(bytes) => bytes.read(into),
+            Self::Disk { file, at } => {
+                let read = file.read_at(into, *at)?;
+                *at += read as u64;
+                Ok(read)
             }
         }
     }
@@ -281,6 +319,9 @@ mod tests {
             }
             assert_eq!(waiting.in_memory().is_some(), bytes <= MEMORY_EACH_MAX);
             assert_eq!(waiting.copy_up_to(u64::MAX).expect("readable").as_deref(), Some(body.as_slice()));
+            let mut again = Vec::new();
+            waiting.again().expect("readable").read_to_end(&mut again).expect("readable");
+            assert!(again == body, "{bytes} bytes");
             let back = waiting.into_body().expect("readable").collect().await.expect("readable").to_bytes();
             assert!(back == body, "{bytes} bytes");
             let taken = (spool.in_memory.load(Ordering::Relaxed), spool.on_disk.load(Ordering::Relaxed));

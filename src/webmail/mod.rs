@@ -23,7 +23,8 @@ use std::time::Duration;
 use http::{HeaderMap, Method, StatusCode};
 
 use crate::challenge::words::Words;
-use crate::domain::{Action, Outcome};
+use crate::domain::composed::Attached;
+use crate::domain::{Action, Composed, Outcome};
 
 /// Every product Mailward can stand in front of.
 pub static ALL: &[&dyn Webmail] = &[&roundcube::Roundcube, &squirrelmail::SquirrelMail];
@@ -134,6 +135,26 @@ pub trait Webmail: Send + Sync {
     /// dialog and sends the message that waits. Empty where the product has no dialogs.
     fn resumes(&self) -> &'static str {
         ""
+    }
+
+    /// The message that a form becomes which was classified as the sending of a message that was written; none where the
+    /// product cannot say. `form` was read whole ([`php::Form::read_whole`]), or at least all its texts were kept.
+    fn composed(&self, form: &php::Form) -> Option<Composed> {
+        let _ = form;
+        None
+    }
+
+    /// Where the product gives a file of a message that is being written to the session that writes it: path and query
+    /// below the base, without a slash in front. None where it gives none.
+    fn attached_at(&self, query: &php::Fields, form: &php::Form, attached: &Attached) -> Option<String> {
+        let _ = (query, form, attached);
+        None
+    }
+
+    /// The same for the message that a form asks to send on as it is, in its own source.
+    fn resent_at(&self, query: &php::Fields, form: &php::Form) -> Option<String> {
+        let _ = (query, form);
+        None
     }
 
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
-use mailward::config::{self, Config, Mistakes, Mode, Upgrades};
+use mailward::config::{self, Config, Mistakes, Mode, Upgrades, WhenSilent};
 use mailward::domain::{Limit, Secret, Timestamp};
 use mailward::intel::Intel;
 use mailward::intel::breached::Builder;
@@ -148,6 +148,15 @@ fn what_is_written_is_what_holds() {
     assert!((store.degraded_share - 0.25).abs() < f64::EPSILON);
     assert_eq!((store.timeout, store.prefix.as_str()), (Duration::from_millis(500), "mw.test"));
     assert!(!format!("{config:?}").contains("40cret"), "no password is shown");
+    let [spam, files] = &config.scanners[..] else { panic!("two scanners: {:?}", config.scanners) };
+    assert_eq!(
+        (&*spam.name, spam.kind.id(), spam.address.to_string()),
+        ("rspamd", "rspamd", "127.0.0.1:11333".to_owned())
+    );
+    assert_eq!((spam.weights.spam, spam.weights.spam_likely, spam.weights.scanner_silent), (120, 50, 0));
+    assert_eq!((spam.size_max, spam.at_once, spam.when_silent), (2 << 20, 8, WhenSilent::PassAndFlag));
+    assert_eq!((&*files.name, files.size_max, files.time_limit), ("files", 100 << 20, Duration::from_secs(20)));
+    assert_eq!((files.at_once, files.when_silent), (4, WhenSilent::HoldBack));
     let exception = &config.exceptions[0];
     assert!(exception.accounts.iter().any(|account| account.as_str() == "news"), "{:?}", exception.accounts);
     assert_eq!(exception.until.to_string(), "2027-07-01T00:00:00.000Z", "the end of that day");

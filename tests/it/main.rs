@@ -3,6 +3,7 @@
 
 mod browser;
 mod browser_challenge;
+mod browser_desk;
 mod browser_headers;
 mod browser_roundcube;
 mod cli;
@@ -20,8 +21,10 @@ mod php_fpm;
 mod policy_attacks;
 mod policy_window;
 mod real_alerts;
+mod real_doors;
 mod real_gateway;
 mod real_limits;
+mod real_scanners;
 mod rooms;
 mod scripted;
 mod stack;

@@ -50,11 +50,14 @@ const fn kind(event: &EventKind) -> Kind {
         | EventKind::SessionMoved
         | EventKind::SessionCleared
         | EventKind::SessionRestricted
+        | EventKind::SessionChallenged
         | EventKind::SessionEnded
         | EventKind::AccountLocked
         | EventKind::AccountUnlocked
         | EventKind::StoreDegraded { .. }
         | EventKind::StoreRecovered { .. }
+        | EventKind::ScannerSilent { .. }
+        | EventKind::ScannerAnswers { .. }
         | EventKind::UpstreamFailed { .. } => Kind::Flag,
         EventKind::Sent { .. }
         | EventKind::SendRefused { .. }

@@ -288,6 +288,13 @@ impl Desk {
             let (look, said) = ends.unwrap_or((look, said.to_owned()));
             rows.push(HealthRow { what: site.site.to_string(), look, said });
         }
+        for (scanner, since) in &facts.scanners {
+            let (look, said) = match since {
+                None => ("good", "answers".to_owned()),
+                Some(since) => ("critical", format!("does not answer since {} UTC", words::when(*since, now).minute)),
+            };
+            rows.push(HealthRow { what: format!("Scanner: {scanner}"), look, said });
+        }
         for (address, list) in &facts.listed {
             rows.push(HealthRow {
                 what: address.to_string(),

@@ -1,5 +1,7 @@
 //! The variables of a body, read chunk by chunk.
 
+use std::io;
+
 use http::HeaderValue;
 
 use super::fields::{Fields, Spelling, spelling};
@@ -14,6 +16,9 @@ const KEPT_BYTES_MAX: usize = 1024 * 1024;
 /// A field's name is read this far. No product has a name near it; what is longer is read past, or refused where it
 /// might still become one that is kept.
 const NAME_BYTES_MAX: usize = 4096;
+
+/// Read at a time from where a body waits.
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Variables of a body as PHP makes them.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -36,7 +41,46 @@ pub struct SentField {
     pub is_file: bool,
 }
 
+/// A file of a form as PHP takes it out, in the order in which it comes.
+pub enum FilePiece<'a> {
+    /// It begins.
+    Begin {
+        /// What the person's machine calls it; written by the client.
+        name: &'a [u8],
+    },
+    /// More of its content.
+    Content(&'a [u8]),
+}
+
+/// Who is given the files of a form while it is read.
+type Files<'f> = Box<dyn FnMut(FilePiece<'_>) + Send + 'f>;
+
 impl Form {
+    /// Reads a body from wherever it waits, and keeps everything in it but its files, which `files` is given in pieces.
+    /// Of names and texts at most `kept_max` bytes are kept. `None` when PHP does not parse this type, or there is more.
+    ///
+    /// # Errors
+    /// The body cannot be read.
+    pub fn read_from(
+        content_type: Option<&HeaderValue>,
+        mut body: impl io::Read,
+        max_input_vars: usize,
+        kept_max: usize,
+        files: impl FnMut(FilePiece<'_>) + Send,
+    ) -> io::Result<Option<Self>> {
+        let Some(mut reader) = FormReader::new(content_type, max_input_vars, |_: &[u8]| true) else { return Ok(None) };
+        reader.collected.sent = Some(Vec::new());
+        reader.collected.bytes_left = kept_max;
+        reader.collected.files_to = Some(Box::new(files));
+        let mut chunk = vec![0; CHUNK_BYTES];
+        loop {
+            match body.read(&mut chunk)? {
+                0 => return Ok(reader.finish().ok()),
+                read => reader.push(&chunk[..read]),
+            }
+        }
+    }
+
     /// Reads a whole body and keeps everything in it, in order: for a page that hands it all back to the person.
     /// `None` when PHP does not parse this type. Takes as much memory as the body; the caller bounds it.
     pub fn read_whole(content_type: Option<&HeaderValue>, body: &[u8], max_input_vars: usize) -> Option<Self> {
@@ -92,9 +136,9 @@ impl std::fmt::Debug for SentField {
 /// files are read past.
 ///
 /// `keep` is asked with a variable's name as PHP makes it, brackets cut off.
-pub struct FormReader<K> {
+pub struct FormReader<'f, K> {
     kind: Kind,
-    collected: Collected<K>,
+    collected: Collected<'f, K>,
 }
 
 enum Kind {
@@ -104,7 +148,7 @@ enum Kind {
     Nothing,
 }
 
-impl<K: Fn(&[u8]) -> bool> FormReader<K> {
+impl<K: Fn(&[u8]) -> bool> FormReader<'_, K> {
     /// A reader for a body of this type; `None` when PHP does not parse the type (or there is none).
     pub fn new(content_type: Option<&HeaderValue>, max_input_vars: usize, keep: K) -> Option<Self> {
         let content_type = content_type?.as_bytes();
@@ -149,7 +193,7 @@ impl<K: Fn(&[u8]) -> bool> FormReader<K> {
 }
 
 /// What is kept of a form while it is read.
-pub(super) struct Collected<K> {
+pub(super) struct Collected<'f, K> {
     fields: Fields,
     files: Vec<Vec<u8>>,
     file_chosen: bool,
@@ -157,9 +201,10 @@ pub(super) struct Collected<K> {
     keep: K,
     bytes_left: usize,
     overflown: bool,
+    files_to: Option<Files<'f>>,
 }
 
-impl<K: Fn(&[u8]) -> bool> Collected<K> {
+impl<K: Fn(&[u8]) -> bool> Collected<'_, K> {
     fn new(keep: K) -> Self {
         Self {
             fields: Fields::default(),
@@ -169,6 +214,7 @@ impl<K: Fn(&[u8]) -> bool> Collected<K> {
             keep,
             bytes_left: KEPT_BYTES_MAX,
             overflown: false,
+            files_to: None,
         }
     }
 
@@ -212,6 +258,13 @@ impl<K: Fn(&[u8]) -> bool> Collected<K> {
         }
     }
 
+    /// A piece of a file, for whoever is given files.
+    pub(super) fn give(&mut self, piece: FilePiece<'_>) {
+        if let Some(files) = &mut self.files_to {
+            files(piece);
+        }
+    }
+
     /// A file that PHP takes under this name.
     pub(super) fn put_file(&mut self, registered: &Registered, chosen: bool) {
         self.file_chosen |= chosen;
@@ -251,7 +304,7 @@ impl Urlencoded {
         Self { max_input_vars, counted: 0, name: Vec::new(), name_cut: false, value: None, done: false }
     }
 
-    fn push<K: Fn(&[u8]) -> bool>(&mut self, mut chunk: &[u8], collected: &mut Collected<K>) {
+    fn push<K: Fn(&[u8]) -> bool>(&mut self, mut chunk: &[u8], collected: &mut Collected<'_, K>) {
         while !self.done && !chunk.is_empty() {
             let in_value = self.value.is_some();
             let end = chunk.iter().position(|&byte| byte == b'&' || (byte == b'=' && !in_value));
@@ -278,14 +331,14 @@ impl Urlencoded {
         }
     }
 
-    fn finish<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<K>) {
+    fn finish<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<'_, K>) {
         // An empty field counts between two `&`, and not after the last.
         if !self.done && (self.value.is_some() || !self.name.is_empty()) {
             self.end_of_field(collected);
         }
     }
 
-    fn named<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<K>) -> Value {
+    fn named<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<'_, K>) -> Value {
         let decoded = url_decoded(&self.name);
         let registered = register(&decoded);
         let wanted = collected.wants(&registered);
@@ -300,7 +353,7 @@ impl Urlencoded {
         Value { spelling: spelling(&self.name, &registered), registered, raw: keep.then(Vec::new) }
     }
 
-    fn end_of_field<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<K>) {
+    fn end_of_field<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<'_, K>) {
         let value = match self.value.take() {
             Some(value) => value,
             None => self.named(collected),
@@ -396,6 +449,35 @@ mod tests {
         assert!(!refused(&format!("{long}=1")), "a long name that cannot be one that counts");
         assert!(refused(&format!("{}_to=1", "+".repeat(NAME_BYTES_MAX))), "a name that hides behind blanks");
         assert!(refused(&format!("_to[{long}]=1")), "a name that hides in brackets");
+    }
+
+    #[test]
+    fn files_are_given_in_pieces_and_the_rest_is_kept_within_its_bound() {
+        let content_type = HeaderValue::from_static("multipart/form-data; boundary=B");
+        let content: Vec<u8> = (0..200_000_u32).map(|at| (at % 251) as u8).collect();
+        let text = "--B\r\nContent-Disposition: form-data; name=\"body\"\r\n\r\nhello\r\n";
+        let file = |name: &str, content: &[u8]| {
+            let head = format!("--B\r\nContent-Disposition: form-data; name=\"f[]\"; filename=\"{name}\"\r\n\r\n");
+            [head.as_bytes(), content, b"\r\n"].concat()
+        };
+        let none = file("", b"");
+        let body = [text.as_bytes(), &file("a.bin", &content), &none, &file("b", b"x"), b"--B--\r\n"].concat();
+        let read = |kept_max: usize| {
+            let mut files: Vec<(String, Vec<u8>)> = Vec::new();
+            let given = |piece: FilePiece<'_>| match piece {
+                FilePiece::Begin { name } => files.push((String::from_utf8_lossy(name).into_owned(), Vec::new())),
+                FilePiece::Content(piece) => files.last_mut().expect("one began").1.extend_from_slice(piece),
+            };
+            let form = Form::read_from(Some(&content_type), body.as_slice(), 1000, kept_max, given).expect("in memory");
+            (form, files)
+        };
+        let (form, files) = read(1000);
+        let form = form.expect("it is a form");
+        assert_eq!(form.fields().text(b"body"), Some(&b"hello"[..]));
+        assert_eq!(form.sent().map(<[_]>::len), Some(4));
+        assert_eq!(files.len(), 2, "none was chosen in one of them");
+        assert!(files[0] == ("a.bin".to_owned(), content.clone()) && files[1] == ("b".to_owned(), b"x".to_vec()));
+        assert!(read(4).0.is_none(), "more text than is kept");
     }
 
     #[test]

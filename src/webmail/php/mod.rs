@@ -19,5 +19,5 @@ mod names;
 
 pub use cookies::Cookies;
 pub use fields::{Element, Fields, Spelling};
-pub use form::{Form, FormReader, SentField};
+pub use form::{FilePiece, Form, FormReader, SentField};
 pub(super) use names::url_decoded;

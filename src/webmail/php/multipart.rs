@@ -6,7 +6,7 @@
 //! matter.
 
 use super::fields::Spelling;
-use super::form::Collected;
+use super::form::{Collected, FilePiece};
 use super::names::{is_space, normalised, register, until_nul};
 
 /// PHP's `FILLUNIT`.
@@ -121,7 +121,7 @@ impl Multipart {
         })
     }
 
-    pub(super) fn push<K: Fn(&[u8]) -> bool>(&mut self, chunk: &[u8], collected: &mut Collected<K>) {
+    pub(super) fn push<K: Fn(&[u8]) -> bool>(&mut self, chunk: &[u8], collected: &mut Collected<'_, K>) {
         self.occurrences.push(chunk);
         if matches!(self.state, State::Done) {
             return;
@@ -135,13 +135,13 @@ impl Multipart {
     }
 
     /// After the last chunk: whether the boundary was found where no browser puts it.
-    pub(super) fn finish<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<K>) -> bool {
+    pub(super) fn finish<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<'_, K>) -> bool {
         self.ended = true;
         self.advance(collected);
         self.occurrences.found != self.delimiters
     }
 
-    fn advance<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<K>) {
+    fn advance<K: Fn(&[u8]) -> bool>(&mut self, collected: &mut Collected<'_, K>) {
         loop {
             let state = std::mem::replace(&mut self.state, State::Done);
             self.state = match state {
@@ -197,6 +197,7 @@ impl Multipart {
                         return;
                     }
                     Step::Got(content) if !file.cancelled => {
+                        collected.give(FilePiece::Content(&self.data[content.clone()]));
                         file.taken = file.taken.saturating_add(i64::try_from(content.len()).unwrap_or(i64::MAX));
                         file.cancelled = self.max_file_size != 0 && file.taken > self.max_file_size;
                         State::File(file)
@@ -208,7 +209,7 @@ impl Multipart {
     }
 
     /// What PHP makes of a part's headers, and with it what its content is.
-    fn part<K: Fn(&[u8]) -> bool>(&mut self, headers: Headers, collected: &mut Collected<K>) -> State {
+    fn part<K: Fn(&[u8]) -> bool>(&mut self, headers: Headers, collected: &mut Collected<'_, K>) -> State {
         let Some(disposition) = headers.get(b"Content-Disposition") else { return State::Delimiter };
         let Some(parts_left) = self.parts_left.checked_sub(1) else { return State::Done };
         self.parts_left = parts_left;
@@ -242,10 +243,11 @@ impl Multipart {
             return self.end_of_file(&name, false, collected);
         }
         self.uploads_left -= 1;
+        collected.give(FilePiece::Begin { name: &file_name });
         State::File(File { sent: name, taken: 0, cancelled: false })
     }
 
-    fn end_of_field<K: Fn(&[u8]) -> bool>(&mut self, field: Field, collected: &mut Collected<K>) -> State {
+    fn end_of_field<K: Fn(&[u8]) -> bool>(&mut self, field: Field, collected: &mut Collected<'_, K>) -> State {
         if let Some(text) = field.max_file_size {
             self.max_file_size = number(&text);
         }
@@ -263,7 +265,12 @@ impl Multipart {
         State::Delimiter
     }
 
-    fn end_of_file<K: Fn(&[u8]) -> bool>(&mut self, sent: &[u8], chosen: bool, collected: &mut Collected<K>) -> State {
+    fn end_of_file<K: Fn(&[u8]) -> bool>(
+        &mut self,
+        sent: &[u8],
+        chosen: bool,
+        collected: &mut Collected<'_, K>,
+    ) -> State {
         collected.put_sent(sent, b"", true);
         // PHP spreads a file over `name[tmp_name]` and its like, an index in brackets behind that, and respells it first.
         let bracket = sent.iter().position(|&byte| byte == b'[').filter(|_| sent.ends_with(b"]"));
@@ -365,7 +372,7 @@ impl Headers {
 }
 
 impl Field {
-    fn take<K: Fn(&[u8]) -> bool>(&mut self, content: &[u8], collected: &mut Collected<K>) {
+    fn take<K: Fn(&[u8]) -> bool>(&mut self, content: &[u8], collected: &mut Collected<'_, K>) {
         if let Some(value) = &mut self.value
             && collected.reserve(content.len())
         {

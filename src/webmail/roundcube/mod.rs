@@ -4,6 +4,7 @@
 //! than it sounds: the send request has them in its body only, and drafts are saved through the very same request.
 
 mod answer;
+mod compose;
 mod dress;
 mod holes;
 mod messages;
@@ -181,6 +182,18 @@ impl Webmail for Roundcube {
 
     fn resumes(&self) -> &'static str {
         dress::RESUMES
+    }
+
+    fn composed(&self, form: &php::Form) -> Option<Composed> {
+        Some(compose::composed(form))
+    }
+
+    fn attached_at(&self, query: &php::Fields, form: &php::Form, attached: &Attached) -> Option<String> {
+        compose::attached_at(query, form, attached)
+    }
+
+    fn resent_at(&self, query: &php::Fields, form: &php::Form) -> Option<String> {
+        compose::resent_at(query, form)
     }
 
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::super::testing::{Request, outcome_of, refusal};
+use super::super::testing::{Request, URLENCODED, outcome_of, refusal};
 use super::*;
 
 const WEBMAIL: &Roundcube = &Roundcube;
@@ -643,4 +643,30 @@ fn a_sign_in_is_recognised_in_an_access_log() {
     ] {
         assert_eq!(WEBMAIL.logged_sign_in(method, target, status), meant, "{method} {target} {status}");
     }
+}
+
+fn composed(body: &str) -> Composed {
+    let form = php::Form::read_whole(Some(&http::HeaderValue::from_static(URLENCODED)), body.as_bytes(), 1000);
+    WEBMAIL.composed(&form.expect("it is a form")).expect("Roundcube's messages can be read")
+}
+
+#[test]
+fn a_message_is_read_from_its_form_as_it_will_be() {
+    let message = composed(SEND);
+    assert_eq!(message.to, "bob@campus.example,Carol <carol@campus.example>,dave@campus.example,");
+    assert_eq!((&*message.subject, &*message.text, message.is_html), ("Hello", "Hi&", false));
+    assert_eq!(message.from, "", "the number of an identity is no sender");
+    let attached: Vec<&str> = message.attachments.iter().map(|file| file.id.as_str()).collect();
+    assert_eq!(attached, ["1", "2"]);
+
+    let html = "_from=Boss+%3Cceo%40bank.example%3E&_is_html=1&_message=%3Cp%3E%C3%A9%3C/p%3E&_replyto=r%40x.example\
+                &_attachments=%2C..%2F7%2C&_bcc=b%40x.example";
+    let message = composed(html);
+    assert_eq!((&*message.from, &*message.text), ("Boss <ceo@bank.example>", "<p>é</p>"));
+    assert_eq!((&*message.reply_to, &*message.bcc, message.is_html), ("r@x.example", "b@x.example", true));
+    assert_eq!(message.attachments[0].id, "7", "what goes into an address is letters and digits");
+    assert_eq!(
+        composed("_subject=only&_message%5B%5D=x"),
+        Composed { subject: "only".to_owned(), ..Composed::default() }
+    );
 }

@@ -5,6 +5,7 @@
 use askama::Template;
 
 use super::super::escape::{html, script_string};
+use super::charset::Charset;
 use super::*;
 use crate::challenge::words::Words;
 
@@ -56,7 +57,7 @@ pub(super) fn dress(asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::For
     };
     let form = form?;
     let sent = form.sent()?;
-    let charset = Charset::of(sent);
+    let charset = Charset::of(sent.iter().flat_map(|field| [&field.name[..], &field.value]));
     let is_button = |name: &[u8]| is_send_button(name) || name == b"send[]" || BUTTONS.contains(&name);
     let hidden = |field: &php::SentField| {
         let value = charset.text(&field.value);
@@ -102,48 +103,3 @@ fn out_of_the_frames(at: &str, refusal: &Refusal<'_>) -> Dressed {
     );
     Dressed { status: refusal.status, content_type: HTML, body }
 }
-
-/// How the form's bytes stand in a page so that the browser sends the same bytes again.
-///
-/// The form's charset is the language's and is not on the wire. Bytes that are UTF-8 stay so; all others are read as
-/// windows-1252, which has a letter for every byte, and are sent back as that.
-#[derive(Clone, Copy)]
-enum Charset {
-    Utf8,
-    Windows1252,
-}
-
-impl Charset {
-    fn of(sent: &[php::SentField]) -> Self {
-        let utf8 = |text: &[u8]| std::str::from_utf8(text).is_ok();
-        if sent.iter().all(|field| utf8(&field.name) && utf8(&field.value)) { Self::Utf8 } else { Self::Windows1252 }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Utf8 => "utf-8",
-            Self::Windows1252 => "windows-1252",
-        }
-    }
-
-    fn text(self, bytes: &[u8]) -> String {
-        match self {
-            Self::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
-            Self::Windows1252 => bytes
-                .iter()
-                .map(|&byte| match byte {
-                    0x80..=0x9f => HIGH_CONTROLS[usize::from(byte - 0x80)],
-                    byte => char::from(byte),
-                })
-                .collect(),
-        }
-    }
-}
-
-/// What browsers read 0x80 to 0x9f as in windows-1252 (the Encoding Standard's index).
-const HIGH_CONTROLS: [char; 32] = [
-    '\u{20ac}', '\u{81}', '\u{201a}', '\u{192}', '\u{201e}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2c6}', '\u{2030}',
-    '\u{160}', '\u{2039}', '\u{152}', '\u{8d}', '\u{17d}', '\u{8f}', '\u{90}', '\u{2018}', '\u{2019}', '\u{201c}',
-    '\u{201d}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2dc}', '\u{2122}', '\u{161}', '\u{203a}', '\u{153}', '\u{9d}',
-    '\u{17e}', '\u{178}',
-];

@@ -4,6 +4,8 @@
 //! which button was pressed decides between sending, saving and looking something up in one and the same form.
 
 mod answer;
+mod charset;
+mod compose;
 mod dress;
 mod holes;
 mod recipients;
@@ -232,6 +234,10 @@ impl Webmail for SquirrelMail {
 
     fn home(&self) -> &'static str {
         "src/webmail.php"
+    }
+
+    fn composed(&self, form: &php::Form) -> Option<Composed> {
+        Some(compose::composed(form))
     }
 
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {

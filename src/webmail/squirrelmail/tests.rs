@@ -396,3 +396,23 @@ fn a_sign_in_is_recognised_in_an_access_log() {
         assert_eq!(WEBMAIL.logged_sign_in(method, target, status), meant, "{method} {target} {status}");
     }
 }
+
+#[test]
+fn a_message_is_read_from_its_form_in_the_forms_charset() {
+    let composed = |body: &[u8]| {
+        let form = php::Form::read_whole(Some(&http::HeaderValue::from_static(MULTIPART)), body, 1000);
+        WEBMAIL.composed(&form.expect("it is a form")).expect("SquirrelMail's messages can be read")
+    };
+    let message = composed(with_button(&[("send", "Send")]).as_bytes());
+    assert_eq!(message.to, "bob@campus.example, Carol Smith <carol@campus.example>");
+    assert_eq!((&*message.bcc, &*message.subject, &*message.text), ("dave@campus.example", "Hello", "Hi"));
+    assert!(!message.is_html && message.attachments.is_empty() && message.from.is_empty());
+
+    let with_body = |body: &[u8]| {
+        let page = multipart(&[("subject", "x"), ("body", "@"), ("send", "Send")]);
+        let (before, after) = page.split_once('@').expect("the body stands there");
+        composed(&[before.as_bytes(), body, after.as_bytes()].concat()).text
+    };
+    assert_eq!(with_body("für".as_bytes()), "für");
+    assert_eq!(with_body(b"f\xfcr 5 \x80"), "für 5 €");
+}

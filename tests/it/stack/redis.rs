@@ -5,11 +5,8 @@
 //! fills or flushes a server starts its own. All end with this process, however it ends.
 
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -18,26 +15,15 @@ use mailward::domain::Secret;
 use mailward::store::redis::{Redis, Settings};
 use redis::{Connection, FromRedisValue};
 
-use super::{free_ports, until};
+use super::free_ports;
+use super::guarded::{Guarded, wait};
 use crate::store::{SETTINGS, run_with_time};
 
 /// One running server.
 pub struct Server {
     port: u16,
-    pid: u32,
-    folder: PathBuf,
-    // The server is killed when the pipe to it closes, which the operating system sees to.
-    _guardian: Child,
+    process: Guarded,
 }
-
-/// Starts what it is told, says its process id, and kills it when nobody listens any more.
-const GUARDIAN: &str = r#"folder=$1; shift
-"$@" >"$folder/output" 2>&1 </dev/null &
-echo $!
-read -r _
-kill -9 $! 2>/dev/null
-wait
-rm -rf "$folder""#;
 
 impl Server {
     /// A server that keeps nothing on disk, with further settings as on a command line.
@@ -54,28 +40,13 @@ impl Server {
         command.extend(["--appendonly", "no", "--repl-diskless-sync-delay", "0", "--dir"]);
         command.push(folder.to_str().expect("a plain path"));
         command.extend(settings);
-        let server = Self::launch(address.port(), folder.clone(), &command);
+        let server = Self::launch(address.port(), &folder, &command);
         server.until_it_answers();
         server
     }
 
-    fn launch(port: u16, folder: PathBuf, command: &[&str]) -> Self {
-        let mut guardian = Command::new("bash")
-            .args(["-c", GUARDIAN, "guardian"])
-            .arg(&folder)
-            .args(command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            // It tells of every server that was killed.
-            .stderr(Stdio::null())
-            .process_group(0)
-            .spawn()
-            .expect("bash is there");
-        let mut pid = String::new();
-        let said = guardian.stdout.take().expect("it was asked to be piped");
-        BufReader::new(said).read_line(&mut pid).expect("a pipe can be read");
-        let pid = pid.trim().parse().expect("a process id");
-        Self { port, pid, folder, _guardian: guardian }
+    fn launch(port: u16, folder: &Path, command: &[&str]) -> Self {
+        Self { port, process: Guarded::launch(folder, command) }
     }
 
     fn until_it_answers(&self) {
@@ -126,8 +97,7 @@ impl Server {
 
     /// Sends its process a signal, by its name.
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid.to_string()]).status();
-        assert!(sent.is_ok_and(|status| status.success()), "the server runs");
+        self.process.signal(name);
     }
 
     /// Starts another with the same address, after this one was killed; it holds nothing.
@@ -136,14 +106,6 @@ impl Server {
         drop(self);
         Self::start_at(address, settings)
     }
-}
-
-/// Waits on a thread of its own: the test may be waiting for something else already.
-fn wait(what: &str, seconds: u64, mut holds: impl FnMut() -> bool + Send) {
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| run_with_time(until(what, seconds, async || holds().then_some(()))));
-        waiting.join().expect("it comes about");
-    });
 }
 
 /// Says something, words with blanks between.
@@ -158,13 +120,6 @@ pub fn say<T: FromRedisValue>(connection: &mut Connection, words: &str) -> T {
 
 fn folder() -> PathBuf {
     tempfile::Builder::new().prefix("mailward-redis-").tempdir().expect("a temporary folder").keep()
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // What is stopped by a signal would not end by itself.
-        let _gone = Command::new("kill").args(["-9", &self.pid.to_string()]).status();
-    }
 }
 
 /// Three masters and a replica of each.
@@ -263,7 +218,7 @@ impl Watched {
         );
         fs::write(&configuration, lines).expect("the folder was just made");
         let command = ["redis-sentinel", configuration.to_str().expect("a plain path")];
-        let sentinel = Server::launch(address.port(), folder, &command);
+        let sentinel = Server::launch(address.port(), &folder, &command);
         sentinel.until_it_answers();
         wait("the Sentinel knows the replica", 20, || {
             let info: String = sentinel.say("INFO sentinel");

@@ -29,6 +29,8 @@ pub struct Message<'a> {
     pub subject: &'a str,
     /// Plain text.
     pub body: &'a str,
+    /// The numbers of uploaded files, with commas between.
+    pub attachments: &'a str,
 }
 
 /// An open compose page.
@@ -94,7 +96,7 @@ impl Roundcube {
             ("_task", "mail"),
             ("_action", "send"),
             ("_id", &compose.id),
-            ("_attachments", ""),
+            ("_attachments", message.attachments),
             ("_from", &compose.identity),
             ("_to", message.to),
             ("_cc", message.cc),
@@ -137,6 +139,27 @@ impl Roundcube {
     /// Saves a draft from a compose page that is open.
     pub async fn save_draft(&mut self, compose: &Compose, message: &Message<'_>) -> Answer {
         let request = self.send_request(compose, message, true);
+        self.http.send(request).await
+    }
+
+    /// Uploads a file for a compose page, as its script does.
+    pub async fn upload(&mut self, compose: &Compose, name: &str, content: &[u8]) -> Answer {
+        let path = format!(
+            "/?_task=mail&_remote=1&_from=compose&_id={}&_uploadid=upload1795491960193&_action=upload",
+            compose.id
+        );
+        let head = format!(
+            "--------boundary\r\nContent-Disposition: form-data; name=\"_attachments[]\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        let body = [head.as_bytes(), content, b"\r\n--------boundary--\r\n"].concat();
+        let mut request = self.http.request(Method::POST, &path, Bytes::from(body));
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("multipart/form-data; boundary=------boundary"));
+        headers.insert("x-requested-with", HeaderValue::from_static("XMLHttpRequest"));
+        headers.insert("sec-fetch-dest", HeaderValue::from_static("empty"));
+        let token = HeaderValue::from_str(&self.token).expect("the token is letters and digits");
+        headers.insert("x-roundcube-request", token);
         self.http.send(request).await
     }
 
