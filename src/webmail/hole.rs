@@ -150,12 +150,13 @@ pub fn reference() -> String {
          A rule that stops something your people do is opened by its name: `holes_open = [\"hole:…\"]` in `[[site]]`.\n\n\
          `config/`, `installer/`, `logs/`, `temp/`, `vendor/`, dot files and every script that is no page of the product are\n\
          never served at all.\n\n\
-         # Script in received mail\n\n\
+         ## Script in received mail\n\n\
          A message whose script slips through the webmail's own cleaning runs with the rights of its reader. What it can do is\n\
          limited by headers of every page (`response_headers` in `[[site]]`, `strict` by default): it loads no script from\n\
-         elsewhere, sends nothing elsewhere but the addresses of pictures, has no camera, microphone or place, and the page\n\
-         cannot be framed elsewhere. It could still act within the webmail, where limits and rules of Mailward hold. The\n\
-         policies are as strict as Debian's Roundcube works with, tried in Chromium, and SquirrelMail's pages by what they\n\
+         elsewhere, posts nothing there, has no camera, microphone or place, and the page cannot be framed elsewhere. It could\n\
+         still ask for a picture elsewhere or leave the page, both of which tell another server a little, and act within the\n\
+         webmail, where limits and rules of Mailward hold. The policies are as strict as Debian's Roundcube works with, tried\n\
+         in Chromium through editor, attachments, settings and address book; SquirrelMail's is made by what its pages\n\
          contain. Each is added to a policy that the webmail sends itself: browsers hold to both.\n",
     );
     let mut line = |text: fmt::Arguments<'_>| page.write_fmt(text).expect("a String takes everything");

@@ -20,7 +20,7 @@ const fn search(rule: &'static str, fields: &'static [&'static str], lists: List
         accepts: ONE_LINE,
         passes: one_line,
         lists,
-        fixed: &[Version(1, 5, 15), Version(1, 6, 18), Version(1, 7, 3)],
+        fixed: &[Version(1, 6, 18), Version(1, 7, 3)],
     }
 }
 
@@ -101,7 +101,7 @@ pub(super) static HOLES: &[Hole] = &[
         accepts: ONE_LINE,
         passes: one_line,
         lists: Lists::Each,
-        fixed: &[Version(1, 5, 15), Version(1, 6, 18), Version(1, 7, 3)],
+        fixed: &[Version(1, 6, 18), Version(1, 7, 3)],
     },
     Hole {
         rule: "hole:message-number",
@@ -192,7 +192,7 @@ pub(super) static HOLES: &[Hole] = &[
         accepts: "any text, no list",
         passes: |_| true,
         lists: Lists::Refused,
-        fixed: &[Version(1, 5, 14), Version(1, 6, 14)],
+        fixed: &[Version(1, 6, 14)],
     },
     Hole {
         rule: "hole:saved-session",

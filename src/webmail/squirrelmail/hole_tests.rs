@@ -149,6 +149,15 @@ fn addresses_that_are_arguments_of_the_mail_program_are_refused() {
     assert_eq!(refused(Request::post("/src/options_identities.php", hidden)), Some("hole:identity-address"));
 }
 
+#[test]
+fn the_version_stands_on_the_sign_in_page_unless_it_is_hidden() {
+    let version = |page: &str| WEBMAIL.version(page).map(|version| version.to_string());
+    assert_eq!(version("<small>SquirrelMail version 1.4.23 [SVN]<br />").as_deref(), Some("1.4.23"));
+    for none in ["", "SquirrelMail version", "SquirrelMail version 1.", "SquirrelMail version 1.x.y"] {
+        assert_eq!(version(none), None, "{none}");
+    }
+}
+
 /// What `serialize` writes of arrays, texts and numbers.
 fn serialised() -> impl Strategy<Value = Vec<u8>> {
     let text = proptest::collection::vec(any::<u8>(), 0..20)

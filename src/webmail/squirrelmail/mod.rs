@@ -198,7 +198,7 @@ impl Webmail for SquirrelMail {
     fn content_policy(&self) -> &'static str {
         // Handlers stand in the markup. Pictures of a message are shown from anywhere once the reader says so.
         "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
-         img-src 'self' data: blob: http: https:; media-src 'self' data: blob: http: https:; font-src 'self' data:; \
+         img-src 'self' data: blob: http: https:; media-src 'self' data: blob:; font-src 'self' data:; \
          connect-src 'self'; frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; \
          form-action 'self'; frame-ancestors 'self'"
     }
