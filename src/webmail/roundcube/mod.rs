@@ -142,12 +142,12 @@ impl Webmail for Roundcube {
     }
 
     fn content_policy(&self) -> &'static str {
-        // Answers to its scripts are evaluated, handlers stand in the markup. Pictures of a message are shown from anywhere once
-        // the reader says so. Keys of correspondents are looked up at the server that its defaults name.
+        // Answers to its scripts are evaluated, handlers stand in the markup. Pictures of a message are shown from anywhere
+        // once the reader says so. Keys of correspondents are looked up at the server that its defaults name.
         "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; \
          img-src 'self' data: blob: http: https:; media-src 'self' data: blob:; font-src 'self' data:; \
-         connect-src 'self' https://keys.openpgp.org; frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; \
-         form-action 'self'; frame-ancestors 'self'"
+         connect-src 'self' https://keys.openpgp.org; frame-src 'self' blob:; worker-src 'self' blob:; \
+         object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
     }
 
     fn version(&self, page: &str) -> Option<hole::Version> {
