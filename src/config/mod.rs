@@ -234,6 +234,10 @@ pub struct Site {
     pub session_cookie: String,
     /// Further script paths, below the base, beginning with `/`.
     pub entry_points: Vec<String>,
+    /// Whether the product's pages are limited in what script in them may do.
+    pub limits_pages: bool,
+    /// Rules against known holes that are not asked.
+    pub holes_open: Vec<&'static str>,
     /// PHP's `max_input_vars` there.
     pub php_max_input_vars: usize,
     /// Upgrades.

@@ -65,7 +65,11 @@ impl Move {
                     ("_fid", ""),
                     ("_name", "holiday"),
                     ("_enabled", "1"),
-                    ("_join", "any"),
+                    ("_join", "anyof"),
+                    ("_header[0]", "subject"),
+                    ("_custom_header[0]", ""),
+                    ("_rule_op[0]", "contains"),
+                    ("_rule_target[0][]", "invoice"),
                     ("_action_type[0]", "redirect"),
                     ("_action_target[0]", "out@elsewhere.example"),
                 ];
