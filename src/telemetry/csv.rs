@@ -84,7 +84,7 @@ mod tests {
     fn what_an_event_does_not_say_is_an_empty_cell() {
         let table = of_events([r#"{"time":"2026-03-01T08:12:09Z","event":"sent","recipients":3}"#, "no JSON"]);
         let rows: Vec<&str> = table.lines().collect();
-        assert_eq!(rows[1], "2026-03-01T08:12:09Z,sent,,,,,,,3,,,,");
-        assert_eq!(rows[2], ",,,,,,,,,,,,");
+        assert_eq!(rows[1], "2026-03-01T08:12:09Z,sent,,,,,,,3,,,,,");
+        assert_eq!(rows[2], ",,,,,,,,,,,,,");
     }
 }
