@@ -7,6 +7,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use mailward::domain::Timestamp;
+use mailward::doors::postfix::Question;
 use mailward::webmail::php::{Cookies, Fields, Form, FormReader};
 use mailward::webmail::{self, Answer, Asked, Reading, Shape, Webmail};
 
@@ -24,6 +25,7 @@ pub static TARGETS: &[Target] = &[
     ("recipients", recipients),
     ("proxy_header", proxy_header),
     ("path", path),
+    ("policy", policy),
     ("configuration", configuration),
     ("access_log", access_log),
 ];
@@ -193,6 +195,13 @@ fn recipients(bytes: &[u8]) {
             assert!(sending.recipients >= 1 && sending.recipients as usize <= 16 * (bytes.len() + 1));
         }
     }
+}
+
+/// What Postfix asks.
+fn policy(bytes: &[u8]) {
+    let Ok(question) = Question::parse(bytes) else { return };
+    assert!(question.recipients > 0, "a message to nobody counts for nothing");
+    assert!(question.address == question.address.to_canonical(), "an address has two forms");
 }
 
 fn proxy_header(bytes: &[u8]) {

@@ -11,6 +11,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, Buf
 use tokio::net::{TcpStream, UnixStream};
 
 use super::risk::{self, AMERICAN, BRITISH, CHROME, FIREFOX, GERMAN, JAPANESE};
+use super::shared::{PATIENT, Shared};
 use super::{says_sent, send, signed_in, with_roundcube};
 use crate::stack::{Gateway, Settings, free_ports, until};
 
@@ -253,6 +254,34 @@ async fn a_password_whose_browser_was_stopped_does_not_send_by_a_mail_program_in
     assert!(refused.starts_with("REJECT 5.7.1") && code(&refused) == flagged["reference"], "{refused}");
     assert_eq!(postfix.ask(&Message::of("alice", "192.0.2.9", 1)).await, "DUNNO", "from campus the owner sends on");
     assert_eq!(postfix.ask(&Message::of("bob", AMERICAN, 1)).await, "DUNNO");
+}
+
+#[tokio::test]
+async fn a_budget_is_one_at_all_nodes_and_a_share_of_it_at_each_while_their_store_is_away() {
+    let shared = Shared::start().await;
+    let [doors_a, doors_b] = free_ports();
+    let limits = "recipients_per_account = [\"8/h\"]\nrecipients_per_message = 4";
+    let node =
+        async |door: SocketAddr| shared.gateway(PATIENT, limits, &format!("[doors]\npostfix = \"{door}\"")).await;
+    let (node_a, _node_b) = (node(doors_a).await, node(doors_b).await);
+    let (mut a, mut b) = (Postfix::connect(doors_a).await, Postfix::connect(doors_b).await);
+    assert_eq!(a.ask(&Message::of("alice", OUTSIDE, 4)).await, "DUNNO");
+    assert_eq!(b.ask(&Message::of("alice", OUTSIDE, 4)).await, "DUNNO");
+    for postfix in [&mut a, &mut b] {
+        assert!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
+    }
+    let mut alice = signed_in(&node_a, "alice").await;
+    assert_eq!(send(&mut alice, "one too many").await.status, 429);
+
+    shared.redis.as_ref().expect("it runs").signal("KILL");
+    // Each node lets half of it through, beside what it saw itself.
+    for postfix in [&mut a, &mut b] {
+        assert_eq!(postfix.ask(&Message::of("bob", OUTSIDE, 4)).await, "DUNNO");
+        assert!(postfix.ask(&Message::of("bob", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
+        assert!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
+    }
+    let degraded = node_a.event("store_degraded").await;
+    assert!(degraded["what"].is_string(), "{degraded}");
 }
 
 #[tokio::test]
