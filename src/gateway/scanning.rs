@@ -63,7 +63,8 @@ impl Gateway {
         let opened = self.open_form(script, &envelope).await;
         let Some(form) = opened.form else { return unread(scanners, "there is too much text in it") };
         let (mut scanned, mut files) = (opened.scanned, opened.files);
-        let query = Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), usize::MAX);
+        let query =
+            Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), script.site().php_max_input_vars);
         let message = match kind {
             SendingKind::Resend => match script.site().webmail.resent_at(&query, &form) {
                 Some(at) => {
@@ -142,8 +143,9 @@ impl Gateway {
             let (after, report) = tokio::join!(pass_on(&mut take, on), scanners.file(envelope, pieces, kept));
             next = after;
             let report = self.take_in(visit, Some(report), &mut scanned);
-            left -= report.begins.len() as u64;
-            files.push(File { name: Some(name), kind: None, begins: report.begins });
+            let file = File { name: Some(name), kind: None, content: whole(report) };
+            left -= file.content.len() as u64;
+            files.push(file);
         }
         match reading.await {
             Ok(Ok(form)) => Opened { form, scanned, files },
@@ -175,8 +177,9 @@ impl Gateway {
             let Some(at) = script.site().webmail.attached_at(query, form, attached) else { return };
             let fetched = if place < FETCHED_MAX { self.fetch(script, parts, &at, envelope, left).await } else { None };
             let report = self.take_in(visit, fetched, scanned);
-            left -= report.begins.len() as u64;
-            files.push(File { begins: report.begins, ..File::default() });
+            let file = File { content: whole(report), ..File::default() };
+            left -= file.content.len() as u64;
+            files.push(file);
         }
     }
 
@@ -244,6 +247,12 @@ impl Gateway {
         };
         reports.into_iter().map(note).collect()
     }
+}
+
+/// A file's content as the message has it for its readers: none where it is longer than they read. Half a file says nothing,
+/// or something that is not so.
+fn whole(report: FileReport) -> Vec<u8> {
+    if report.is_whole { report.begins } else { Vec::new() }
 }
 
 /// A scanner's turn as an event.
@@ -326,7 +335,10 @@ async fn pour(mut body: Incoming, give: mpsc::Sender<Bytes>, patience: std::time
             Ok(None) => return true,
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    let _ = give.send(data).await;
+                    // Nobody wants more: they have said what they have to say.
+                    if give.send(data).await.is_err() {
+                        return true;
+                    }
                 }
             }
             Ok(Some(Err(_))) | Err(_) => return false,

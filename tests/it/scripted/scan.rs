@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::squirrelmail::{self, SquirrelMail, composed};
-use super::{posting, says_sent, send, signed_in, with_roundcube};
+use super::{challenge, posting, risk, says_sent, send, signed_in, with_roundcube};
 use crate::stack::{Client, Gateway, Settings, free_ports, until};
 
 /// What a scanner of the tests does.
@@ -197,6 +197,37 @@ async fn a_suspicious_message_of_somebody_who_cannot_prove_who_they_are_leaves_t
     assert!(cleared.status.success(), "{}", String::from_utf8_lossy(&cleared.stderr));
     until("it is sent", 10, async || says_sent(&send(&mut alice, "fine").await).then_some(())).await;
     assert!(says_sent(&send(&mut alice, "fine").await), "nor the time after that");
+}
+
+#[tokio::test]
+async fn whoever_proves_who_they_are_sends_it_and_is_not_asked_for_the_same_again() {
+    let [nobody] = free_ports();
+    let (upstream, gateway) = risk::start(&table(nobody, "weights = { scanner_silent = 60 }")).await;
+    let mut alice = risk::with_habit(&gateway, "alice").await;
+    let code = challenge::helpdesk_code(&gateway, "alice");
+    upstream.forget();
+    let asked = send(&mut alice, "fine").await;
+    assert!(asked.text().contains("/.mailward/challenge?frame=1"), "in a dialog of the compose page: {}", asked.text());
+    assert!(upstream.seen().is_empty());
+    let page = alice.get("/.mailward/challenge").await;
+    let proved = challenge::answer(&mut alice, &page, &code, &[]).await;
+    assert!(proved.status.is_success() || proved.status.is_redirection(), "{} {}", proved.status, proved.text());
+    for _ in 0..2 {
+        assert!(says_sent(&send(&mut alice, "fine").await));
+    }
+    assert_eq!(gateway.event("sent").await["verdict"], "flag");
+}
+
+#[tokio::test]
+async fn doctor_tries_each_scanner() {
+    let [nobody] = free_ports();
+    let scanner = Scanner::start(Does::Work).await;
+    let both = format!("{}{}", scanner.table(""), table(nobody, "name = \"other\""));
+    let (_upstream, gateway) = with_roundcube(&Settings::sections(&both)).await;
+    let doctor = tokio::task::spawn_blocking(move || gateway.command(&["doctor"])).await.expect("it ends");
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(said.contains(&format!("ok    the scanner clamav at {} answers", scanner.address)), "{said}");
+    assert!(said.contains(&format!("FAIL  the scanner other at {nobody}: it cannot be reached")), "{said}");
 }
 
 /// A signed-in person at a SquirrelMail behind a scanner.
