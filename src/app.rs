@@ -340,18 +340,15 @@ impl Running {
 
     fn control(&self) -> Control {
         let (for_degraded, storage) = (Arc::clone(&self.shared), Arc::clone(&self.storage));
-        let (shared, for_lives) = (Arc::clone(&self.shared), Arc::clone(&self.shared));
-        let for_page = Arc::clone(&self.shared);
+        let shared = Arc::clone(&self.shared);
         Control {
             store: Arc::clone(&self.shared.store),
             events: self.shared.events.clone(),
             clock: self.shared.clock.clone(),
             keys: Arc::clone(&self.shared.keys),
             dice: self.shared.dice.clone(),
-            helpdesk_code_lives: Box::new(move || for_lives.live.load().config.challenge.helpdesk_code_lives),
-            sites: Box::new(move || shared.live.load().config.sites.clone()),
+            config: Box::new(move || Arc::clone(&shared.live.load().config)),
             embedded_in: self.storage.embedded_in(),
-            desk_page: Box::new(move || for_page.live.load().config.desk_page()),
             degraded: Box::new(move || (for_degraded.degraded.since(), storage.waiting())),
         }
     }

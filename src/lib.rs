@@ -19,6 +19,7 @@ pub mod mail;
 pub mod policy;
 pub mod reputation;
 pub mod scan;
+pub mod simulate;
 pub mod store;
 pub mod telemetry;
 pub mod upstream;

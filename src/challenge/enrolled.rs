@@ -115,6 +115,11 @@ impl Enrolled {
         FactorKind::ALL.into_iter().filter(has).collect()
     }
 
+    /// Whether there is something among it that the operator allows, at any of these hosts.
+    pub fn can_prove(&self, hosts: &[String], allowed: &[FactorKind], now: Timestamp) -> bool {
+        hosts.iter().any(|host| self.kinds(host, now).iter().any(|kind| allowed.contains(kind)))
+    }
+
     /// Takes away all of a kind; says how many there were.
     pub fn remove_all(&mut self, kind: FactorKind) -> usize {
         match kind {

@@ -19,12 +19,14 @@ mod reputation;
 mod risk;
 mod scan;
 pub mod schema;
+pub mod source;
 mod store;
 mod value;
 
 pub use mistake::{Mistake, Mistakes, Severity};
 pub use read::{parse, read};
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -93,6 +95,8 @@ pub struct Config {
     pub mode: Mode,
     /// What is allowed but probably not meant, in the order of the file. Shown by `check` and at every start.
     pub warnings: Vec<Mistake>,
+    /// As it was written.
+    pub source: source::Source,
 }
 
 impl Config {
@@ -601,6 +605,35 @@ pub struct SendLimits {
     pub first_written_on_new_device: Vec<Limit>,
 }
 
+impl SignInLimits {
+    /// All of them, by name.
+    pub fn lists(&self) -> [(&'static str, &[Limit]); 4] {
+        [
+            ("failures_per_account_and_prefix", &self.failures_per_account_and_prefix),
+            ("failing_accounts_per_prefix", &self.failing_accounts_per_prefix),
+            ("failures_per_account", &self.failures_per_account),
+            ("failures_per_site_before_slowing", &self.failures_per_site_before_slowing),
+        ]
+    }
+}
+
+impl SendLimits {
+    /// All lists of them, by name.
+    pub fn lists(&self) -> [(&'static str, &[Limit]); 9] {
+        [
+            ("recipients_per_session", &self.recipients_per_session),
+            ("recipients_per_account", &self.recipients_per_account),
+            ("recipients_per_prefix", &self.recipients_per_prefix),
+            ("recipients_per_site", &self.recipients_per_site),
+            ("messages_per_session", &self.messages_per_session),
+            ("messages_per_account", &self.messages_per_account),
+            ("messages_per_prefix", &self.messages_per_prefix),
+            ("messages_per_site", &self.messages_per_site),
+            ("first_written_on_new_device", &self.first_written_on_new_device),
+        ]
+    }
+}
+
 /// `[risk]`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Risk {
@@ -777,6 +810,28 @@ pub struct When {
     pub signals: Vec<&'static str>,
 }
 
+/// The conditions as they are written, `always` where there is none.
+impl fmt::Display for When {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fn said<T: fmt::Display>(name: &str, of: &[T]) -> Option<String> {
+            let of: Vec<String> = of.iter().map(T::to_string).collect();
+            (!of.is_empty()).then(|| format!("{name} {}", of.join(", ")))
+        }
+        let networks: Vec<&str> = self.networks.iter().map(|network| network.name()).collect();
+        let all = [
+            said("action", &self.actions),
+            said("account", &self.accounts),
+            said("site", &self.sites),
+            said("country", &self.countries),
+            said("as_number", &self.as_numbers),
+            said("network_class", &networks),
+            said("signals", &self.signals),
+        ];
+        let all: Vec<String> = all.into_iter().flatten().collect();
+        if all.is_empty() { f.write_str("always") } else { f.write_str(&all.join("; ")) }
+    }
+}
+
 /// `[[exception]]`
 #[derive(Clone, Debug)]
 pub struct Exception {
@@ -788,4 +843,16 @@ pub struct Exception {
     pub limits: Vec<(&'static str, Vec<Limit>)>,
     /// It ends here; a date in the file means the end of that day, UTC.
     pub until: Timestamp,
+}
+
+impl Exception {
+    /// What differs, in words.
+    pub fn said(&self) -> String {
+        let per_message = self.recipients_per_message.map(|most| format!("recipients_per_message {most}"));
+        let lists = self.limits.iter().map(|(name, limits)| {
+            let limits: Vec<String> = limits.iter().map(Limit::to_string).collect();
+            format!("{name} {}", if limits.is_empty() { "none".to_owned() } else { limits.join(" ") })
+        });
+        per_message.into_iter().chain(lists).collect::<Vec<_>>().join(", ")
+    }
 }

@@ -18,6 +18,7 @@ use super::pages::read_pages;
 use super::reputation::read_reputation;
 use super::scan::read_scanners;
 use super::schema;
+use super::source::Source;
 use super::store::read_store;
 use super::value::{self, Report, Section, Span, hint, list, parsed};
 use super::{
@@ -80,7 +81,7 @@ pub fn parse(text: &str, file_name: &str, base_dir: &Path, now: Timestamp) -> Re
     // What a broken line left out would be reported as missing: what is said about the rest must be true.
     let config = if broken.is_empty() {
         let top = Section::new(&report, &schema::TOP, table.get_ref(), 0..0);
-        read_config(&top, base_dir, now)
+        read_config(&top, Source::new(text, file_name, base_dir), now)
     } else {
         None
     };
@@ -100,7 +101,9 @@ fn complete(mistakes: Mistakes) -> Mistakes {
     mistakes
 }
 
-fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option<Config> {
+fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<Config> {
+    let base_dir = source.base_dir.clone();
+    let base_dir = base_dir.as_path();
     let data_dir = top.get("data_dir", value::path(base_dir)).unwrap_or_else(|| DATA_DIR.into());
     check_folder(top, "data_dir", &data_dir);
     let mode = top.get("mode", parsed(value::mode)).unwrap_or(Mode::Enforce);
@@ -166,6 +169,7 @@ fn read_config(top: &Section<'_, '_>, base_dir: &Path, now: Timestamp) -> Option
         scanners,
         mode,
         warnings: Vec::new(),
+        source,
     })
 }
 

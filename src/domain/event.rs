@@ -115,6 +115,8 @@ pub enum EventKind {
     SessionCleared,
     /// An operator restricted a session.
     SessionRestricted,
+    /// An operator asked the person of a session for a proof.
+    SessionChallenged,
     /// Browsers that an account knew were forgotten.
     DeviceForgotten {
         /// How many.
@@ -254,6 +256,7 @@ impl EventKind {
             Self::FlagConfirmed => "flag_confirmed",
             Self::SessionCleared => "session_cleared",
             Self::SessionRestricted => "session_restricted",
+            Self::SessionChallenged => "session_challenged",
             Self::DeviceForgotten { .. } => "device_forgotten",
             Self::SessionMoved => "session_moved",
             Self::ChallengePassed { .. } => "challenge_passed",

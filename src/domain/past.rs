@@ -63,6 +63,9 @@ pub struct Particulars<'a> {
     /// Recipients of a send.
     #[serde(default)]
     pub recipients: u32,
+    /// The limit or rule that decided.
+    #[serde(borrow, default)]
+    pub stopped_by: Option<Cow<'a, str>>,
 }
 
 impl PastEvent {
@@ -104,6 +107,9 @@ impl Particulars<'_> {
         };
         if let (Some(from), Some(country)) = (from, self.country) {
             tallied.push((Cow::Owned(format!("{from}{country}")), 1));
+        }
+        if let Some(by) = &self.stopped_by {
+            tallied.push((Cow::Owned(Tally::stopped_by(by)), 1));
         }
         tallied
     }
@@ -225,6 +231,15 @@ impl Tally {
     pub const FROM: &str = "from:";
     /// Before a country: sign-ins from there with a wrong password, or that were stopped.
     pub const FAILED_FROM: &str = "failed_from:";
+    /// Before a limit's name or a rule's: what it decided.
+    pub const STOPPED_BY: &str = "stopped_by:";
+
+    /// Under which name is counted what this limit or rule decided. A limit's value is left out: it may change.
+    pub fn stopped_by(limit_or_rule: &str) -> String {
+        let first = limit_or_rule.split(' ').next().unwrap_or_default();
+        let name = if first.contains('_') { first } else { limit_or_rule };
+        format!("{}{name}", Self::STOPPED_BY)
+    }
 }
 
 /// What an account sent.
@@ -278,6 +293,10 @@ mod tests {
         let challenged = r#"{"event":"sign_in_ok","verdict":"challenge"}"#;
         assert_eq!(counted(challenged), ["sign_in_ok 1", "challenged 1"]);
         assert_eq!(counted(r#"{"event":"sign_in_refused","country":"BR"}"#), ["sign_in_refused 1", "failed_from:BR 1"]);
+        let stopped = r#"{"event":"send_refused","stopped_by":"recipients_per_account 200/h"}"#;
+        assert_eq!(counted(stopped), ["send_refused 1", "stopped_by:recipients_per_account 1"]);
+        let by_rule = r#"{"event":"flag_raised","stopped_by":"agreed with the \"officer\""}"#;
+        assert_eq!(counted(by_rule), ["flag_raised 1", "stopped_by:agreed with the \"officer\" 1"]);
         assert!(event("no JSON").particulars().is_none());
     }
 

@@ -117,7 +117,7 @@ impl Degraded {
 /// A configuration as the gateway uses it.
 pub struct Live {
     /// What the operator said.
-    pub config: Config,
+    pub config: Arc<Config>,
     /// In the order of the file.
     pub sites: Vec<Arc<LiveSite>>,
     hosts: HashMap<String, Arc<LiveSite>>,
@@ -226,7 +226,7 @@ impl Live {
         });
         let scanners = Scanners::new(&config.scanners, clock.clone());
         metrics.scanners_are(scanners.names().cloned());
-        Self { sites, hosts, letters, texts, brand, admission, scanners, hsts, config }
+        Self { sites, hosts, letters, texts, brand, admission, scanners, hsts, config: Arc::new(config) }
     }
 
     /// The site of a host name, lower-case, without port.

@@ -30,8 +30,7 @@ impl Judging<'_> {
     pub async fn can_prove(&self, site: &Site, account: &Account) -> bool {
         let Fact::Known(Some(sealed)) = self.fact(self.store.factors(&site.name, account).await) else { return false };
         let Some(enrolled) = Enrolled::open(&sealed.bytes, self.keys, &site.name, account) else { return false };
-        let allowed = &self.config.challenge.factors;
-        site.hosts.iter().any(|host| enrolled.kinds(host, self.now).iter().any(|kind| allowed.contains(kind)))
+        enrolled.can_prove(&site.hosts, &self.config.challenge.factors, self.now)
     }
 
     /// What a session had come to, by its flag; none where nobody can say.

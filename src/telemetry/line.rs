@@ -164,6 +164,7 @@ impl<'a> Particulars<'a> {
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
             | EventKind::SessionRestricted
+            | EventKind::SessionChallenged
             | EventKind::SessionMoved
             | EventKind::ConfigurationReloaded
             | EventKind::Started
@@ -349,6 +350,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "session restricted",
             "An operator restricted a session (`mailward session restrict`): it reads and does nothing else until it is cleared.",
         ),
+        EventKind::SessionChallenged => (
+            Level::WARN,
+            "session challenged",
+            "An operator asked the person of a session for a second proof (`mailward session challenge`): until then it does nothing.",
+        ),
         EventKind::SessionCleared => (
             Level::INFO,
             "session cleared",
@@ -471,6 +477,7 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::FlagConfirmed,
         EventKind::SessionCleared,
         EventKind::SessionRestricted,
+        EventKind::SessionChallenged,
         EventKind::DeviceForgotten { devices: 1 },
         EventKind::SessionMoved,
         EventKind::ChallengePassed { factor: "totp" },

@@ -479,6 +479,7 @@ impl Metrics {
             | EventKind::FlagConfirmed
             | EventKind::SessionCleared
             | EventKind::SessionRestricted
+            | EventKind::SessionChallenged
             | EventKind::DeviceForgotten { .. }
             | EventKind::SessionMoved
             | EventKind::ChallengePassed { .. }

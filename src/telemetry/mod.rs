@@ -7,6 +7,7 @@
 //! This room knows nothing of requests, stores or policy. To add an event: a variant of
 //! [`EventKind`](crate::domain::EventKind) and its line in [`mod@line`]; to add a metric: a row of [`metrics::DESCRIBED`].
 
+pub mod csv;
 pub mod events;
 pub mod line;
 pub mod log;

@@ -11,13 +11,17 @@ use std::process::{Child, Command, Stdio};
 use futures_util::FutureExt;
 use serde_json::Value;
 use thirtyfour::{
-    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    By, CapabilitiesHelper, ChromiumLikeCapabilities, DesiredCapabilities, Key, LoggingPrefsLogLevel, WebDriver,
+    WebElement,
 };
 
 use crate::stack::until;
 
 /// How long a page may take before the test fails, in seconds; a loaded machine with two cores needs some.
 const PATIENCE: u64 = 30;
+
+/// Presses of Tab before something counts as out of reach.
+const TABS_MAX: usize = 200;
 
 /// One browser with an empty profile.
 pub struct Browser {
@@ -160,8 +164,19 @@ impl Browser {
 
     /// From now on the browser runs no script of a page.
     pub async fn run_no_scripts(&self) {
-        let off = serde_json::json!({ "value": true });
-        self.devtools("Emulation.setScriptExecutionDisabled", off).await;
+        self.set_no_scripts(true).await;
+    }
+
+    async fn set_no_scripts(&self, no_scripts: bool) {
+        let value = serde_json::json!({ "value": no_scripts });
+        self.devtools("Emulation.setScriptExecutionDisabled", value).await;
+    }
+
+    /// [`Browser::portraits_in`] while no script runs; what looks at the page is one.
+    pub async fn portraits_without_scripts(&self, name: &str, windows: &[(&str, u64, u64)]) {
+        self.set_no_scripts(false).await;
+        self.portraits_in(name, windows).await;
+        self.set_no_scripts(true).await;
     }
 
     /// From now on the browser asks for this language.
@@ -236,6 +251,50 @@ impl Browser {
     /// Types into a field.
     pub async fn type_into(&self, css: &str, text: &str) {
         self.element(css).await.send_keys(text).await.expect("the field takes text");
+    }
+
+    /// Types into whatever has the focus; `\n` is the Enter key.
+    pub async fn press(&self, keys: &str) {
+        let focused = self.driver.active_element().await.expect("something has the focus");
+        focused.send_keys(keys.replace('\n', &Key::Enter.value().to_string())).await.expect("it takes keys");
+    }
+
+    async fn tab(&self) {
+        let focused = self.driver.active_element().await.expect("something has the focus");
+        focused.send_keys(Key::Tab.value().to_string()).await.expect("it takes keys");
+    }
+
+    /// Presses Tab until this has the focus.
+    pub async fn tab_to(&self, css: &str) {
+        for _ in 0..TABS_MAX {
+            if self.script(&format!("return document.activeElement.matches(\"{css}\")")).await == true {
+                return;
+            }
+            self.tab().await;
+        }
+        panic!("{css} is not reached by keyboard");
+    }
+
+    /// What of the page can be used and is not reached by Tab, or is not seen to have the focus then.
+    pub async fn unreached_by_keyboard(&self) -> Vec<String> {
+        let count = self
+            .script(
+                "window.usable = [...document.querySelectorAll('a[href], button, input:not([type=hidden]), select, textarea')]
+                    .filter(element => !element.disabled && element.getClientRects().length > 0);
+                 document.activeElement.blur();
+                 return usable.length",
+            )
+            .await;
+        for _ in 0..count.as_u64().expect("a number") {
+            self.tab().await;
+            self.script(
+                "const style = getComputedStyle(document.activeElement);
+                 if (style.outlineStyle !== 'none' || style.boxShadow !== 'none') document.activeElement.seen = true",
+            )
+            .await;
+        }
+        let unreached = "return usable.filter(element => !element.seen).map(element => element.outerHTML)";
+        serde_json::from_value(self.script(unreached).await).expect("a list of texts")
     }
 
     /// Gives a file to a file field, which need not be visible.

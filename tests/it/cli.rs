@@ -165,7 +165,7 @@ impl Served {
                     webmail = \"roundcube\"\ndefault_domain = \"example.edu\"\n\
                     [[site]]\nhosts = [\"two.example\"]\nupstream = \"http://127.0.0.1:2\"\nwebmail = \"roundcube\"\n";
         std::fs::write(folder.path().join("mailward.toml"), format!("data_dir = \".\"\n{text}")).expect("writable");
-        let sites = config::read(&folder.path().join("mailward.toml"), NOW).expect("a good file").sites;
+        let config = Arc::new(config::read(&folder.path().join("mailward.toml"), NOW).expect("a good file"));
         let store: Arc<dyn Store> = Arc::new(Embedded::open_scratch(NOW, SETTINGS).expect("it opens"));
         for (number, site, account) in
             [(1, "one.example", "alice"), (2, "one.example", "alice"), (3, "two.example", "bob")]
@@ -185,10 +185,8 @@ impl Served {
             clock: Clock::manual(NOW),
             keys: Arc::new(KeyRing::new(&[Secret::new([7; 32])])),
             dice: Dice::repeating(1),
-            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
-            sites: Box::new(move || sites.clone()),
+            config: Box::new(move || Arc::clone(&config)),
             embedded_in: None,
-            desk_page: Box::new(|| None),
             degraded: Box::new(|| (None, 0)),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mailward::admin::control::{By, Command, Control, Explained, Reply};
 use mailward::clock::{Clock, Dice};
@@ -45,7 +44,7 @@ impl Desk {
         let text = "data_dir = \".\"\n[[site]]\nhosts = [\"one.example\"]\nupstream = \"http://127.0.0.1:1\"\n\
                     webmail = \"roundcube\"\n";
         std::fs::write(&file, text).expect("writable");
-        let sites = config::read(&file, at(0)).expect("a good file").sites;
+        let config = Arc::new(config::read(&file, at(0)).expect("a good file"));
         let (sink, events) = Events::to_receiver(Metrics::new(at(0)));
         let control = Control {
             store: Arc::clone(&store),
@@ -53,10 +52,8 @@ impl Desk {
             clock: Clock::manual(at(100)),
             keys: Arc::new(KeyRing::new(&[Secret::new([7; 32])])),
             dice: Dice::repeating(1),
-            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
-            sites: Box::new(move || sites.clone()),
+            config: Box::new(move || Arc::clone(&config)),
             embedded_in: None,
-            desk_page: Box::new(|| None),
             degraded: Box::new(|| (None, 0)),
         };
         Self { control, store, events, site: "one.example".into(), alice: Account::from_canonical("alice") }
@@ -211,6 +208,39 @@ fn clearing_a_session_clears_its_own_flag_and_never_that_of_another() {
     let reply = desk.ask(Command::ClearSession { hash: strange.hash.to_string() });
     assert!(matches!(&reply, Reply::Cleared { code: Some(_), .. }), "{reply:?}");
     assert_eq!((desk.session(&strange).state, desk.flag(&raised).status), (SessionState::Open, FlagStatus::Cleared));
+}
+
+#[test]
+fn a_proof_is_asked_for_where_one_can_be_given_and_else_the_session_is_restricted() {
+    let desk = Desk::new();
+    let (home, strange, _) = desk.alice_and_a_stranger();
+    let state_after = |session: &Session| {
+        desk.ask(Command::ChallengeSession { hash: session.hash.to_string() });
+        desk.session(session).state
+    };
+    assert_eq!(state_after(&home), SessionState::Restricted, "there is nothing to prove with");
+    let code = desk.ask(Command::MakeHelpdeskCode { name: "alice".to_owned(), site: None });
+    assert!(matches!(code, Reply::HelpdeskCodes { .. }), "{code:?}");
+    desk.events.take();
+    assert_eq!(state_after(&home), SessionState::Challenged, "who passes may be let in again");
+    assert_eq!(desk.events(), ["session_challenged"]);
+    assert_eq!(state_after(&home), SessionState::Challenged);
+    assert_eq!(desk.events(), Vec::<&str>::new(), "nothing changed");
+    desk.ask(Command::EndSession { hash: strange.hash.to_string() });
+    assert_eq!(state_after(&strange), SessionState::Ended);
+}
+
+#[test]
+fn freezing_restricts_what_is_open_and_ends_nothing() {
+    let desk = Desk::new();
+    let (home, strange, _) = desk.alice_and_a_stranger();
+    let reply = desk.ask(Command::RestrictSessions { account: "Alice".to_owned(), site: None });
+    let Reply::Done { done } = reply else { panic!("{reply:?}") };
+    assert!(done[0].what.ends_with("restricted"), "{done:?}");
+    for session in [&home, &strange] {
+        assert_eq!(desk.session(session).state, SessionState::Restricted);
+    }
+    assert!(desk.refused(Command::RestrictSessions { account: String::new(), site: None }).contains("missing"));
 }
 
 #[test]

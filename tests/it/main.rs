@@ -3,6 +3,7 @@
 
 mod browser;
 mod browser_challenge;
+mod browser_desk;
 mod browser_roundcube;
 mod cli;
 mod cli_learn;

@@ -6,6 +6,7 @@ use crate::challenge::enrolled::{self, ADDRESSES_MAX, Enrolled, OtherAddress};
 use crate::challenge::factors::{self, helpdesk, other_address};
 use crate::domain::{Account, EventKind, FactorKind, SiteName, Timestamp};
 use crate::mail;
+use crate::store::Away;
 
 /// Each time that somebody else changed the factors in between, it is done anew.
 const AGAIN_MAX: usize = 4;
@@ -18,7 +19,7 @@ impl Control {
         by: &By,
         now: Timestamp,
     ) -> Result<Reply, NotDone> {
-        let lives = (self.helpdesk_code_lives)();
+        let lives = (self.config)().challenge.helpdesk_code_lives;
         let mut codes = Vec::new();
         for (site, account) in self.accounts(name, site)? {
             let random = u64::from_be_bytes(self.dice.bytes());
@@ -97,6 +98,17 @@ impl Control {
             }
         }
         Ok(Reply::AddressesImported { added, known, refused })
+    }
+
+    /// Whether an account has something to prove itself with that the operator allows. Factors that cannot be opened are
+    /// none.
+    pub(super) async fn can_prove(&self, site: &SiteName, account: &Account, now: Timestamp) -> Result<bool, Away> {
+        let config = (self.config)();
+        let (Some(sealed), Some(at)) = (self.store.factors(site, account).await?, config.site(site)) else {
+            return Ok(false);
+        };
+        let enrolled = Enrolled::open(&sealed.bytes, &self.keys, site, account);
+        Ok(enrolled.is_some_and(|enrolled| enrolled.can_prove(&at.hosts, &config.challenge.factors, now)))
     }
 
     /// Changes an account's factors in one piece.

@@ -50,7 +50,7 @@ impl Control {
         Ok(Reply::Flag { flag: Box::new(WholeFlag::of(flag)), session })
     }
 
-    async fn flag(&self, code: Reference) -> Result<Flag, NotDone> {
+    pub(super) async fn flag(&self, code: Reference) -> Result<Flag, NotDone> {
         self.store.flag(&code).await?.ok_or(NotDone::NoSuchFlag(code))
     }
 

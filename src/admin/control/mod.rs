@@ -8,11 +8,13 @@
 //! What makes things stricter is done first and all of it, even if the store does not write: it holds in memory then. So
 //! a command that breaks off leaves things strict, and doing it again is harmless.
 
+mod evidence;
 mod explain;
 mod factors;
 mod flags;
 mod moving;
 mod operators;
+pub mod policy;
 mod socket;
 mod trail;
 mod words;
@@ -20,16 +22,17 @@ mod words;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::clock::{Clock, Dice};
-use crate::config::Site;
+use crate::config::{Config, Site};
 use crate::domain::flag::FlagFilter;
 use crate::domain::reference::NotAReference;
 use crate::domain::{
-    Account, Event, EventKind, KeyRing, Reference, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+    Account, Event, EventKind, KeyRing, Reference, Session, SessionChange, SessionHash, SessionState, SiteName,
+    Timestamp, Verdict,
 };
 use crate::gateway::locks;
+use crate::policy::proof;
 use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
@@ -75,6 +78,10 @@ pub(in crate::admin) enum NotDone {
     Halfway { what: String, missing: Vec<String> },
     #[error("the factors of {0} cannot be opened: is a key missing in key_file?")]
     Unopened(Account),
+    #[error("{0}")]
+    BadPolicy(String),
+    #[error("the archive cannot be made: {0}")]
+    NotPacked(String),
     #[error("the factors of {0} change all the time; do it again")]
     Contended(Account),
     #[error("{0}")]
@@ -105,14 +112,10 @@ pub struct Control {
     pub keys: Arc<KeyRing>,
     /// Codes.
     pub dice: Dice,
-    /// How long a code of the helpdesk is good for; by the configuration in force.
-    pub helpdesk_code_lives: Box<dyn Fn() -> Duration + Send + Sync>,
-    /// The sites of the configuration in force.
-    pub sites: Box<dyn Fn() -> Vec<Arc<Site>> + Send + Sync>,
+    /// The configuration in force.
+    pub config: Box<dyn Fn() -> Arc<Config> + Send + Sync>,
     /// The folder of the embedded store; none where the store is a shared one.
     pub embedded_in: Option<PathBuf>,
-    /// Where the desk is, for people: `https://` and so on; none where nobody listens.
-    pub desk_page: Box<dyn Fn() -> Option<String> + Send + Sync>,
     /// Since when the store is away, and how much waits for it.
     pub degraded: Box<dyn Fn() -> (Option<Timestamp>, usize) + Send + Sync>,
 }
@@ -137,6 +140,11 @@ impl By {
 }
 
 impl Control {
+    /// The sites of the configuration in force.
+    pub fn sites(&self) -> Vec<Arc<Site>> {
+        (self.config)().sites.clone()
+    }
+
     /// Carries a command out, for whoever asks.
     pub async fn answer(&self, command: Command, by: &By) -> Reply {
         let now = self.clock.now();
@@ -166,6 +174,10 @@ impl Control {
             Command::EndSession { hash } => self.end_session(&hash, by, now).await,
             Command::EndSessions { account, site } => self.end_sessions(&account, site.as_deref(), by, now).await,
             Command::RestrictSession { hash } => self.restrict_session(&hash, by, now).await,
+            Command::ChallengeSession { hash } => self.challenge_session(&hash, by, now).await,
+            Command::RestrictSessions { account, site } => {
+                self.restrict_sessions(&account, site.as_deref(), by, now).await
+            }
             Command::ClearSession { hash } => self.clear_session(&hash, by, now).await,
             Command::ListFlags { status, account, country, before, site, most } => {
                 let filter = FlagFilter { status, country, before, ..FlagFilter::default() };
@@ -175,6 +187,9 @@ impl Control {
             Command::ClearFlag { code, note } => self.clear_flag(&code, note, by, now).await,
             Command::ConfirmFlag { code, note } => self.confirm_flag(&code, note, by, now).await,
             Command::NoteFlag { code, note } => self.note_flag(&code, note, by, now).await,
+            Command::PackEvidence { code } => self.evidence(&code, by, now).await,
+            Command::ShowPolicy => self.policy(now).await,
+            Command::TryPolicy { changes } => self.try_policy(&changes, now).await,
             Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
             Command::ForgetDevices { name, device, site } => {
                 self.forget_devices(&name, device.as_deref(), site.as_deref(), by, now).await
@@ -318,21 +333,56 @@ impl Control {
     async fn restrict_session(&self, hash: &str, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
         let hash = session_hash(hash)?;
         let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
-        let mut state = session.state;
-        if state == SessionState::Open {
+        self.tighten(&session, SessionState::Restricted, by, now).await
+    }
+
+    async fn challenge_session(&self, hash: &str, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
+        let hash = session_hash(hash)?;
+        let session = self.store.session(&hash, now).await?.ok_or(NotDone::NoSuchSession(hash))?;
+        let can_prove = self.can_prove(&session.site, &session.account, now).await?;
+        self.tighten(&session, proof::state(Verdict::Challenge, can_prove), by, now).await
+    }
+
+    /// Lets a session do less, if it does more than that.
+    async fn tighten(&self, session: &Session, state: SessionState, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
+        let mut reached = session.state;
+        if session.state.stricter(state) != session.state {
             // With a flag the store itself takes the stricter of both, whatever happened meanwhile.
-            let restricts = session.flag.map_or(SessionChange::State(SessionState::Restricted), |code| {
-                SessionChange::Flagged(code, SessionState::Restricted)
-            });
-            let changed = self.store.change_session(&hash, restricts, now).await?;
-            state = changed.ok_or(NotDone::NoSuchSession(hash))?.state;
-            self.record(EventKind::SessionRestricted, &session.site, &session.account, Some(hash), by, now);
+            let change = session.flag.map_or(SessionChange::State(state), |code| SessionChange::Flagged(code, state));
+            let changed = self.store.change_session(&session.hash, change, now).await?;
+            reached = changed.ok_or(NotDone::NoSuchSession(session.hash))?.state;
+            let kind = match state {
+                SessionState::Challenged => EventKind::SessionChallenged,
+                _ => EventKind::SessionRestricted,
+            };
+            self.record(kind, &session.site, &session.account, Some(session.hash), by, now);
         }
         Ok(Reply::Restricted {
             site: session.site.to_string(),
             account: session.account.to_string(),
-            state: state.name().to_owned(),
+            state: reached.name().to_owned(),
         })
+    }
+
+    async fn restrict_sessions(
+        &self,
+        account: &str,
+        site: Option<&str>,
+        by: &By,
+        now: Timestamp,
+    ) -> Result<Reply, NotDone> {
+        let mut done = Vec::new();
+        for (site, account) in self.accounts(account, site)? {
+            let mut restricted = 0;
+            for session in self.store.sessions(&site, Some(&account), ROWS_MAX, now).await? {
+                if session.state == SessionState::Open {
+                    self.tighten(&session, SessionState::Restricted, by, now).await?;
+                    restricted += 1;
+                }
+            }
+            done.push(Done::of(&site, &account, &format!("{restricted} sessions restricted"), 0));
+        }
+        Ok(Reply::Done { done })
     }
 
     async fn end_sessions(&self, account: &str, site: Option<&str>, by: &By, now: Timestamp) -> Result<Reply, NotDone> {
@@ -384,7 +434,7 @@ impl Control {
 
     /// The site with that host name, or all.
     fn chosen(&self, named: Option<&str>) -> Result<Vec<Arc<Site>>, NotDone> {
-        let sites = (self.sites)();
+        let sites = self.sites();
         let Some(named) = named else { return Ok(sites) };
         let lower = named.to_ascii_lowercase();
         match sites.iter().find(|site| site.hosts.contains(&lower)) {

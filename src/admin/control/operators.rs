@@ -85,7 +85,12 @@ impl Control {
     }
 
     fn operator_code(&self, name: String, code: String, now: Timestamp) -> OperatorCode {
-        OperatorCode { name, code, until: now.after(operator::ENROLMENT_LIVES).to_string(), page: (self.desk_page)() }
+        OperatorCode {
+            name,
+            code,
+            until: now.after(operator::ENROLMENT_LIVES).to_string(),
+            page: (self.config)().desk_page(),
+        }
     }
 }
 

@@ -44,10 +44,13 @@ impl Trail {
             Command::EndSessions { account, site } => at("session.end_all", account, site, ""),
             Command::EndSession { hash } => on("session.end", format!("session {hash}"), ""),
             Command::RestrictSession { hash } => on("session.restrict", format!("session {hash}"), ""),
+            Command::ChallengeSession { hash } => on("session.challenge", format!("session {hash}"), ""),
+            Command::RestrictSessions { account, site } => at("session.restrict_all", account, site, ""),
             Command::ClearSession { hash } => on("session.clear", format!("session {hash}"), ""),
             Command::ClearFlag { code, note } => on("flag.clear", format!("flag {code}"), &noted(note)),
             Command::ConfirmFlag { code, note } => on("flag.confirm", format!("flag {code}"), &noted(note)),
             Command::NoteFlag { code, note } => on("flag.note", format!("flag {code}"), note),
+            Command::PackEvidence { code } => on("flag.evidence", format!("flag {code}"), ""),
             Command::ImportStore { lines } => on("store.import", format!("{} records", lines.len()), ""),
             Command::BackupStore { to } => on("store.backup", to.display().to_string(), ""),
             Command::ExportStore { after: None, .. } => on("store.export", String::new(), ""),
@@ -62,6 +65,8 @@ impl Trail {
             | Command::ListFlags { .. }
             | Command::ShowFlag { .. }
             | Command::ListDevices { .. }
+            | Command::ShowPolicy
+            | Command::TryPolicy { .. }
             | Command::ListOperators
             | Command::Explain { .. } => None,
         }

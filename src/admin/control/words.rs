@@ -2,10 +2,12 @@
 //!
 //! Times are RFC 3339, sessions and devices 32 hexadecimal digits, names canonical.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::{Policy, Tried};
 use crate::admin::desk::Role;
 use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
@@ -91,6 +93,19 @@ pub enum Command {
         /// 32 hexadecimal digits.
         hash: String,
     },
+    /// Asks the person of a session for a second proof; where the account has none, restricts the session. One that may do
+    /// less already stays as it is.
+    ChallengeSession {
+        /// 32 hexadecimal digits.
+        hash: String,
+    },
+    /// Restricts all open sessions of an account: nothing leaves.
+    RestrictSessions {
+        /// As typed.
+        account: String,
+        /// Where.
+        site: Option<String>,
+    },
     /// Clears the flag that stands against a session; opens one that has none.
     ClearSession {
         /// 32 hexadecimal digits.
@@ -137,6 +152,18 @@ pub enum Command {
         code: String,
         /// For other operators.
         note: String,
+    },
+    /// All that is known of a flag and what surrounds it, as one archive.
+    PackEvidence {
+        /// As written down.
+        code: String,
+    },
+    /// The policy in force, and what each of its rules did.
+    ShowPolicy,
+    /// What a changed policy would have decided about what was recorded. Nothing is changed.
+    TryPolicy {
+        /// Names as in [`super::policy::Policy`], such as `risk.weights.new_country`, and what they shall be.
+        changes: BTreeMap<String, String>,
     },
     /// The browsers that an account knows.
     ListDevices {
@@ -312,14 +339,31 @@ pub enum Reply {
         /// How many sign-ins do not count as usual any more.
         sign_ins_forgotten: usize,
     },
-    /// To [`Command::RestrictSession`].
+    /// To [`Command::RestrictSession`] and [`Command::ChallengeSession`].
     Restricted {
         /// Where.
         site: String,
         /// Whose.
         account: String,
-        /// What the session may do now: `restricted`, or less if it was less already.
+        /// What the session may do now: `restricted`, `challenged`, or less if it was less already.
         state: String,
+    },
+    /// To [`Command::ShowPolicy`].
+    Policy {
+        /// The policy.
+        policy: Box<Policy>,
+    },
+    /// To [`Command::TryPolicy`].
+    Tried {
+        /// What would have been decided.
+        tried: Box<Tried>,
+    },
+    /// To [`Command::PackEvidence`].
+    Evidence {
+        /// The flag.
+        code: String,
+        /// A zip archive, in base64.
+        archive: String,
     },
     /// To [`Command::ListDevices`].
     Devices {

@@ -1,6 +1,7 @@
 //! One account: what is usual for it, its sessions, browsers and flags, and what happened.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::Extension;
@@ -22,12 +23,18 @@ use crate::admin::control::{Command, Reply};
 use crate::challenge::enrolled::Enrolled;
 use crate::domain::flag::FlagFilter;
 use crate::domain::profile::Seen;
-use crate::domain::{Account, EventFilter, FactorKind, SiteName, Timestamp};
+use crate::domain::{Account, EventFilter, FactorKind, PastEvent, SiteName, Timestamp};
 
 /// Flags, sessions and past events that are shown of one account.
 const FLAGS: usize = 20;
 const SESSIONS: usize = 50;
 const EVENTS: usize = 60;
+
+/// How far back the picture of what was sent goes, and what is looked through for it.
+const SENDS_HOURS: usize = 48;
+const SENDS_MAX: usize = 5_000;
+const SENDS_LOOKS_MAX: usize = 3;
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// Usual things of each kind that are shown, most often seen first.
 const USUAL: usize = 8;
@@ -66,6 +73,7 @@ struct AccountPage<'a> {
     latest: Option<(When, String)>,
     usual: [(&'static str, Vec<UsualRow>); 4],
     hours: Vec<Bar>,
+    sends: Vec<Sends>,
     factors: Vec<String>,
     devices: Vec<DeviceRow>,
     sessions: Vec<SessionRow>,
@@ -85,6 +93,47 @@ pub(super) struct Bar {
 fn bars(hours: &[u16; 24]) -> Vec<Bar> {
     let most = u32::from(hours.iter().copied().max().unwrap_or(0)).max(1);
     let bar = |(hour, count): (usize, &u16)| Bar { hour, count: *count, height: u32::from(*count) * 40 / most };
+    hours.iter().enumerate().map(bar).collect()
+}
+
+/// What was sent within one hour, in a picture of 480 by 40.
+pub(super) struct Sends {
+    pub x: usize,
+    pub height: u64,
+    pub title: String,
+    /// The hour of the day, where it is written below.
+    pub label: Option<String>,
+}
+
+/// What was sent in each of the last hours; none where nothing was.
+fn sends(events: &[PastEvent], now: Timestamp) -> Vec<Sends> {
+    let hour_of = |time: Timestamp| time.as_millis() / HOUR.as_millis() as u64;
+    let first = (hour_of(now) + 1).saturating_sub(SENDS_HOURS as u64);
+    let mut hours = [(0_u64, 0_u64); SENDS_HOURS];
+    for event in events {
+        let at = hour_of(event.time).checked_sub(first).and_then(|at| hours.get_mut(usize::try_from(at).ok()?));
+        if let (Some(hour), Some(particulars)) = (at, event.particulars()) {
+            hour.0 += 1;
+            hour.1 += u64::from(particulars.recipients);
+        }
+    }
+    let most = hours.iter().map(|hour| hour.1).max().unwrap_or(0);
+    if most == 0 {
+        return Vec::new();
+    }
+    let bar = |(at, (messages, recipients)): (usize, &(u64, u64))| {
+        let hour = (first + at as u64) % 24;
+        Sends {
+            x: at * 10 + 1,
+            height: (recipients * 40).div_ceil(most),
+            title: format!(
+                "{hour}:00 UTC: {} to {}",
+                words::counted(*messages, "message", "messages"),
+                words::counted(*recipients, "recipient", "recipients"),
+            ),
+            label: hour.is_multiple_of(6).then(|| hour.to_string()),
+        }
+    };
     hours.iter().enumerate().map(bar).collect()
 }
 
@@ -118,8 +167,10 @@ pub(super) async fn act(
         "lock" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: false },
         "lock-until" => Command::LockAccount { name, site: at, note: given("note"), until_password_change: true },
         "unlock" => Command::UnlockAccount { name, site: at },
+        "restrict-all" => Command::RestrictSessions { account: name, site: at },
         "end-all" => Command::EndSessions { account: name, site: at },
         "end" => Command::EndSession { hash: given("session") },
+        "challenge" => Command::ChallengeSession { hash: given("session") },
         "restrict" => Command::RestrictSession { hash: given("session") },
         "clear" => Command::ClearSession { hash: given("session") },
         "forget" => Command::ForgetDevices { name, device: Some(given("device")), site: at },
@@ -155,7 +206,13 @@ async fn shown(
     let flags = FlagFilter { site: of.0.clone(), account: of.1.clone(), ..FlagFilter::default() };
     let flags = store.flags(&flags, FLAGS).await?;
     let past = EventFilter { site: of.0, account: of.1, ..EventFilter::default() };
+    let sent = EventFilter {
+        kinds: vec!["sent".to_owned()],
+        since: Some(now.before(HOUR * SENDS_HOURS as u32)),
+        ..past.clone()
+    };
     let past = store.past_events(&past, EVENTS).await?;
+    let (sent, _) = desk.control.past(sent, SENDS_MAX, SENDS_LOOKS_MAX).await?;
     let factors = match store.factors(site, account).await? {
         None => Vec::new(),
         Some(sealed) => Enrolled::open(&sealed.bytes, &desk.control.keys, site, account).map_or_else(
@@ -181,6 +238,7 @@ async fn shown(
             ("Browsers", usual(&profile.agents, |agent| agent.to_string(), now)),
         ],
         hours: bars(&profile.hours),
+        sends: sends(&sent, now),
         factors,
         devices: devices
             .iter()

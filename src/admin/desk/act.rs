@@ -43,6 +43,7 @@ fn steps(flag: &Flag, button: &str, note: Option<&str>) -> Option<Vec<Command>> 
     Some(match button {
         "clear" => vec![Command::ClearFlag { code, note }],
         "restrict" => vec![Command::RestrictSession { hash }],
+        "challenge" => vec![Command::ChallengeSession { hash }],
         "end" => vec![Command::EndSession { hash }],
         "contain" => vec![lock(false)],
         "contain-until" => vec![lock(true)],

@@ -105,6 +105,10 @@ pub(super) async fn note_flag(
     carried_out((state, visit), Command::NoteFlag { code, note: needed(&body, "note")? }).await
 }
 
+pub(super) async fn evidence(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(code): Path<String>) -> Answer {
+    carried_out((state, visit), Command::PackEvidence { code }).await
+}
+
 pub(super) async fn sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
     let given = |name| query.given(name).map(str::to_owned);
     carried_out((state, visit), Command::ListSessions { account: given("account"), site: given("site") }).await
@@ -120,6 +124,14 @@ pub(super) async fn restrict_session(
     Path(hash): Path<String>,
 ) -> Answer {
     carried_out((state, visit), Command::RestrictSession { hash }).await
+}
+
+pub(super) async fn challenge_session(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(hash): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::ChallengeSession { hash }).await
 }
 
 pub(super) async fn clear_session(
@@ -154,6 +166,11 @@ pub(super) async fn unlock(state: State<Arc<Desk>>, visit: Extension<Visit>, bod
 pub(super) async fn end_sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
     let (account, site) = (needed(&body, "name")?, body.text("site"));
     carried_out((state, visit), Command::EndSessions { account, site }).await
+}
+
+pub(super) async fn restrict_sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (account, site) = (needed(&body, "name")?, body.text("site"));
+    carried_out((state, visit), Command::RestrictSessions { account, site }).await
 }
 
 pub(super) async fn forget_devices(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
@@ -195,6 +212,14 @@ pub(super) async fn counts(
     let named: serde_json::Map<String, Value> =
         LINES.iter().map(|(what, names)| ((*what).to_owned(), counts.sum(names).into())).collect();
     Ok(written(&json!({ "since": Span::Hour.start(since).to_string(), "counts": named })))
+}
+
+pub(super) async fn policy(state: State<Arc<Desk>>, visit: Extension<Visit>) -> Answer {
+    carried_out((state, visit), Command::ShowPolicy).await
+}
+
+pub(super) async fn try_policy(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    carried_out((state, visit), Command::TryPolicy { changes: body.texts() }).await
 }
 
 pub(super) async fn senders(

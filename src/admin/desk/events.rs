@@ -6,8 +6,8 @@ use std::sync::{Arc, LazyLock};
 use askama::Template;
 use axum::Extension;
 use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use http::{StatusCode, header};
+use axum::response::Response;
+use http::StatusCode;
 use serde_json::Value;
 
 use super::Desk;
@@ -18,7 +18,7 @@ use super::visit::Visit;
 use super::words::{self, When};
 use crate::domain::{EventFilter, EventKind, Mark, PastEvent, Timestamp};
 use crate::store::Away;
-use crate::telemetry::line as spoken;
+use crate::telemetry::{csv as tables, line as spoken};
 
 /// Events on one page.
 pub(super) const ROWS: usize = 100;
@@ -27,7 +27,7 @@ pub(super) const ROWS: usize = 100;
 const FILE_ROWS_MAX: usize = 10_000;
 
 /// Answers of the store that are waited for to fill a page: what is asked for may be rare.
-const LOOKS_MAX: usize = 5;
+const LOOKS_MAX: usize = 2;
 
 /// An event as pages show it.
 pub(super) struct Line {
@@ -55,11 +55,7 @@ impl Parts {
     }
 
     fn text(&self, name: &str) -> String {
-        match self.0.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
-            _ => String::new(),
-        }
+        tables::text_of(&self.0, name)
     }
 }
 
@@ -133,21 +129,8 @@ pub(super) fn wanted(desk: &Desk, query: &Fields, now: Timestamp) -> Result<Even
 
 impl Desk {
     /// The events that fit, newest first, and where to go on.
-    pub(super) async fn past(
-        &self,
-        mut filter: EventFilter,
-        most: usize,
-    ) -> Result<(Vec<PastEvent>, Option<Mark>), Away> {
-        let mut found = Vec::new();
-        for _ in 0..LOOKS_MAX {
-            let events = self.control.store.past_events(&filter, most - found.len()).await?;
-            found.extend(events.events);
-            filter.before = events.next;
-            if events.next.is_none() || found.len() >= most {
-                break;
-            }
-        }
-        Ok((found, filter.before))
+    pub(super) async fn past(&self, filter: EventFilter, most: usize) -> Result<(Vec<PastEvent>, Option<Mark>), Away> {
+        self.control.past(filter, most, LOOKS_MAX).await
     }
 }
 
@@ -204,23 +187,6 @@ pub(super) async fn list(
     Ok(page::shown(StatusCode::OK, &page))
 }
 
-/// The columns of a table.
-const COLUMNS: [&str; 13] = [
-    "time",
-    "event",
-    "site",
-    "account",
-    "address",
-    "country",
-    "as_number",
-    "verdict",
-    "recipients",
-    "stopped_by",
-    "reference",
-    "by",
-    "user_agent",
-];
-
 /// The same as a table for spreadsheets.
 pub(super) async fn csv(
     State(desk): State<Arc<Desk>>,
@@ -228,15 +194,9 @@ pub(super) async fn csv(
     Query(query): Query,
 ) -> Result<Response, Fault> {
     let (events, _) = desk.past(wanted(&desk, &query, visit.now)?, FILE_ROWS_MAX).await?;
-    let mut table = COLUMNS.join(",") + "\r\n";
-    for event in &events {
-        let parts = Parts::of(event);
-        let cells: Vec<String> = COLUMNS.iter().map(|column| cell(&parts.text(column))).collect();
-        table.push_str(&cells.join(","));
-        table.push_str("\r\n");
-    }
+    let table = tables::of_events(events.iter().map(|event| &*event.line));
     desk.note(&visit, "events.download", "csv", query.text("account"), true).await?;
-    Ok(download("text/csv; charset=utf-8", "events.csv", table))
+    Ok(page::download("text/csv; charset=utf-8", "events.csv", table))
 }
 
 /// The same as they stand in the events file.
@@ -248,44 +208,5 @@ pub(super) async fn jsonl(
     let (events, _) = desk.past(wanted(&desk, &query, visit.now)?, FILE_ROWS_MAX).await?;
     let lines: String = events.iter().map(|event| format!("{}\n", event.line)).collect();
     desk.note(&visit, "events.download", "jsonl", query.text("account"), true).await?;
-    Ok(download("application/x-ndjson", "events.jsonl", lines))
-}
-
-fn download(kind: &'static str, name: &'static str, body: String) -> Response {
-    let named = format!("attachment; filename=\"{name}\"");
-    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, named)], body).into_response()
-}
-
-/// A cell: what clients wrote is no formula, and ends no cell.
-fn cell(text: &str) -> String {
-    let obeyed = text.trim_start().starts_with(['=', '+', '-', '@']) || text.starts_with(['\t', '\r', '\n']);
-    let text = if obeyed { format!("'{text}") } else { text.to_owned() };
-    if text.contains([',', '"', '\n', '\r', ';', '\t']) || obeyed {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cell_begins_no_formula_and_ends_no_row() {
-        for (text, written) in [
-            ("alice", "alice"),
-            ("Mozilla/5.0 (X11; Linux)", "\"Mozilla/5.0 (X11; Linux)\""),
-            ("=cmd|'/c calc'!A1", "\"'=cmd|'/c calc'!A1\""),
-            (" +1", "\"' +1\""),
-            ("-2", "\"'-2\""),
-            ("@SUM(A1)", "\"'@SUM(A1)\""),
-            ("\t=1", "\"'\t=1\""),
-            ("a\",\"=1", "\"a\"\",\"\"=1\""),
-            ("a\r\nb", "\"a\r\nb\""),
-            ("203.0.113.9", "203.0.113.9"),
-        ] {
-            assert_eq!(cell(text), written, "{text:?}");
-        }
-    }
+    Ok(page::download("application/x-ndjson", "events.jsonl", lines))
 }

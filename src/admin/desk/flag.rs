@@ -17,6 +17,7 @@ use super::form::Form;
 use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words::{self, When};
+use crate::admin::control::{Command, Reply};
 use crate::domain::{EventFilter, FlagStatus, Reference, Session, SessionState, Timestamp};
 
 /// Past events of the account that are shown beside a flag.
@@ -109,6 +110,19 @@ pub(super) async fn show(
     Path(code): Path<String>,
 ) -> Result<Response, Fault> {
     shown(&desk, &visit, &code, Vec::new()).await
+}
+
+/// All that is known of it, as one archive.
+pub(super) async fn evidence(
+    State(desk): State<Arc<Desk>>,
+    Extension(visit): Extension<Visit>,
+    Path(code): Path<String>,
+) -> Result<Response, Fault> {
+    let Reply::Evidence { code, archive } = act::must(&desk, &visit, Command::PackEvidence { code }).await? else {
+        return Err(Fault::Refused("The archive cannot be made.".to_owned()));
+    };
+    let archive = data_encoding::BASE64.decode(archive.as_bytes()).unwrap_or_default();
+    Ok(page::download("application/zip", &format!("evidence-{code}.zip"), archive))
 }
 
 /// A button.

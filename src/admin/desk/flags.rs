@@ -1,5 +1,6 @@
 //! The flagged sessions: the list that is the heart of the desk, and what is done to several of them at once.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use askama::Template;
@@ -25,8 +26,59 @@ pub(super) const ROWS: usize = 50;
 /// Flags that are looked through for one page where the store does not know the condition.
 const LOOKED_THROUGH_MAX: usize = 2_000;
 
-/// Flags fetched at once where they are looked through.
+/// Flags fetched at once where they are looked through, and where all of them fit.
 const AT_ONCE: usize = 200;
+const AT_ONCE_MAX: usize = 1_000;
+
+/// Flags that are sorted otherwise than by time: more would take longer than anybody waits for a page.
+const SORTED_MAX: usize = 5_000;
+
+/// Flags looked through for those.
+const SORTED_OF_MAX: usize = 20_000;
+
+/// In which order flags are listed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Sort {
+    #[default]
+    Newest,
+    Severity,
+    Recipients,
+    Account,
+}
+
+impl Sort {
+    pub const ALL: [Self; 4] = [Self::Newest, Self::Severity, Self::Recipients, Self::Account];
+
+    /// As in an address.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Newest => "newest",
+            Self::Severity => "severity",
+            Self::Recipients => "recipients",
+            Self::Account => "account",
+        }
+    }
+
+    /// As people read it.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Newest => "newest first",
+            Self::Severity => "most severe first",
+            Self::Recipients => "most recipients first",
+            Self::Account => "account",
+        }
+    }
+
+    /// Sorts flags that stand newest first, and leaves those that are alike in that order.
+    fn sort(self, flags: &mut [Flag]) {
+        match self {
+            Self::Newest => {}
+            Self::Severity => flags.sort_by_key(|flag| Reverse((words::severity(flag), flag.verdict))),
+            Self::Recipients => flags.sort_by_key(|flag| Reverse((flag.since.recipients, flag.since.messages))),
+            Self::Account => flags.sort_by(|one, other| one.account.cmp(&other.account)),
+        }
+    }
+}
 
 /// What is asked for, as it stands in the address.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,6 +90,9 @@ pub(super) struct Wanted {
     pub as_number: Option<u32>,
     /// Only those that came to a challenge or more, or after which mail left.
     pub urgent: bool,
+    pub sort: Sort,
+    /// Where a list that is not sorted by time goes on: after so many.
+    pub from: usize,
 }
 
 impl Wanted {
@@ -57,7 +112,18 @@ impl Wanted {
         let site = query.given("site").map(|host| desk.site(host)).transpose()?;
         let as_number = query.given("as").map(|text| text.trim_start_matches(['A', 'S', 'a', 's']).parse()).transpose();
         let as_number = as_number.map_err(|_| Fault::Bad("an AS is a number".to_owned()))?;
+        let sort = match query.given("sort") {
+            None => Sort::Newest,
+            Some(name) => Sort::ALL
+                .into_iter()
+                .find(|sort| sort.name() == name)
+                .ok_or_else(|| Fault::Bad(format!("flags are not sorted by {name:?}")))?,
+        };
+        let from = query.given("from").map(str::parse).transpose();
+        let from = from.map_err(|_| Fault::Bad("\"from\" is a number".to_owned()))?.unwrap_or(0);
         Ok(Self {
+            sort,
+            from,
             filter: FlagFilter { site, account: None, status, country, before },
             text: query.given("q").unwrap_or_default().to_lowercase(),
             as_number,
@@ -94,10 +160,19 @@ impl Desk {
         wanted: &Wanted,
         most: usize,
     ) -> Result<(Vec<Flag>, Option<Timestamp>), Away> {
+        self.gathered_flags(wanted, most, LOOKED_THROUGH_MAX).await
+    }
+
+    async fn gathered_flags(
+        &self,
+        wanted: &Wanted,
+        most: usize,
+        looked_through_max: usize,
+    ) -> Result<(Vec<Flag>, Option<Timestamp>), Away> {
         let store = &self.control.store;
         let mut filter = wanted.filter.clone();
         let (mut found, mut looked_through) = (Vec::new(), 0);
-        let at_once = if wanted.is_plain() { most + 1 } else { AT_ONCE };
+        let at_once = if wanted.is_plain() { most.min(AT_ONCE_MAX) + 1 } else { AT_ONCE };
         loop {
             let flags = store.flags(&filter, at_once).await?;
             let is_last = flags.len() < at_once;
@@ -115,11 +190,35 @@ impl Desk {
             if is_last {
                 return Ok((found, None));
             }
-            if looked_through >= LOOKED_THROUGH_MAX {
+            if looked_through >= looked_through_max {
                 return Ok((found, filter.before));
             }
         }
     }
+
+    /// A page of the flags that fit, in the order that is asked for.
+    async fn page_of_flags(&self, wanted: &Wanted) -> Result<Listed, Away> {
+        if wanted.sort == Sort::Newest {
+            let (flags, next) = self.wanted_flags(wanted, ROWS).await?;
+            let next = next.map(|before| ("before", before.as_millis().to_string()));
+            return Ok(Listed { flags, next, sorted_of: 0 });
+        }
+        let (mut flags, _) = self.gathered_flags(wanted, SORTED_MAX, SORTED_OF_MAX).await?;
+        wanted.sort.sort(&mut flags);
+        let sorted_of = flags.len();
+        let end = wanted.from.saturating_add(ROWS);
+        let next = (end < sorted_of).then(|| ("from", end.to_string()));
+        Ok(Listed { flags: flags.into_iter().skip(wanted.from).take(ROWS).collect(), next, sorted_of })
+    }
+}
+
+/// A page of flags.
+struct Listed {
+    flags: Vec<Flag>,
+    /// The field of an address that says where the next page begins.
+    next: Option<(&'static str, String)>,
+    /// How many were sorted; 0 where they stand newest first.
+    sorted_of: usize,
 }
 
 /// A flag in a list.
@@ -186,6 +285,10 @@ struct FlagsPage<'a> {
     site: &'a str,
     as_number: &'a str,
     urgent: bool,
+    sort: Sort,
+    sorts: &'a [Sort],
+    /// How many were sorted; 0 where they stand newest first.
+    sorted_of: usize,
     sites: Vec<String>,
     /// The address of the next page.
     next: Option<String>,
@@ -204,18 +307,20 @@ pub(super) async fn list(
         return Ok(page::to(&format!("/flags/{code}")));
     }
     let wanted = Wanted::read(&desk, &query)?;
-    let (flags, next) = desk.wanted_flags(&wanted, ROWS).await?;
+    let listed = desk.page_of_flags(&wanted).await?;
     let given = |name| query.given(name).unwrap_or_default();
-    let next = next.map(|before| {
-        let before = before.as_millis().to_string();
-        let names = ["q", "status", "country", "site", "as", "urgent"];
+    let next = listed.next.map(|(place, at)| {
+        let names = ["q", "status", "country", "site", "as", "urgent", "sort"];
         let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (*name, given(name))).collect();
-        fields.push(("before", &before));
+        fields.push((place, &at));
         format!("/flags{}", words::query(&fields))
     });
     let page = FlagsPage {
         frame: Frame::of(&visit, "flags"),
-        flags: flags.iter().map(|flag| Row::of(&desk, flag, visit.now)).collect(),
+        flags: listed.flags.iter().map(|flag| Row::of(&desk, flag, visit.now)).collect(),
+        sort: wanted.sort,
+        sorts: &Sort::ALL,
+        sorted_of: listed.sorted_of,
         q: given("q"),
         status: query.given("status").unwrap_or("open"),
         country: given("country"),
@@ -224,7 +329,7 @@ pub(super) async fn list(
         urgent: wanted.urgent,
         sites: desk.site_names(),
         next,
-        is_first: wanted.filter.before.is_none(),
+        is_first: wanted.filter.before.is_none() && wanted.from == 0,
     };
     Ok(page::shown(StatusCode::OK, &page))
 }
@@ -253,4 +358,39 @@ pub(super) async fn act(
     let back = super::sign_in::next(form.text("back"));
     let page = DonePage { frame: Frame::of(&visit, "flags"), done, back: if back == "/" { "/flags" } else { back } };
     Ok(page::shown(StatusCode::OK, &page))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Account;
+    use crate::domain::flag::tests::flag;
+
+    #[test]
+    fn flags_are_sorted_and_what_is_alike_stays_newest_first() {
+        let flag = |code: u64, account: &str, verdict: Verdict, recipients: u32| {
+            let mut flag = Flag { code: Reference::from_random(code), verdict, ..flag() };
+            flag.account = Account::from_canonical(account);
+            flag.since.recipients = recipients;
+            flag
+        };
+        let newest_first = [
+            flag(1, "carol", Verdict::Flag, 0),
+            flag(2, "alice", Verdict::Restrict, 7),
+            flag(3, "bob", Verdict::Flag, 900),
+            flag(4, "alice", Verdict::Challenge, 7),
+        ];
+        for (sort, order) in [
+            (Sort::Newest, [1, 2, 3, 4]),
+            (Sort::Severity, [2, 4, 3, 1]),
+            (Sort::Recipients, [3, 2, 4, 1]),
+            (Sort::Account, [2, 4, 3, 1]),
+        ] {
+            let mut flags = newest_first.to_vec();
+            sort.sort(&mut flags);
+            let codes: Vec<_> = flags.iter().map(|flag| flag.code).collect();
+            assert_eq!(codes, order.map(Reference::from_random), "{sort:?}");
+            assert!(Sort::ALL.contains(&sort));
+        }
+    }
 }

@@ -44,6 +44,11 @@ impl Fields {
         before.map_err(|()| Fault::Bad("\"before\" is no place in a list".to_owned()))
     }
 
+    /// All of them, each name with its first value.
+    pub fn whole(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// All of this name.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0.iter().filter(move |(of, _)| of == name).map(|(_, value)| value.as_str())
@@ -98,6 +103,19 @@ impl Json {
     /// A text of this name; absent or null: none.
     pub fn text(&self, name: &str) -> Option<String> {
         self.0.get(name).and_then(serde_json::Value::as_str).map(str::to_owned)
+    }
+}
+
+impl Json {
+    /// All of it that is text or a number.
+    pub fn texts(&self) -> std::collections::BTreeMap<String, String> {
+        let text = |value: &serde_json::Value| match value {
+            serde_json::Value::String(text) => Some(text.clone()),
+            serde_json::Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        };
+        let fields = self.0.as_object().into_iter().flatten();
+        fields.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect()
     }
 }
 

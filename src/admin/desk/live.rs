@@ -50,6 +50,7 @@ const fn kind(event: &EventKind) -> Kind {
         | EventKind::SessionMoved
         | EventKind::SessionCleared
         | EventKind::SessionRestricted
+        | EventKind::SessionChallenged
         | EventKind::SessionEnded
         | EventKind::AccountLocked
         | EventKind::AccountUnlocked

@@ -25,6 +25,7 @@ pub mod operator;
 mod operators;
 mod page;
 pub mod password;
+mod policy;
 pub mod role;
 mod search;
 mod sign_in;
@@ -106,22 +107,22 @@ impl Desk {
     /// The site that this host is one of.
     fn site(&self, host: &str) -> Result<SiteName, Fault> {
         let lower = host.trim().to_ascii_lowercase();
-        let sites = (self.control.sites)();
+        let sites = self.control.sites();
         let site = sites.iter().find(|site| site.hosts.contains(&lower));
         site.map(|site| Arc::clone(&site.name)).ok_or_else(|| Fault::NotFound(format!("There is no site {host:?}.")))
     }
 
     fn first_site(&self) -> Option<SiteName> {
-        (self.control.sites)().first().map(|site| Arc::clone(&site.name))
+        self.control.sites().first().map(|site| Arc::clone(&site.name))
     }
 
     fn site_names(&self) -> Vec<String> {
-        (self.control.sites)().iter().map(|site| site.name.to_string()).collect()
+        self.control.sites().iter().map(|site| site.name.to_string()).collect()
     }
 
     /// The account that a name means at a site.
     fn folded(&self, site: &SiteName, name: &str) -> Account {
-        let sites = (self.control.sites)();
+        let sites = self.control.sites();
         let found = sites.iter().find(|known| known.name == *site);
         found.map_or_else(|| Account::from_canonical(name), |site| site.accounts.fold(name))
     }
@@ -181,12 +182,15 @@ pub static ROUTES: &[Route] = &[
     Route::form("/flags", Page(Acts), || post(flags::act)),
     Route::page("/flags/{code}", Page(Viewer), || get(flag::show)),
     Route::form("/flags/{code}", Page(Acts), || post(flag::act)),
+    Route::page("/flags/{code}/evidence", Page(Acts), || get(flag::evidence)),
     Route::page("/account", Page(Viewer), || get(account::show)),
     Route::form("/account", Page(Acts), || post(account::act)),
     Route::page("/search", Page(Viewer), || get(search::show)),
     Route::page("/events", Page(Viewer), || get(events::list)),
     Route::page("/events.csv", Page(Viewer), || get(events::csv)),
     Route::page("/events.jsonl", Page(Viewer), || get(events::jsonl)),
+    Route::page("/policy", Page(Viewer), || get(policy::show)),
+    Route::form("/policy", Page(Acts), || post(policy::attempt)),
     Route::page("/audit", Page(Administrator), || get(audit::list)),
     Route::page("/operators", Page(Administrator), || get(operators::list)),
     Route::form("/operators", Page(Administrator), || post(operators::act)),
@@ -199,11 +203,25 @@ pub static ROUTES: &[Route] = &[
     Route::order("/api/v1/flags/{code}/clear", Acts, "It was the account's owner.", &NOTE, || post(api::clear_flag)),
     Route::order("/api/v1/flags/{code}/confirm", Acts, "It was a theft.", &NOTE, || post(api::confirm_flag)),
     Route::order("/api/v1/flags/{code}/note", Acts, "Notes something.", &NOTE, || post(api::note_flag)),
+    Route::look(
+        "/api/v1/flags/{code}/evidence",
+        Acts,
+        "All that is known of a flag, as a zip archive in base64.",
+        &[],
+        || get(api::evidence),
+    ),
     Route::look("/api/v1/sessions", Viewer, "The sessions that have not ended.", &WHOSE, || get(api::sessions)),
     Route::order("/api/v1/sessions/{session}/end", Acts, "Ends a session.", &[], || post(api::end_session)),
     Route::order("/api/v1/sessions/{session}/restrict", Acts, "Restricts an open session.", &[], || {
         post(api::restrict_session)
     }),
+    Route::order(
+        "/api/v1/sessions/{session}/challenge",
+        Acts,
+        "Asks the person of a session for a proof.",
+        &[],
+        || post(api::challenge_session),
+    ),
     Route::order("/api/v1/sessions/{session}/clear", Acts, "Opens a restricted session.", &[], || {
         post(api::clear_session)
     }),
@@ -213,6 +231,13 @@ pub static ROUTES: &[Route] = &[
     Route::order("/api/v1/account/end-sessions", Acts, "Ends all sessions of an account.", &ACCOUNT, || {
         post(api::end_sessions)
     }),
+    Route::order(
+        "/api/v1/account/restrict-sessions",
+        Acts,
+        "Restricts all open sessions of an account.",
+        &ACCOUNT,
+        || post(api::restrict_sessions),
+    ),
     Route::order("/api/v1/account/forget-devices", Acts, "Forgets browsers of an account.", &DEVICE, || {
         post(api::forget_devices)
     }),
@@ -223,6 +248,20 @@ pub static ROUTES: &[Route] = &[
     Route::look("/api/v1/events", Viewer, "Past events, newest first.", &EVENT_FIELDS, || get(api::past_events)),
     Route::look("/api/v1/counts", Viewer, "What happened how often.", &HOURS, || get(api::counts)),
     Route::look("/api/v1/senders", Viewer, "Who sent to the most recipients.", &HOURS, || get(api::senders)),
+    Route::look(
+        "/api/v1/policy",
+        Viewer,
+        "The policy in force, and what each of its rules did in a week.",
+        &[],
+        || get(api::policy),
+    ),
+    Route::order(
+        "/api/v1/policy/try",
+        Acts,
+        "What a changed policy would have decided. Nothing is changed.",
+        &CHANGES,
+        || post(api::try_policy),
+    ),
     Route::look("/api/v1/audit", Administrator, "What operators did, newest first.", &AUDIT_FIELDS, || get(api::audit)),
     Route::look("/api/v1/operators", Administrator, "The operators.", &[], || get(api::operators)),
     Route::order("/api/v1/operators", Administrator, "Adds an operator.", &OPERATOR, || post(api::add_operator)),
@@ -250,6 +289,8 @@ static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; 
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
+static CHANGES: [Field; 1] =
+    [("risk.weights.new_country", "This, or any other name as the policy lists it, and what it shall be.")];
 static FLAG_FIELDS: [Field; 9] = [
     ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),

@@ -111,6 +111,12 @@ pub(super) fn to(target: &str) -> Response {
     (StatusCode::SEE_OTHER, [(header::LOCATION, target)]).into_response()
 }
 
+/// Something to keep. `name` is of letters, digits, `-` and `.` only.
+pub(super) fn download(kind: &'static str, name: &str, body: impl Into<axum::body::Body>) -> Response {
+    let named = format!("attachment; filename=\"{name}\"");
+    ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, named)], body.into()).into_response()
+}
+
 /// A file that never changes while the gateway runs.
 pub(super) fn file(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "max-age=3600")], text).into_response()

@@ -103,7 +103,7 @@ impl Desk {
     /// The accounts that this may name, at each site.
     async fn accounts_called(&self, name: &str, now: crate::domain::Timestamp) -> Result<Vec<AccountRow>, Fault> {
         let mut rows = Vec::new();
-        for site in (self.control.sites)() {
+        for site in self.control.sites() {
             let account: Account = site.accounts.fold(name);
             if account.as_str().is_empty() {
                 continue;

@@ -44,24 +44,23 @@ impl Place {
     fn new() -> Self {
         let text = "data_dir = \".\"\n[[site]]\nhosts = [\"one.example\"]\nupstream = \"http://127.0.0.1:1\"\n\
                     webmail = \"roundcube\"\n";
-        let config = crate::config::parse(text, "mailward.toml", std::path::Path::new("."), NOW).expect("a good file");
+        let config = crate::config::parse(text, "mailward.toml", std::path::Path::new("."), NOW);
+        let config = Arc::new(config.expect("a good file"));
+        let in_force = Arc::clone(&config);
         let clock = Clock::manual(NOW);
         let day = Duration::from_secs(86_400);
         let settings = StoreSettings { session_idle: day, profile_forgotten_after: day * 180 };
         let store: Arc<dyn Store> = Arc::new(Embedded::open_scratch(NOW, settings).expect("it opens"));
         let (sink, events) = Events::to_receiver(Metrics::new(NOW));
         let keys = Arc::new(KeyRing::new(&[Secret::new([7; 32])]));
-        let sites = config.sites.clone();
         let control = Arc::new(Control {
             store: Arc::clone(&store),
             events: sink,
             clock: clock.clone(),
             keys: Arc::clone(&keys),
             dice: Dice::repeating(1),
-            helpdesk_code_lives: Box::new(|| Duration::from_secs(1_800)),
-            sites: Box::new(move || sites.clone()),
+            config: Box::new(move || Arc::clone(&in_force)),
             embedded_in: None,
-            desk_page: Box::new(|| Some("https://desk.example.edu:9443/".to_owned())),
             degraded: Box::new(|| (None, 0)),
         });
         let hours = |hours: u64| Duration::from_secs(hours * 3_600);
@@ -208,7 +207,7 @@ impl Browser {
             String::new()
         } else {
             let bytes = to_bytes(answer.into_body(), 4 << 20).await.expect("a whole body");
-            String::from_utf8(bytes.to_vec()).expect("UTF-8")
+            String::from_utf8_lossy(&bytes).into_owned()
         };
         Answer { status, headers, body }
     }
@@ -595,6 +594,112 @@ async fn many_flags_are_paged_through_and_each_is_seen_once() {
     assert_eq!(seen.len(), 260);
     let one = browser.get("/flags?q=account133").await.body;
     assert_eq!(one.matches("<a class=\"mono\" href=\"/flags/").count(), 1);
+}
+
+#[tokio::test]
+async fn flags_are_sorted_on_the_page_and_paged_through() {
+    let place = Place::new();
+    let mut browser = place.signed_in("vera", Role::Viewer).await;
+    for code in 1..=60 {
+        let mut flag = place.put_flag(code, &format!("account{code:02}")).await;
+        flag.since.recipients = code as u32;
+        place.store.put_flag(flag).await.expect("the store answers");
+    }
+    let first = browser.get("/flags?sort=recipients").await.body;
+    let at = |page: &str, number: u32| page.find(&format!(">{number} recipients<"));
+    assert!(at(&first, 60).is_some_and(|most| at(&first, 11).is_some_and(|least| most < least)));
+    assert_eq!(at(&first, 10), None);
+    assert!(first.contains("/flags?sort=recipients&#38;from=50"), "where it goes on");
+    let second = browser.get("/flags?sort=recipients&from=50").await.body;
+    assert!(at(&second, 10).is_some() && at(&second, 1).is_some() && at(&second, 11).is_none());
+    assert!(!second.contains("from=100"));
+    for (asked, status) in [("sort=weight", 400), ("from=x", 400), ("sort=account&from=99999999999", 200)] {
+        assert_eq!(browser.get(&format!("/flags?{asked}")).await.status.as_u16(), status, "{asked}");
+    }
+}
+
+#[tokio::test]
+async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
+    let place = Place::new();
+    let mut browser = place.signed_in("otto", Role::Operator).await;
+    let flag = place.put_flag(7, "alice").await;
+    let line = format!(
+        r#"{{"time":"{NOW}","event":"sent","site":"one.example","account":"alice","address":"{}","recipients":40}}"#,
+        flag.address
+    );
+    let event = PastEvent { number: 1, time: NOW, line };
+    place.store.put_events(vec![event], Duration::from_secs(86_400), NOW).await.expect("the store answers");
+    let page = browser.get(&format!("/flags/{}/evidence", flag.code)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.body.starts_with("PK"), "an archive");
+    let name = page.headers[header::CONTENT_DISPOSITION].to_str().expect("ASCII").to_owned();
+    assert_eq!(name, format!("attachment; filename=\"evidence-{}.zip\"", flag.code));
+    let Reply::Evidence { archive, .. } = place.command(Command::PackEvidence { code: flag.code.to_string() }).await
+    else {
+        panic!("it was not packed");
+    };
+    let archive = data_encoding::BASE64.decode(archive.as_bytes()).expect("base64");
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(archive)).expect("an archive");
+    let mut text = |name: &str| std::io::read_to_string(archive.by_name(name).expect(name)).expect("UTF-8");
+    for (file, told) in [
+        ("README.txt", "account alice at one.example"),
+        ("flag.json", "new_country"),
+        ("events.jsonl", "\"recipients\":40"),
+        ("addresses.csv", ",1,0,0,1,40"),
+        ("address-events.csv", ",sent,one.example,alice,"),
+        ("configuration.toml", "http://127.0.0.1:1"),
+        ("SHA256SUMS", "  events.csv"),
+    ] {
+        assert!(text(file).contains(told), "{file}: {}", text(file));
+    }
+    assert_eq!(browser.get("/flags/AAAA-AAAA/evidence").await.status, StatusCode::CONFLICT);
+    let taken = |by: &str| (by.to_owned(), "flag.evidence".to_owned(), true);
+    let actions = place.actions().await;
+    assert!(actions.contains(&taken("otto")) && actions.contains(&taken(By::COMMAND_LINE)), "{actions:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_policy_is_shown_with_what_it_did_and_another_is_tried_without_changing_anything() {
+    let place = Place::new();
+    let mut browser = place.signed_in("otto", Role::Operator).await;
+    place.put_flag(7, "alice").await;
+    let event = |seconds: u64, line: &str| {
+        let time = NOW.before(Duration::from_secs(7_200 - seconds));
+        let head = format!(r#""time":"{time}","site":"one.example","account":"alice","address":"203.0.113.9""#);
+        PastEvent { number: seconds, time, line: format!("{{{head},{line}}}") }
+    };
+    let mut events = vec![event(1, r#""event":"sign_in_ok","user_agent":"Mozilla/5.0 (X11) Firefox/140.0""#)];
+    events.extend((0..10).map(|at| event(60 * at + 60, r#""event":"sent","recipients":4"#)));
+    events.push(event(900, r#""event":"send_refused","recipients":4,"stopped_by":"recipients_per_session 60/10m""#));
+    place.store.put_events(events, Duration::from_secs(30 * 86_400), NOW).await.expect("the store answers");
+
+    let page = browser.get("/policy").await.body;
+    let number = |what: &str, number: u32| format!("<td data-label=\"{what}\" class=\"number\">{number}</td>");
+    for told in ["new_country", "value=\"60/10m, 200/h\"", &number("Flags", 1), &number("Stopped", 1)] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    let tried = browser.post("/policy", &[("send.limits.messages_per_session", "3/h")]).await;
+    assert_eq!(tried.status, StatusCode::OK, "{}", tried.body);
+    for told in ["Tried on 12 recorded", "messages_per_session = [&#34;3/h&#34;]", "<strong>3</strong>", ">throttled<"]
+    {
+        assert!(tried.body.contains(told), "{told}: {}", tried.body);
+    }
+    let wrong = browser.post("/policy", &[("risk.flag", "<b>much</b>")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(wrong.body.contains("risk.flag is a number") && !wrong.body.contains("<b>much"), "{}", wrong.body);
+    let limit = browser.post("/policy", &[("send.limits.recipients_per_message", "300")]).await;
+    assert!(limit.body.contains("Not tried: "), "a message that no window lets pass: {}", limit.body);
+    assert!(browser.get("/policy").await.body.contains("value=\"30/m\""), "nothing was changed");
+
+    let token = place.token("otto", Role::Operator).await;
+    let request = Request::post("/api/v1/policy/try")
+        .header(header::HOST, HOST)
+        .header(header::AUTHORIZATION, format!("Bearer {token}"))
+        .body(Body::from(r#"{"risk.flag": 20}"#));
+    let mut request = request.expect("a plain request");
+    request.extensions_mut().insert(Peer([127, 0, 0, 1].into()));
+    let answer = place.browser().send(request).await;
+    assert!(answer.body.contains(r#""toml":"[risk]\nflag = 20\n""#), "{} {}", answer.status, answer.body);
 }
 
 #[tokio::test]

@@ -1,13 +1,17 @@
 //! `flag`: what the gateway noticed, and what operators make of it.
 
-use std::path::Path;
+use std::fs;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Subcommand, ValueEnum};
 
-use super::{Common, SESSION_HEAD, minute, operate, session_row};
-use crate::admin::control::{Command, FLAGS_MAX, FlagRow, SessionRow, WholeFlag};
-use crate::cli::table;
+use super::{Common, SESSION_HEAD, ask, minute, operate, session_row, socket};
+use crate::admin::control::{Command, FLAGS_MAX, FlagRow, Reply, SessionRow, WholeFlag};
+use crate::cli::{FAILED, table};
 use crate::domain::{Country, FlagStatus, Timestamp};
 use crate::telemetry::plain;
 
@@ -65,6 +69,17 @@ pub(in crate::cli) enum FlagVerb {
         #[command(flatten)]
         common: Common,
     },
+    /// Write all that is known of a flag to a zip archive: events, signals, addresses, counts, the configuration in force
+    #[command(after_help = "Example:\n  mailward flag evidence 7K3M-9QWX --to incident-4711.zip")]
+    Evidence {
+        /// The code, as `flag list` and the person's page show it
+        code: String,
+        /// The archive; it must not be there yet
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Note something on a flag, for other operators
     Note {
         /// The code, as `flag list` and the person's page show it
@@ -105,9 +120,42 @@ pub(in crate::cli) fn flag(verb: FlagVerb, config: &Path) -> ExitCode {
         FlagVerb::Show { code, common } => (Command::ShowFlag { code }, common),
         FlagVerb::Clear { code, note, common } => (Command::ClearFlag { code, note }, common),
         FlagVerb::Confirm { code, note, common } => (Command::ConfirmFlag { code, note }, common),
+        FlagVerb::Evidence { code, to, common } => return evidence(code, &to, &common, config),
         FlagVerb::Note { code, text, common } => (Command::NoteFlag { code, note: text }, common),
     };
     operate(&command, &common, config)
+}
+
+fn evidence(code: String, to: &Path, common: &Common, config: &Path) -> ExitCode {
+    let socket = match socket(common, config) {
+        Ok(socket) => socket,
+        Err(failed) => return failed,
+    };
+    match write_evidence(code, to, &socket) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("mailward: {error:#}");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn write_evidence(code: String, to: &Path, socket: &Path) -> anyhow::Result<()> {
+    // Before the gateway is asked: it writes down in the audit log who was given what.
+    let mut options = fs::OpenOptions::new();
+    let file = options.write(true).create_new(true).mode(0o600).open(to);
+    let mut file = file.with_context(|| format!("{} cannot be written", to.display()))?;
+    let packed = match ask(socket, &Command::PackEvidence { code })? {
+        Reply::Evidence { code, archive } => (code, data_encoding::BASE64.decode(archive.as_bytes())?),
+        Reply::Refused { why } => {
+            let _ = fs::remove_file(to);
+            anyhow::bail!("{}", plain(&why));
+        }
+        reply => anyhow::bail!("the gateway answered something else: {reply:?}"),
+    };
+    file.write_all(&packed.1).with_context(|| format!("{} cannot be written", to.display()))?;
+    println!("{}: {} bytes about {}", to.display(), packed.1.len(), plain(&packed.0));
+    Ok(())
 }
 
 /// A day, or a moment as lists and events write it; UTC where nothing else is said.

@@ -118,6 +118,13 @@ pub(super) enum SessionVerb {
         #[command(flatten)]
         common: Common,
     },
+    /// Ask the person of a session for a second proof: it does nothing until then. Where the account has none, restrict it
+    Challenge {
+        /// The session, as `session list` shows it
+        session: String,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Let a restricted session do everything again; the same as clearing its flag, where it has one
     Clear {
         /// The session, as `session list` shows it
@@ -180,6 +187,9 @@ pub(super) fn session(verb: SessionVerb, config: &Path) -> ExitCode {
         }
         SessionVerb::Restrict { session, common } => {
             operate(&Command::RestrictSession { hash: session }, &common, config)
+        }
+        SessionVerb::Challenge { session, common } => {
+            operate(&Command::ChallengeSession { hash: session }, &common, config)
         }
         SessionVerb::Clear { session, common } => operate(&Command::ClearSession { hash: session }, &common, config),
     }
@@ -282,8 +292,13 @@ fn spoken(reply: &Reply) -> String {
         Reply::Devices { devices } => explain::devices(devices),
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),
-        // Those of `mailward store`, which words them itself.
-        Reply::Exported { .. } | Reply::Imported { .. } | Reply::BackedUp => String::new(),
+        // Those of `mailward store` and `flag evidence`, which word them themselves.
+        Reply::Evidence { .. }
+        | Reply::Policy { .. }
+        | Reply::Tried { .. }
+        | Reply::Exported { .. }
+        | Reply::Imported { .. }
+        | Reply::BackedUp => String::new(),
     }
 }
 

@@ -1,8 +1,6 @@
 //! `mailward simulate`: recorded sign-ins and sends through a configuration, judged by the gateway's own code in a fresh
 //! store. Nothing is contacted and nothing is kept.
 
-mod lines;
-mod run;
 mod summary;
 
 use std::fs::File;
@@ -11,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::{FAILED, read};
 use crate::clock::Clock;
-use lines::{Answered, What};
-use run::Simulation;
+use crate::domain::{Signal, Verdict};
+use crate::simulate::Simulation;
+use crate::simulate::lines::{self, What};
 use summary::{Differences, Summary};
 
 /// The longest line, in bytes.
@@ -104,6 +104,30 @@ fn carry_out(args: &SimulateArgs, config: &Path) -> Result<(), Stopped> {
         eprint!("{differences}");
     }
     Ok(())
+}
+
+/// What is written for each line that was read.
+#[derive(Serialize)]
+struct Answered<'a> {
+    /// Of the input, from 1.
+    line: u64,
+    /// None for a line of the event log that is about something else.
+    verdict: Option<Verdict>,
+    signals: Vec<AnsweredSignal<'a>>,
+    /// The limit or rule that decided.
+    stopped_by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct AnsweredSignal<'a> {
+    name: &'a str,
+    weight: i32,
+}
+
+impl<'a> From<&'a Signal> for AnsweredSignal<'a> {
+    fn from(signal: &'a Signal) -> Self {
+        Self { name: &signal.name, weight: signal.weight }
+    }
 }
 
 fn open_input(path: &Path) -> anyhow::Result<Box<dyn io::BufRead>> {

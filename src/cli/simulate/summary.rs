@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::lines::{Recorded, What};
-use super::run::Decided;
 use crate::cli::table;
 use crate::domain::{Timestamp, Verdict};
+use crate::simulate::Decided;
+use crate::simulate::lines::{Recorded, What};
 
 /// Accounts and days shown; the whole is in the lines.
 const SHOWN: usize = 10;

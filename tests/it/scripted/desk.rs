@@ -9,7 +9,7 @@ use super::{roundcube, says_sent, send, sign_in};
 use crate::browser::Browser;
 use crate::stack::{Client, Gateway};
 
-const PASSWORD: &str = "correct horse battery";
+pub const PASSWORD: &str = "correct horse battery";
 
 /// A computer's and a telephone's window.
 const WINDOWS: [(&str, u64, u64); 2] = [("desktop", 1440, 900), ("phone", 390, 844)];
@@ -21,14 +21,14 @@ async fn start(sections: &str) -> (Upstream, Gateway) {
 }
 
 /// Adds an operator by the command line; the code to begin with.
-fn add(gateway: &Gateway, name: &str, role: &str) -> String {
+pub fn add(gateway: &Gateway, name: &str, role: &str) -> String {
     let added = gateway.command(&["admin", "add", name, "--role", role, "--json"]);
     assert!(added.status.success(), "{}", String::from_utf8_lossy(&added.stderr));
     let reply: serde_json::Value = serde_json::from_slice(&added.stdout).expect("JSON");
     reply["code"].as_str().expect("a code").to_owned()
 }
 
-fn code_of(secret: &[u8; 20], steps_ahead: u64) -> String {
+pub fn code_of(secret: &[u8; 20], steps_ahead: u64) -> String {
     let seconds = mailward::clock::Clock::system().now().as_millis() / 1_000;
     let totp = Builder::new().with_secret(Secret::new_stack(*secret)).build().expect("a secret of the usual length");
     totp.generate(seconds + 30 * steps_ahead).to_string()
@@ -53,13 +53,16 @@ async fn begin(browser: &mut Browser, gateway: &Gateway, name: &str, code: &str,
     }
     browser.click("form button").await;
     browser.type_into("#password", PASSWORD).await;
+    if pictures {
+        browser.portraits_in("desk-enrol-password", &WINDOWS).await;
+    }
     browser.type_into("#again", PASSWORD).await;
     browser.click("form button").await;
     browser.wait_for("location.pathname === '/enrol/factor'").await;
 }
 
 /// The same, and an app that shows codes; then the operator has signed in.
-async fn enrol(browser: &mut Browser, gateway: &Gateway, name: &str, role: &str, pictures: bool) -> [u8; 20] {
+pub async fn enrol(browser: &mut Browser, gateway: &Gateway, name: &str, role: &str, pictures: bool) -> [u8; 20] {
     let code = add(gateway, name, role);
     begin(browser, gateway, name, &code, pictures).await;
     browser.wait_for("document.querySelector('.picture svg')").await;
@@ -130,6 +133,7 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
             ("now", "", "h1"),
             ("search", "search?q=alice", "h2"),
             ("account", "account?site=localhost&name=alice", ".course"),
+            ("policy", "policy", "tbody input"),
             ("events", "events", "tbody tr"),
             ("audit", "audit", "tbody tr"),
             ("operators", "operators", "tbody tr"),
@@ -139,6 +143,11 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
             browser.wait_for(&format!("document.querySelector('{there}')")).await;
             browser.portraits_in(&format!("desk-{name}"), &WINDOWS).await;
         }
+        browser.open(&format!("{}policy", gateway.desk())).await;
+        browser.script("document.querySelector('[name=\"risk.challenge\"]').value = 40").await;
+        browser.click("form .actions button").await;
+        browser.wait_for("document.querySelector('#tried pre').innerText.includes('challenge = 40')").await;
+        browser.portraits_in("desk-policy-tried", &WINDOWS).await;
         browser.open(&gateway.desk()).await;
         browser.click("header form button").await;
         browser.wait_for("location.pathname === '/sign-in'").await;
@@ -150,6 +159,7 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
         browser.type_into("#password", PASSWORD).await;
         browser.click("form button").await;
         browser.element("#code").await;
+        browser.portraits_without_scripts("desk-proof-app", &WINDOWS).await;
         browser.type_into("#code", &code_of(&secret, 1)).await;
         browser.click("form button").await;
         browser.element("nav a[href='/flags']").await;
@@ -157,6 +167,7 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
         browser.click("tbody input[type=checkbox]").await;
         browser.click("button[value=clear]").await;
         browser.element(".notice.good").await;
+        browser.portraits_without_scripts("desk-done", &WINDOWS).await;
         let errors = browser.console_errors().await;
         assert!(errors.is_empty(), "{errors:?}");
     })
@@ -188,4 +199,55 @@ async fn a_passkey_is_a_second_proof_as_well() {
         browser.wait_for("location.pathname === '/flags' && location.search === '?status=all'").await;
     })
     .await;
+}
+
+/// From the sign-in to the end of a session, without a mouse; and on every page everything that can be used is reached, each
+/// once, and is seen to be.
+#[tokio::test]
+async fn everything_at_the_desk_is_done_by_keyboard() {
+    let (_upstream, gateway) = start("").await;
+    habit(&gateway, "alice", GERMAN).await;
+    sign_in(&mut at(&gateway, AMERICAN, CHROME), "alice", "right").await;
+    Browser::visit("desk-keyboard", async |browser| {
+        let secret = enrol(browser, &gateway, "anna", "administrator", false).await;
+        let pages = [
+            "",
+            "flags",
+            "search?q=alice",
+            "account?site=localhost&name=alice",
+            "policy",
+            "events",
+            "audit",
+            "operators",
+            "me",
+        ];
+        for page in pages {
+            browser.open(&format!("{}{page}", gateway.desk())).await;
+            browser.wait_for("document.querySelector('h1')").await;
+            assert_eq!(browser.unreached_by_keyboard().await, Vec::<String>::new(), "/{page}");
+        }
+        browser.forget_cookies().await;
+        browser.open(&gateway.desk()).await;
+        browser.tab_to("#name").await;
+        browser.press("anna").await;
+        browser.tab_to("#password").await;
+        browser.press(&format!("{PASSWORD}\n")).await;
+        browser.element("#code").await;
+        browser.tab_to("#code").await;
+        browser.press(&format!("{}\n", code_of(&secret, 1))).await;
+        browser.wait_for("document.querySelector('nav a[href=\"/flags\"]')").await;
+        browser.tab_to("nav a[href='/flags']").await;
+        browser.press("\n").await;
+        browser.wait_for("location.pathname === '/flags' && document.querySelector('tbody tr')").await;
+        browser.tab_to("tbody a[href^='/flags/']").await;
+        browser.press("\n").await;
+        browser.wait_for("document.querySelector('.signals')").await;
+        browser.tab_to("#note").await;
+        browser.press("not her").await;
+        browser.tab_to("button[value=contain]").await;
+        browser.press("\n").await;
+        browser.wait_for("document.querySelector('.notice.good')").await;
+    })
+    .await;
+    assert_eq!(gateway.event("account_locked").await["by"], "anna");
 }

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE, HOST, LOCATION, SET_COOKIE, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -16,6 +17,9 @@ use tokio::net::TcpSocket;
 
 /// The user agent of a [`Client`] that was given no other.
 pub const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0";
+
+/// Beyond any time limit of Mailward's own that a test waits for.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
 
 /// A browser without script: it keeps cookies and sends what it is told.
 #[derive(Clone)]
@@ -181,7 +185,19 @@ impl Client {
     }
 
     /// Sends a request; the error says how the connection failed.
-    pub async fn try_send(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+    pub async fn try_send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        let whole = async {
+            let (head, body) = self.begin(request).await?.into_parts();
+            let body = body.collect().await?.to_bytes();
+            Ok::<_, anyhow::Error>(Answer { status: head.status, headers: head.headers, body })
+        };
+        let answer = tokio::time::timeout(PATIENCE, whole).await??;
+        self.keep_cookies(&answer);
+        Ok(answer)
+    }
+
+    /// The same as far as the head of the answer; its body is still to come.
+    pub async fn begin(&self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
         let socket = TcpSocket::new_v4()?;
         if let Some(from) = self.from {
             socket.bind(SocketAddr::new(from, 0))?;
@@ -194,8 +210,8 @@ impl Client {
         } else if !request.headers().contains_key(HOST) {
             request.headers_mut().insert(HOST, HeaderValue::from_str(&self.host)?);
         }
-        let answer = match &self.tls {
-            None => exchange(stream, request, self.http2).await?,
+        match &self.tls {
+            None => exchange(stream, request, self.http2).await,
             Some(tls) => {
                 let mut tls = rustls::ClientConfig::clone(tls);
                 tls.alpn_protocols = vec![if self.http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
@@ -203,11 +219,9 @@ impl Client {
                 let stream = tokio_rustls::TlsConnector::from(Arc::new(tls))
                     .connect(ServerName::try_from(name)?, stream)
                     .await?;
-                exchange(stream, request, self.http2).await?
+                exchange(stream, request, self.http2).await
             }
-        };
-        self.keep_cookies(&answer);
-        Ok(answer)
+        }
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {
@@ -224,21 +238,12 @@ impl Client {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> anyhow::Result<Answer>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    // Beyond any time limit of Mailward's own that a test waits for.
-    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(240);
-    tokio::time::timeout(PATIENCE, exchange_patiently(stream, request, http2)).await?
-}
-
-async fn exchange_patiently<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> anyhow::Result<Answer>
+async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> anyhow::Result<Response<Incoming>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = TokioIo::new(stream);
-    let response = if http2 {
+    Ok(if http2 {
         let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
         tokio::spawn(connection);
         sender.send_request(request).await?
@@ -246,10 +251,7 @@ where
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
         tokio::spawn(connection);
         sender.send_request(request).await?
-    };
-    let (head, body) = response.into_parts();
-    let body = body.collect().await?.to_bytes();
-    Ok(Answer { status: head.status, headers: head.headers, body })
+    })
 }
 
 /// Fields as a browser encodes them (WHATWG URL, section 5.2).

@@ -1,47 +1,71 @@
-//! The lines that `simulate` reads and writes.
+//! The lines of which recorded events are made: the plain form, and those of the events file.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use crate::domain::{Signal, Timestamp, Verdict};
+use crate::domain::Timestamp;
 
 /// What one line tells: somebody signed in, or sent.
 #[derive(Debug)]
-pub(super) struct Recorded {
+pub struct Recorded {
+    /// When.
     pub time: Timestamp,
     /// Any of a site's hosts; absent: the first site.
     pub site: Option<String>,
+    /// As typed.
     pub account: String,
+    /// From where.
     pub address: IpAddr,
+    /// Written by the client.
     pub user_agent: Option<Arc<str>>,
     /// A browser that keeps its cookies.
     pub device: Option<String>,
+    /// Which session, in a line of the event log: a send there names its sign-in's.
+    pub session: Option<String>,
+    /// What somebody did.
     pub what: What,
 }
 
+/// What a line tells.
 #[derive(Debug, PartialEq)]
-pub(super) enum What {
+pub enum What {
     /// Name and password were right. Whether the person would pass a challenge.
-    SignedIn { passes: bool },
+    SignedIn {
+        /// With what is right.
+        passes: bool,
+    },
     /// They were wrong.
     Failed,
     /// A message to so many.
-    Sent { recipients: u32 },
+    Sent {
+        /// To, Cc and Bcc together.
+        recipients: u32,
+    },
     /// A line of the event log that is about something else.
     Nothing,
 }
 
 /// Why a line cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum BadLine {
+pub enum BadLine {
+    /// It is no JSON.
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    /// This field.
     #[error("{0} is missing")]
     Missing(&'static str),
+    /// It has another meaning, or none.
     #[error("{what} is {found:?}, expected {expected}")]
-    Unknown { what: &'static str, found: String, expected: &'static str },
+    Unknown {
+        /// The field.
+        what: &'static str,
+        /// The beginning of what stands there.
+        found: String,
+        /// What may stand there.
+        expected: &'static str,
+    },
 }
 
 /// Both kinds of line at once: the plain one has `kind`, a line of the event log has `event`.
@@ -57,11 +81,15 @@ struct Line {
     outcome: Option<String>,
     recipients: Option<u32>,
     device: Option<String>,
+    session: Option<String>,
     passes: Option<bool>,
 }
 
 /// Reads a line.
-pub(super) fn read(text: &str) -> Result<Recorded, BadLine> {
+///
+/// # Errors
+/// What is missing in it, or not understood.
+pub fn read(text: &str) -> Result<Recorded, BadLine> {
     let line: Line = serde_json::from_str(text)?;
     let what = match (line.kind.as_deref(), line.event.as_deref()) {
         (Some("sign_in"), _) => match line.outcome.as_deref() {
@@ -94,35 +122,20 @@ pub(super) fn read(text: &str) -> Result<Recorded, BadLine> {
         (_, None, _) => return Err(BadLine::Missing("\"account\"")),
         (_, _, None) => return Err(BadLine::Missing("\"address\"")),
     };
-    Ok(Recorded { time, site: line.site, account, address, user_agent: line.user_agent, device: line.device, what })
+    Ok(Recorded {
+        time,
+        site: line.site,
+        account,
+        address,
+        user_agent: line.user_agent,
+        device: line.device,
+        session: line.session.filter(|_| line.event.is_some()),
+        what,
+    })
 }
 
 fn unknown(what: &'static str, found: &str, expected: &'static str) -> BadLine {
     BadLine::Unknown { what, found: found.chars().take(60).collect(), expected }
-}
-
-/// What is written for each line that was read.
-#[derive(Serialize)]
-pub(super) struct Answered<'a> {
-    /// Of the input, from 1.
-    pub line: u64,
-    /// None for a line of the event log that is about something else.
-    pub verdict: Option<Verdict>,
-    pub signals: Vec<AnsweredSignal<'a>>,
-    /// The limit or rule that decided.
-    pub stopped_by: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-pub(super) struct AnsweredSignal<'a> {
-    name: &'a str,
-    weight: i32,
-}
-
-impl<'a> From<&'a Signal> for AnsweredSignal<'a> {
-    fn from(signal: &'a Signal) -> Self {
-        Self { name: &signal.name, weight: signal.weight }
-    }
 }
 
 #[cfg(test)]

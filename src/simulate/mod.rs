@@ -1,11 +1,13 @@
-//! A fresh Mailward that lives through recorded events: the gateway's judging over a store that is thrown away.
+//! A fresh Mailward that lives through recorded events: the gateway's judging over a store that is thrown away. Nothing is
+//! contacted and nothing is kept.
+
+pub mod lines;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lines::{Recorded, What};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::action::Recipients;
@@ -19,12 +21,16 @@ use crate::intel::Intel;
 use crate::policy::{Decision, Fact};
 use crate::store::embedded::{Embedded, Settings};
 use crate::store::{Away, Store as _};
+use lines::{Recorded, What};
 
 /// Sessions are remembered this long without a request; whoever sends later is put back.
 const SESSION_IDLE: Duration = Duration::from_secs(3 * 86_400);
 
+/// Sessions remembered before those that have not been used for so long are forgotten.
+const LATEST_MAX: usize = 100_000;
+
 /// A Mailward that lives through recorded events.
-pub(super) struct Simulation {
+pub struct Simulation {
     config: Config,
     intel: Intel,
     store: Embedded,
@@ -32,13 +38,14 @@ pub(super) struct Simulation {
     dice: Dice,
     /// Which browsers hold a device cookie.
     devices: HashMap<String, [u8; 16]>,
-    /// The latest sign-in of an account in a browser, or from an address where no browser is named.
+    /// The latest sign-in of an account in a session, or in a browser where none is named, or from an address.
     latest: HashMap<(Account, Place), Latest>,
     number: u64,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Place {
+    Session(String),
     Browser(String),
     Address(IpAddr),
 }
@@ -50,9 +57,12 @@ struct Latest {
 }
 
 /// What became of one line.
-pub(super) struct Decided {
+pub struct Decided {
+    /// What it came to.
     pub verdict: Verdict,
+    /// Why, heaviest first.
     pub signals: Vec<Signal>,
+    /// The limit or rule that decided.
     pub stopped_by: Option<String>,
 }
 
@@ -67,7 +77,11 @@ impl Decided {
 }
 
 impl Simulation {
-    pub(super) fn new(config: Config, clock: &Clock) -> anyhow::Result<Self> {
+    /// One that knows nobody yet.
+    ///
+    /// # Errors
+    /// What the configuration says of addresses cannot be read, or there is no room for the store.
+    pub fn new(config: Config, clock: &Clock) -> anyhow::Result<Self> {
         let now = clock.now();
         let intel = Intel::open(&config, now)?;
         let settings = Settings { session_idle: SESSION_IDLE, profile_forgotten_after: config.risk.forget_after };
@@ -87,7 +101,10 @@ impl Simulation {
     }
 
     /// Lives through one line.
-    pub(super) async fn take(&mut self, recorded: &Recorded) -> anyhow::Result<Decided> {
+    ///
+    /// # Errors
+    /// The line is about a site that the configuration has not.
+    pub async fn take(&mut self, recorded: &Recorded) -> anyhow::Result<Decided> {
         self.number += 1;
         let site = self.site(recorded)?;
         let client = Client {
@@ -102,6 +119,12 @@ impl Simulation {
             What::Sent { recipients } => self.sent(&site, &client, recorded, recipients).await,
             What::Nothing => Decided::pass(),
         })
+    }
+
+    /// Whether the sign-in that a send belongs to was lived through: recording may have begun after it.
+    pub fn knows_session(&self, recorded: &Recorded) -> bool {
+        let account = self.site(recorded).map(|site| site.accounts.fold(&recorded.account));
+        account.is_ok_and(|account| self.latest.contains_key(&(account, place(recorded))))
     }
 
     fn site(&self, recorded: &Recorded) -> anyhow::Result<Arc<Site>> {
@@ -178,6 +201,10 @@ impl Simulation {
         }
         let is_stopped = verdict > Verdict::Flag && !proves;
         if let Ok(Some(session)) = self.store.session(&hash, recorded.time).await {
+            if self.latest.len() >= LATEST_MAX {
+                let is_new = |latest: &mut Latest| recorded.time.since(latest.session.last_seen) < SESSION_IDLE;
+                self.latest.retain(|_, latest| is_new(latest));
+            }
             self.latest.insert((account, place(recorded)), Latest { session, is_stopped });
         }
         Decided { verdict, signals: judged.judgement.signals, stopped_by: judged.judgement.rule }
@@ -253,11 +280,43 @@ impl Simulation {
 }
 
 fn place(recorded: &Recorded) -> Place {
-    match &recorded.device {
-        Some(device) => Place::Browser(device.clone()),
-        None => Place::Address(recorded.address),
+    match (&recorded.session, &recorded.device) {
+        (Some(session), _) => Place::Session(session.clone()),
+        (None, Some(device)) => Place::Browser(device.clone()),
+        (None, None) => Place::Address(recorded.address),
     }
 }
 
 /// The scratch store is never away but when the disk is full, and then the answers say so.
 fn ignore(_: &Away) {}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_message_in_the_event_log_belongs_to_the_sign_in_of_its_session() {
+        let text = "[[site]]\nhosts = [\"one.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+        let now = Timestamp::from_millis(1_790_000_000_000);
+        let config = crate::config::parse(text, "mailward.toml", Path::new("."), now).expect("a good file");
+        let mut simulation = Simulation::new(config, &Clock::manual(now)).expect("it opens");
+        let line = |seconds: u64, session: &str, rest: &str| {
+            let time = now.after(Duration::from_secs(seconds));
+            let head = format!(r#""time":"{time}","account":"alice","address":"203.0.113.9","session":"{session}""#);
+            lines::read(&format!("{{{head},{rest}}}")).expect("a line of the event log")
+        };
+        // As the gateway writes them: only the sign-in says which browser it was.
+        let sign_in = line(0, "0a", r#""event":"sign_in_ok","device":"b17","user_agent":"Mozilla/5.0 Firefox/140.0""#);
+        let sent = line(60, "0a", r#""event":"sent","recipients":3"#);
+        let of_another = line(61, "0b", r#""event":"sent","recipients":3"#);
+        assert!(!simulation.knows_session(&sent));
+        let mut verdicts = Vec::new();
+        for recorded in [&sign_in, &sent, &of_another] {
+            verdicts.push(simulation.take(recorded).await.expect("the site is known").verdict);
+        }
+        assert_eq!(verdicts, [Verdict::Pass, Verdict::Pass, Verdict::Restrict]);
+        assert!(simulation.knows_session(&sent) && !simulation.knows_session(&of_another));
+    }
+}
