@@ -60,7 +60,7 @@ impl Gateway {
         let (kind, to) = (sending.kind, sending.to.clone());
         let _room = scanners.room().await;
         let envelope = envelope(script, &to);
-        let opened = self.open_form(script, &envelope).await;
+        let opened = self.open_form(script, &envelope, scanners.message_bytes_max()).await;
         let Some(form) = opened.form else { return unread(scanners, "there is too much text in it") };
         let (mut scanned, mut files) = (opened.scanned, opened.files);
         let query =
@@ -96,7 +96,7 @@ impl Gateway {
             return None;
         }
         let envelope = envelope(script, &Recipients::default());
-        let opened = self.open_form(script, &envelope).await;
+        let opened = self.open_form(script, &envelope, 0).await;
         script.form = opened.form;
         let config = &visit.live.config;
         let known = content::Known { held_back: content::holds_back(&opened.scanned, &config.scanners), vouched: true };
@@ -114,8 +114,8 @@ impl Gateway {
         Some(self.refuse(&visit, &Stop::from(&decision), &script.asked, reference, form.as_ref()))
     }
 
-    /// Reads the whole form, and gives its files to the scanners as they are read.
-    async fn open_form(&self, script: &Script, envelope: &Envelope) -> Opened {
+    /// Reads the whole form, and gives its files to the scanners as they are read. Of those at most so many bytes are kept.
+    async fn open_form(&self, script: &Script, envelope: &Envelope, files_max: u64) -> Opened {
         let visit = &script.visit;
         let scanners = &visit.live.scanners;
         let nothing = Opened { form: None, scanned: Vec::new(), files: Vec::new() };
@@ -131,7 +131,7 @@ impl Gateway {
             form
         });
         let (mut scanned, mut files) = (Vec::new(), Vec::new());
-        let mut left = scanners.message_bytes_max();
+        let mut left = files_max;
         let mut next = take.recv().await;
         while let Some(piece) = next {
             let Piece::Begin(name) = piece else {

@@ -161,6 +161,7 @@ async fn what_a_refused_message_would_have_cost_is_given_back_and_its_session_go
     assert_eq!((&event["verdict"], &event["signals"][0]["name"]), (&"refuse".into(), &"virus".into()));
     let flag = gateway.event("flag_raised").await;
     assert_eq!(flag["reference"], event["reference"], "the code that the person sees is the flag's");
+    assert_eq!(gateway.events_of("flag_raised").len(), 1);
     assert!(!format!("{:?}", gateway.events()).contains("Test.Infection"), "no rule of a scanner is told");
     assert!(says_sent(&send(&mut alice, "fine").await), "the one message of this hour is still there to be sent");
     assert_eq!(gateway.event("sent").await["verdict"], "pass");
@@ -216,6 +217,24 @@ async fn whoever_proves_who_they_are_sends_it_and_is_not_asked_for_the_same_agai
         assert!(says_sent(&send(&mut alice, "fine").await));
     }
     assert_eq!(gateway.event("sent").await["verdict"], "flag");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_its_message_is_looked_at_sends_nothing() {
+    let scanner = Scanner::start(Does::Hang).await;
+    let slow = scanner.table("").replace("300ms", "5s");
+    let (upstream, gateway) = with_roundcube(&Settings::sections(&slow)).await;
+    let mut alice = signed_in(&gateway, "alice").await;
+    let mut same = alice.clone();
+    upstream.forget();
+    let sending = tokio::spawn(async move { send(&mut same, "fine").await });
+    until("the scanner is asked", 10, async || (scanner.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    let locked = gateway.command(&["account", "lock", "alice"]);
+    assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
+    let answer = sending.await.expect("it is answered");
+    assert!(!says_sent(&answer), "{}", answer.text());
+    assert!(upstream.seen().is_empty(), "nothing of it reached the webmail");
+    assert!(!says_sent(&send(&mut alice, "fine").await));
 }
 
 #[tokio::test]
