@@ -89,7 +89,7 @@ async fn answering(answer: &'static str) -> anyhow::Result<std::net::SocketAddr>
                 while let Ok(read) = connection.read(&mut buffer).await {
                     question.extend_from_slice(&buffer[..read]);
                     // The end of a stream, of an HTTP body, or of what is written at all.
-                    if read == 0 || question.ends_with(&[0; 4]) || question.ends_with(b"paper.\r\n") {
+                    if read == 0 || question.ends_with(&[0; 4]) || question.trim_ascii_end().ends_with(b"paper.") {
                         break;
                     }
                 }
