@@ -4,6 +4,7 @@
 //! what they share is [`Shared`]. The main thread has a runtime of its own for signals, the control socket, the
 //! administrator's port and housekeeping, so that none of these ever waits for a request or delays one.
 
+mod doors;
 mod history;
 mod lookout;
 pub(crate) mod storage;
@@ -49,6 +50,7 @@ use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
 use crate::upstream::spool::Spool;
+use doors::DoorSockets;
 use history::History;
 use lookout::Lookout;
 use storage::Storage;
@@ -133,8 +135,9 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         stopping,
         stops: Arc::default(),
     };
-    let threads = running.start_workers(&sockets)?;
-    let Sockets { https, http, admin } = sockets;
+    let mut threads = running.start_workers(&sockets)?;
+    let Sockets { https, http, admin, doors } = sockets;
+    threads.extend(doors.answer(&running.shared, &running.stopping)?);
     // Each worker has its own copy and closes it when it stops; one kept here would go on taking connections into a
     // queue that nobody empties.
     drop((https, http));
@@ -191,6 +194,7 @@ struct Sockets {
     https: Vec<Vec<TcpListener>>,
     http: Vec<Vec<TcpListener>>,
     admin: Option<TcpListener>,
+    doors: DoorSockets,
 }
 
 impl Sockets {
@@ -205,6 +209,7 @@ impl Sockets {
             https: all(&config.listen.https)?,
             http: all(&config.listen.http)?,
             admin: admin.and_then(|mut listeners| listeners.pop()),
+            doors: DoorSockets::open(config, &handed)?,
         })
     }
 }
@@ -467,6 +472,9 @@ impl Running {
             ("listen.public_https_port", now.listen.public_https_port != next.listen.public_https_port),
             ("listen.admin", now.listen.admin != next.listen.admin),
             ("listen.workers", now.listen.workers != next.listen.workers),
+            ("doors.postfix", now.doors.postfix != next.doors.postfix),
+            ("doors.dovecot", now.doors.dovecot != next.doors.dovecot),
+            ("doors.dovecot_key_file", now.doors.dovecot_key_file != next.doors.dovecot_key_file),
             ("store.redis", now.store.redis != next.store.redis),
             ("store.prefix", now.store.prefix != next.store.prefix),
             ("store.certificate_authority", now.store.certificate_authority != next.store.certificate_authority),

@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+pub mod doors;
 pub mod edge;
 pub mod gateway;
 pub mod hook;

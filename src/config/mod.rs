@@ -11,6 +11,7 @@
 mod alert;
 mod challenge;
 mod desk;
+mod doors;
 pub mod keys;
 pub mod mistake;
 mod pages;
@@ -35,8 +36,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Colour, Country, FactorKind, Limit, NetworkClass, NetworkKind, PasswordFault, SIGNALS,
-    Secret, SiteName, Timestamp, Verdict,
+    Account, AccountFolding, Colour, Country, FactorKind, Limit, MOVE_SIGNALS, NetworkClass, NetworkKind,
+    PasswordFault, SIGNALS, Secret, SiteName, Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -63,6 +64,8 @@ pub struct Config {
     pub geoip: GeoIp,
     /// Which blocklists are asked about which addresses.
     pub reputation: Reputation,
+    /// Where mail servers ask about accounts that come to them.
+    pub doors: Doors,
     /// Lists of leaked passwords.
     pub passwords: Passwords,
     /// Where what must outlive a request is kept.
@@ -322,6 +325,41 @@ impl Default for Reputation {
     fn default() -> Self {
         let lists = ["zen.spamhaus.org", "bl.spamcop.net"].map(str::to_owned).to_vec();
         Self { addresses: Vec::new(), lists, every: Duration::from_secs(3600), resolver: None }
+    }
+}
+
+/// `[doors]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doors {
+    /// Where Postfix asks about messages; empty: nowhere.
+    pub postfix: Vec<DoorAddress>,
+    /// Where Dovecot asks about passwords; none: nowhere.
+    pub dovecot: Option<SocketAddr>,
+    /// Holds the key that Dovecot shows; there where `dovecot` is.
+    pub dovecot_key_file: Option<PathBuf>,
+    /// To which site the accounts belong that come through other doors.
+    pub site: SiteName,
+    /// From where the webmails themselves come to the mail servers: what they bring was counted here already.
+    pub from_webmail: Vec<IpNet>,
+    /// Who may ask.
+    pub clients: Vec<IpNet>,
+}
+
+/// Where a mail server asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum DoorAddress {
+    /// A socket in the file system.
+    Unix(PathBuf),
+    /// TCP.
+    Tcp(SocketAddr),
+}
+
+impl std::fmt::Display for DoorAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+            Self::Tcp(address) => address.fmt(f),
+        }
     }
 }
 
@@ -647,6 +685,10 @@ pub struct Risk {
     pub refuse: i32,
     /// What each kind of signal weighs, in the order of [`crate::domain::SIGNALS`].
     pub weights: Vec<i32>,
+    /// What the moves of a session in doubt weigh, in the order of [`crate::domain::MOVE_SIGNALS`].
+    pub move_weights: Vec<i32>,
+    /// The actions, by name, that a session in doubt is asked to prove for, whatever the sum is.
+    pub proof_for: Vec<&'static str>,
     /// How long what is usual for an account is remembered after it was last seen.
     pub forget_after: Duration,
 }
@@ -659,6 +701,8 @@ impl Default for Risk {
             restrict: 80,
             refuse: 120,
             weights: SIGNALS.iter().map(|kind| kind.weight).collect(),
+            move_weights: MOVE_SIGNALS.iter().map(|kind| kind.weight).collect(),
+            proof_for: vec!["change filter", "change identity", "change password"],
             forget_after: Duration::from_secs(180 * 86_400),
         }
     }

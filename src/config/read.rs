@@ -13,6 +13,7 @@ use toml::de::DeTable;
 
 use super::challenge::read_challenge;
 use super::desk::read_desk;
+use super::doors::read_doors;
 use super::mistake::{Mistakes, Place};
 use super::pages::read_pages;
 use super::reputation::read_reputation;
@@ -45,7 +46,7 @@ const NETWORK_LISTS_MAX: usize = 32;
 const FILES_MAX: usize = 8;
 
 /// The longest path of a Unix socket (`sun_path` less the closing NUL).
-const SOCKET_PATH_BYTES_MAX: usize = 107;
+pub(super) const SOCKET_PATH_BYTES_MAX: usize = 107;
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -137,6 +138,7 @@ fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<
     let pages = read_pages(&top.section("pages", &schema::PAGES), base_dir);
     let challenge = read_challenge(&top.section("challenge", &schema::CHALLENGE));
     let desk = read_desk(&top.section("desk", &schema::DESK), base_dir, &sites);
+    let doors = read_doors(&top.section("doors", &schema::DOORS), base_dir, &sites, &listen);
     let rules = risk::read_rules(top, &sites, now);
     let mail = alert::read_mail(&top.section("mail", &schema::MAIL), base_dir);
     let sms = alert::read_sms(&top.section("sms", &schema::SMS), base_dir);
@@ -153,6 +155,7 @@ fn read_config(top: &Section<'_, '_>, source: Source, now: Timestamp) -> Option<
         networks,
         geoip,
         reputation,
+        doors,
         passwords,
         store,
         sign_in,
@@ -267,7 +270,7 @@ fn read_listen(section: &Section<'_, '_>) -> Listen {
     }
 }
 
-fn read_network_list(section: &Section<'_, '_>, name: &str, absent: &[&str]) -> Vec<IpNet> {
+pub(super) fn read_network_list(section: &Section<'_, '_>, name: &str, absent: &[&str]) -> Vec<IpNet> {
     section
         .get(name, list(parsed(value::network)))
         .map(|networks| networks.into_iter().map(|(network, _)| network).collect())

@@ -9,7 +9,7 @@ use toml::de::DeValue;
 
 use super::value::{self, Report, Section, Value, duration, kind, list, parsed, short_text};
 use super::{Mode, Risk, Rule, Site, When, schema};
-use crate::domain::{Account, Action, Country, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
+use crate::domain::{Account, Action, Country, MOVE_SIGNALS, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -32,6 +32,10 @@ pub(super) fn read_risk(section: &Section<'_, '_>) -> Risk {
         restrict: threshold("restrict", usual.restrict),
         refuse: threshold("refuse", usual.refuse),
         weights: SIGNALS.iter().map(weight).collect(),
+        move_weights: MOVE_SIGNALS.iter().map(weight).collect(),
+        proof_for: section
+            .get("proof_for", list(parsed(guarded_move)))
+            .map_or(usual.proof_for, |actions| actions.into_iter().map(|(action, _)| action).collect()),
         forget_after: section
             .get("forget_after", duration(DAY * 7..=DAY * 3650, "between 7 days and ten years"))
             .unwrap_or(usual.forget_after),
@@ -50,6 +54,13 @@ pub(super) fn read_risk(section: &Section<'_, '_>) -> Risk {
         }
     }
     risk
+}
+
+fn guarded_move(text: &str) -> Result<&'static str, String> {
+    Action::MOVES
+        .into_iter()
+        .find(|name| *name == text)
+        .ok_or_else(|| format!("expected one of {}", Action::MOVES.map(|name| format!("{name:?}")).join(", ")))
 }
 
 pub(super) fn read_rules(top: &Section<'_, '_>, sites: &[Arc<Site>], now: Timestamp) -> Vec<Rule> {

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CONTENT_SIGNALS, SIGNALS};
+use crate::domain::{CONTENT_SIGNALS, MOVE_SIGNALS, SIGNALS};
 
 /// One table of the file.
 pub struct Table {
@@ -85,6 +85,7 @@ pub static TOP: Table = Table {
         key("desk", "table", "see below", "`[desk]`"),
         key("rule", "tables", "none", "`[[rule]]`, as many as needed; the first that fits decides"),
         key("scanner", "tables", "nobody looks at what leaves", "`[[scanner]]`, in the order in which they are asked"),
+        key("doors", "table", "mail servers ask nothing", "`[doors]`"),
     ],
 };
 
@@ -605,6 +606,12 @@ pub static RISK: Table = Table {
             "By signal: `{ new_country = 40, tor = 60 }`; 0 silences one.",
         ),
         key(
+            "proof_for",
+            "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`",
+            "the first three",
+            "What a session with an open flag is asked to prove for, whatever the sum is. Without a second proof it reads only, until an operator clears it.",
+        ),
+        key(
             "forget_after",
             "duration from `7d` to `3650d`",
             "`180d`",
@@ -616,13 +623,20 @@ pub static RISK: Table = Table {
 /// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
-static WEIGHT_KEYS: [Key; crate::domain::SIGNALS_COUNT] = weight_keys();
+/// Those of sign-ins, and those of what a session in doubt does.
+const WEIGHTS_COUNT: usize = crate::domain::SIGNALS_COUNT + MOVE_SIGNALS.len();
 
-const fn weight_keys() -> [Key; crate::domain::SIGNALS_COUNT] {
-    let mut keys = [const { key("", "number from -1000 to 1000", "", "") }; crate::domain::SIGNALS_COUNT];
+static WEIGHT_KEYS: [Key; WEIGHTS_COUNT] = weight_keys();
+
+const fn weight_keys() -> [Key; WEIGHTS_COUNT] {
+    let mut keys = [const { key("", "number from -1000 to 1000", "", "") }; WEIGHTS_COUNT];
     let mut place = 0;
-    while place < keys.len() {
+    while place < SIGNALS.len() {
         keys[place].name = SIGNALS[place].name;
+        place += 1;
+    }
+    while place < keys.len() {
+        keys[place].name = MOVE_SIGNALS[place - SIGNALS.len()].name;
         place += 1;
     }
     keys
@@ -698,6 +712,7 @@ pub static TABLES: &[&Table] = &[
     &ALERT,
     &SCANNER,
     &SCANNER_WEIGHTS,
+    &DOORS,
 ];
 
 /// `[[scanner]]`
@@ -1077,8 +1092,65 @@ pub fn signals_reference() -> String {
     for crate::domain::SignalKind { name, weight, speaks, because } in &CONTENT_SIGNALS {
         writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
     }
+    page.push_str(
+        "\n## Of a session in doubt\n\n\
+         A session with an open flag that does one of these things besides sending has its weight added to what was found\n\
+         before: each raises the price of the next. What stands in `proof_for` of `[risk]` is not done without a second proof,\n\
+         whatever the sum is. Sessions against which nothing stands are never asked. The flag lists each with its time and its\n\
+         target, so that it can be undone. Weights are changed by `[risk] weights` as well.\n\n\
+         | signal | weight | it speaks of the session | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &MOVE_SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
+    }
     page
 }
+
+/// `[doors]`
+pub static DOORS: Table = Table {
+    header: "[doors]",
+    text: "The other doors of your mail system: where Postfix asks before it takes a message from a mail program, and Dovecot \
+           before it looks at a password. An account then has one budget and one lock at all of them. See \
+           [doors.md](doors.md); `deploy/postfix` and `deploy/dovecot` have what is to be written there.",
+    keys: &[
+        key(
+            "postfix",
+            "address or list of addresses",
+            "Postfix asks nothing",
+            "Where Postfix asks (`check_policy_service`): `127.0.0.1:10031`, or `unix:/run/mailward/policy.sock`. Whoever gets into the folder of such a socket may ask.",
+        ),
+        key(
+            "dovecot",
+            "address:port",
+            "Dovecot asks nothing",
+            "Where Dovecot asks (`auth_policy_server_url`), in plain HTTP.",
+        ),
+        key(
+            "dovecot_key_file",
+            "file",
+            "required with `dovecot`",
+            "Holds the key that Dovecot must show (`auth_policy_server_api_header`), and nothing else.",
+        ),
+        key(
+            "site",
+            "host name",
+            "the first site",
+            "The site to which the accounts belong that come through these doors.",
+        ),
+        key(
+            "from_webmail",
+            NETWORKS,
+            "`[]`",
+            "From where the webmails come to your mail servers. What they bring was counted already and is not counted twice; a locked account is refused all the same.",
+        ),
+        key(
+            "clients",
+            NETWORKS,
+            "`[\"127.0.0.0/8\", \"::1/128\"]`",
+            "The addresses of your mail servers: who may ask over TCP.",
+        ),
+    ],
+};
 
 #[cfg(test)]
 mod tests {

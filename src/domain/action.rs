@@ -1,6 +1,6 @@
 //! What a request asks for, and what came of it.
 
-use super::Secret;
+use super::{MOVE_SIGNALS, Secret, SignalKind};
 
 /// What a request asks the webmail to do, in words that hold for every product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,8 @@ pub enum Action {
     ChangePassword,
     /// Address book or many messages at once, taken away.
     Export,
+    /// Messages removed from the folder of sent mail.
+    HideTraces,
     /// The page asks for news by itself; no person acted.
     Poll,
     /// Everything else that a script of the product answers.
@@ -51,9 +53,33 @@ impl Action {
             Self::ChangeFilter => "change filter",
             Self::ChangePassword => "change password",
             Self::Export => "export",
+            Self::HideTraces => "hide traces",
             Self::Poll => "poll",
             Self::View => "view",
         }
+    }
+
+    /// The actions, by name, that a session in doubt may be asked to prove for.
+    pub const MOVES: [&'static str; 5] =
+        ["change filter", "change identity", "change password", "export", "hide traces"];
+
+    /// What it says against a session in doubt, as thieves do it as well; none where it says nothing.
+    pub fn move_signal(&self) -> Option<&'static SignalKind> {
+        let name = match self {
+            Self::ChangeFilter => "filter_changed",
+            Self::ChangeIdentity => "identity_changed",
+            Self::ChangePassword => "password_changed",
+            Self::Export => "data_taken",
+            Self::HideTraces => "traces_hidden",
+            Self::SignIn { .. }
+            | Self::SignOut
+            | Self::Send(_)
+            | Self::SaveDraft
+            | Self::Upload
+            | Self::Poll
+            | Self::View => return None,
+        };
+        MOVE_SIGNALS.iter().find(|kind| kind.name == name)
     }
 
     /// Whether a restricted session is refused it.

@@ -3,7 +3,9 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::{Account, Country, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
+use super::{
+    Account, Country, Door, NetworkClass, Prefix, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict,
+};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct Event {
     pub reference: Option<Reference>,
     /// The operator who did it, or how it was asked for; none where nobody did.
     pub by: Option<Arc<str>>,
+    /// Through which door it came.
+    pub door: Door,
 }
 
 /// The kinds of event. Their names are stable: scripts, alerts and other programs read them.
@@ -302,6 +306,7 @@ impl Event {
             observed: Vec::new(),
             reference: None,
             by: None,
+            door: Door::Webmail,
         }
     }
 }

@@ -155,8 +155,18 @@ pub struct Change {
     pub time: Timestamp,
     /// `super::Action::name`.
     pub action: String,
+    /// What it was about, so that it can be undone: addresses, folders; at most [`Change::TARGETS_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     /// Whether it was stopped.
     pub stopped: bool,
+}
+
+impl Change {
+    /// Targets kept of one change.
+    pub const TARGETS_MAX: usize = 5;
+    /// Characters kept of one target.
+    pub const TARGET_CHARS_MAX: usize = 120;
 }
 
 impl Activity {
@@ -254,7 +264,8 @@ pub(crate) mod tests {
             flag.note(Note { time: Timestamp::from_millis(number), by: "cli".into(), text: String::new() });
         }
         assert_eq!((flag.notes.len(), flag.notes[0].time.as_millis()), (Flag::NOTES_MAX, 68));
-        let change = Change { time: Timestamp::from_millis(1), action: "export".into(), stopped: true };
+        let change =
+            Change { time: Timestamp::from_millis(1), action: "export".into(), targets: Vec::new(), stopped: true };
         let more = Activity { messages: 1, changes: vec![change; 60], ..Activity::default() };
         flag.since.add(&more);
         flag.since.add(&more);

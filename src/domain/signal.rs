@@ -175,7 +175,41 @@ pub static CONTENT_SIGNALS: [SignalKind; 4] = [
     },
 ];
 
+/// What a session in doubt may do besides sending, as thieves do once they are in.
+pub static MOVE_SIGNALS: [SignalKind; 5] = [
+    SignalKind {
+        name: "filter_changed",
+        weight: 40,
+        speaks: "It changed a filter, a forward or the out-of-office notice.",
+        because: "Mail goes out by itself then, and the owner does not see what comes back.",
+    },
+    SignalKind {
+        name: "identity_changed",
+        weight: 30,
+        speaks: "It changed a name, an address or a signature.",
+        because: "Frauds are sent under other names, with the answers going elsewhere.",
+    },
+    SignalKind {
+        name: "password_changed",
+        weight: 30,
+        speaks: "It changed the password.",
+        because: "The owner is locked out.",
+    },
+    SignalKind {
+        name: "data_taken",
+        weight: 25,
+        speaks: "It took the address book or many messages away.",
+        because: "The next recipients, and what to write to them.",
+    },
+    SignalKind {
+        name: "traces_hidden",
+        weight: 30,
+        speaks: "It removed messages from the folder of sent mail.",
+        because: "So that the owner does not see what was sent. Tidy people do it at home.",
+    },
+];
+
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static SignalKind> {
-    SIGNALS.iter().chain(&CONTENT_SIGNALS).find(|kind| kind.name == name)
+    SIGNALS.iter().chain(&CONTENT_SIGNALS).chain(&MOVE_SIGNALS).find(|kind| kind.name == name)
 }

@@ -10,8 +10,9 @@ use crate::config::{Config, Site};
 use crate::domain::flag::{Activity, Change, FlagFilter, FlagStatus};
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, Client, Country, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Purpose, Reference,
-    Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts, action::Recipients,
+    Account, Agent, Client, Country, Door, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix,
+    Purpose, Reference, Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts,
+    action::Recipients,
 };
 use crate::intel::Intel;
 use crate::policy::facts::{DeviceFact, Facts};
@@ -59,6 +60,8 @@ pub struct Attempt<'a> {
     pub client: &'a Client,
     /// Whose account is claimed.
     pub account: Account,
+    /// Through which door. There are browsers at the webmail only.
+    pub door: Door,
     /// The device whose genuine cookie came along.
     pub device: Option<[u8; 16]>,
     /// Keyed, of site, account and password.
@@ -91,6 +94,17 @@ pub struct Judged {
     /// It would have been asked for a proof, were its account asked already.
     is_unasked: bool,
     lesson: Lesson,
+}
+
+impl Judged {
+    fn teaches(&self) -> bool {
+        self.judgement.passed() && !self.is_unasked
+    }
+
+    /// What it teaches its account, now or when it is cleared.
+    pub const fn lesson(&self) -> &Lesson {
+        &self.lesson
+    }
 }
 
 /// What became of a sign-in that was judged.
@@ -182,7 +196,7 @@ impl Judging<'_> {
     }
 
     /// Charges what is only counted; a store that is away loses it, which opens nothing.
-    pub(super) async fn note(&self, charges: &[Charge]) {
+    pub(crate) async fn note(&self, charges: &[Charge]) {
         let _: Fact<Charged> = self.charge(charges).await;
     }
 
@@ -205,8 +219,7 @@ impl Judging<'_> {
     /// Reserves what an attempt to sign in may cost, before the password goes upstream.
     pub async fn reserve_sign_in(&self, attempt: &Attempt<'_>) -> Reserved {
         let Attempt { site, client, account, .. } = attempt;
-        let account_fingerprint =
-            self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()]);
+        let account_fingerprint = self.account_fingerprint(attempt);
         let (lock, known_device, successes, site_failures) = tokio::join!(
             self.store.locked(&site.name, account),
             self.known_device(attempt),
@@ -223,6 +236,7 @@ impl Judging<'_> {
             Fact::StoreAway => Fact::StoreAway,
         };
         let facts = sign_in::Facts {
+            door: attempt.door,
             site: &site.name,
             account,
             account_fingerprint,
@@ -247,10 +261,44 @@ impl Judging<'_> {
         Reserved { decision, receipt, opens_lock, known_device, account_fingerprint }
     }
 
+    /// What [`Judging::reserve_sign_in`] finds of an attempt, where nothing is charged for it and nothing decided.
+    pub async fn unreserved(&self, attempt: &Attempt<'_>) -> Reserved {
+        let known_device = self.known_device(attempt).await;
+        let account_fingerprint = self.account_fingerprint(attempt);
+        let (decision, receipt) = (Decision::lost(), Receipt::default());
+        Reserved { decision, receipt, opens_lock: false, known_device, account_fingerprint }
+    }
+
+    fn account_fingerprint(&self, attempt: &Attempt<'_>) -> u32 {
+        self.fingerprint_of(attempt.site, &attempt.account)
+    }
+
+    fn fingerprint_of(&self, site: &Site, account: &Account) -> u32 {
+        self.keys.fingerprint(Purpose::Password, &[site.name.as_bytes(), account.as_str().as_bytes()])
+    }
+
+    /// The account as it stands in the keys of counters that strangers fill.
+    pub fn account_in_key(&self, site: &Site, account: &Account) -> String {
+        sign_in::account_in_key(&site.name, account, self.fingerprint_of(site, account))
+    }
+
     async fn known_device(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
+        if !attempt.door.is_webmail() {
+            return self.known_place(attempt).await;
+        }
         let device = attempt.device?;
         let since = self.store.device_since(&attempt.site.name, &attempt.account, device, self.now).await;
         Some((device, since.ok().flatten()?))
+    }
+
+    /// Where there are no browsers, a network that the account has signed in from speaks for a program as a known browser
+    /// would: no stranger spends what it has. Each prefix of it stands for itself.
+    async fn known_place(&self, attempt: &Attempt<'_>) -> Option<([u8; 16], Timestamp)> {
+        let Attempt { site, client, account, .. } = attempt;
+        let profile = self.store.profile(&site.name, account, self.now).await.ok()?;
+        let seen = profile.networks.get(Network::of(client.address))?;
+        let place = self.keys.short_hash(Purpose::Place, &[b"door", client.prefix.to_string().as_bytes()]);
+        Some((place, seen.first))
     }
 
     async fn failures_at_site(&self, site: &Site) -> Fact<Vec<(Limit, u32)>> {
@@ -282,6 +330,7 @@ impl Judging<'_> {
         let spot = self.spot(client);
         let in_key = in_key(attempt, reserved);
         let device = match reserved.known_device {
+            _ if !attempt.door.is_webmail() => DeviceFact::Unasked,
             Some((_, since)) => DeviceFact::Known(since),
             None => DeviceFact::New,
         };
@@ -298,7 +347,12 @@ impl Judging<'_> {
         facts.failures_before = failures_before;
         facts.thefts_from_prefix = thefts_from_prefix;
         facts.country_at_site = country_at_site;
-        if facts.is_newcomer() {
+        if !attempt.door.is_webmail() {
+            // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
+            if facts.is_newcomer() && reserved.known_device.is_none() {
+                facts.has_open_flag = self.has_open_flag(site, account).await;
+            }
+        } else if facts.is_newcomer() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
             let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
@@ -363,8 +417,8 @@ impl Judging<'_> {
         networks.campus_country.or_else(|| self.whereabouts(networks.campus.first()?.addr()).country)
     }
 
-    /// Whether a session of the account was restricted lately by what it sent, and nobody has decided about it yet.
-    async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
+    /// The flag of a session of the account that was restricted lately by what it sent, and nobody has decided about it yet.
+    pub async fn restricting_flag(&self, site: &Site, account: &Account) -> Fact<Option<Reference>> {
         let filter = FlagFilter {
             site: Some(site.name.clone()),
             account: Some(account.clone()),
@@ -376,7 +430,14 @@ impl Judging<'_> {
             is_fresh && flag.enforced && flag.verdict == Verdict::Restrict && flag.stopped_by.is_some()
         };
         match self.fact(self.store.flags(&filter, OPEN_FLAGS_LOOKED_AT).await) {
-            Fact::Known(flags) => Fact::Known(flags.iter().any(restricting)),
+            Fact::Known(flags) => Fact::Known(flags.iter().find(|flag| restricting(flag)).map(|flag| flag.code)),
+            Fact::StoreAway => Fact::StoreAway,
+        }
+    }
+
+    async fn has_open_flag(&self, site: &Site, account: &Account) -> Fact<bool> {
+        match self.restricting_flag(site, account).await {
+            Fact::Known(flag) => Fact::Known(flag.is_some()),
             Fact::StoreAway => Fact::StoreAway,
         }
     }
@@ -407,8 +468,8 @@ impl Judging<'_> {
         new_device: [u8; 16],
     ) -> Admitted {
         let Attempt { site, client, account, .. } = attempt;
-        let Judged { judgement, spot, due, is_unasked, lesson } = judged;
-        let teaches = judgement.passed() && !is_unasked;
+        let Judged { judgement, spot, due, lesson, .. } = judged;
+        let teaches = judged.teaches();
         let can_prove = self.enforces && judgement.asks() && self.can_prove(site, account).await;
         let mut state = if self.enforces { judgement.state(can_prove) } else { SessionState::Open };
         if *due == Some(Due::Now) {
@@ -463,18 +524,26 @@ impl Judging<'_> {
             flag: flagged.then_some(code),
             lesson: Some(lesson.clone()),
         };
-        let teach = async {
-            if teaches {
-                let taught = self.store.teach(&site.name, account, lesson.clone(), self.now).await;
-                let _: Fact<()> = self.fact(taught);
-                self.note(&risk::at_site(&site.name, spot.country, reserved.account_fingerprint)).await;
-            }
-        };
-        let success = [sign_in::success(&site.name, client.prefix, reserved.account_fingerprint)];
-        let (stored, (), ()) = tokio::join!(self.store.put_session(session, self.now), teach, self.note(&success));
+        let teach = self.teach(attempt, reserved, judged);
+        let (stored, ()) = tokio::join!(self.store.put_session(session, self.now), teach);
         // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.
         let stored = self.fact(stored);
         Admitted { device: matches!(stored, Fact::Known(())).then_some(device), state, flagged }
+    }
+
+    /// What a right password teaches: its prefix that people sign in well there, and where the sign-in passed, account and
+    /// site what is usual.
+    pub async fn teach(&self, attempt: &Attempt<'_>, reserved: &Reserved, judged: &Judged) {
+        let Attempt { site, client, account, .. } = attempt;
+        let usual = async {
+            if judged.teaches() {
+                let taught = self.store.teach(&site.name, account, judged.lesson.clone(), self.now).await;
+                let _: Fact<()> = self.fact(taught);
+                self.note(&risk::at_site(&site.name, judged.spot.country, reserved.account_fingerprint)).await;
+            }
+        };
+        let success = [sign_in::success(&site.name, client.prefix, reserved.account_fingerprint)];
+        tokio::join!(usual, self.note(&success));
     }
 
     /// Looks whether a session is still where it was judged, and judges it again where it is not. Returns the session as
@@ -545,7 +614,7 @@ impl Judging<'_> {
     }
 
     /// A flag that says nothing yet of why it is raised.
-    pub(super) fn new_flag(
+    pub(crate) fn new_flag(
         &self,
         site: &Site,
         session: &Session,
@@ -616,7 +685,7 @@ impl Judging<'_> {
             now: self.now,
             site: &site.name,
             account,
-            session: hash,
+            session: Some(hash),
             state: sending.state(),
             locked,
             prefix: client.prefix,
@@ -628,15 +697,39 @@ impl Judging<'_> {
             is_account_known,
             rule: self.rule_against(site, account, client, "send"),
         };
-        (reserved.decision, reserved.receipt) = match send::charges(&facts, &self.config.send, &self.config.exceptions)
-        {
+        (reserved.decision, reserved.receipt) = self.charge_send(&facts).await;
+        reserved
+    }
+
+    /// Charges a message of which everything else is known, and decides.
+    pub async fn charge_send(&self, facts: &send::Facts<'_>) -> (Decision, Receipt) {
+        match send::charges(facts, &self.config.send, &self.config.exceptions) {
             Ok(charges) => {
                 let charged = self.charge(&charges).await;
-                (send::send(&facts, charged.as_ref()), receipt_of(charged))
+                (send::send(facts, charged.as_ref()), receipt_of(charged))
             }
             Err(decision) => (*decision, Receipt::default()),
-        };
-        reserved
+        }
+    }
+
+    /// Counts an attempt to send, allowed or not. Returns the alert lines that the account passes with it, each once, and how
+    /// many messages it was within their time.
+    pub async fn count_attempt(&self, site: &Site, account: &Account) -> Vec<(u32, Limit)> {
+        let limits = &self.config.send;
+        let Some(attempt) = send::attempt(&site.name, account, limits) else { return Vec::new() };
+        if self.charge(&[attempt]).await == Fact::StoreAway {
+            return Vec::new();
+        }
+        let mut passed = Vec::new();
+        for line in &limits.alert_messages_per_account {
+            let key = send::attempts_key(&site.name, account);
+            let Fact::Known(messages) = self.count(key, line.window).await else { break };
+            let Some(told) = send::alert(&site.name, account, *line, messages) else { continue };
+            if let Fact::Known(Charged::Fits(_)) = self.charge(&[told]).await {
+                passed.push((messages, *line));
+            }
+        }
+        passed
     }
 
     /// The rule of the operator that restricts an action, by label.
@@ -681,11 +774,18 @@ impl Judging<'_> {
 
     fn place(&self, session: &Session, client: &Client) -> send::SendingPlace {
         let here = self.spot(client);
+        self.place_at(&here, send::counted_as(&session.spot, &here))
+    }
+
+    /// The place of somebody who sends without a session.
+    pub fn place_of(&self, client: &Client) -> send::SendingPlace {
+        self.place_at(&self.spot(client), client.prefix)
+    }
+
+    fn place_at(&self, here: &Spot, counted_as: Prefix) -> send::SendingPlace {
         let network = match here.network {
             NetworkClass::Campus => "campus".to_owned(),
-            NetworkClass::Trusted | NetworkClass::Outside => {
-                Network::of(send::counted_as(&session.spot, &here).address()).to_string()
-            }
+            NetworkClass::Trusted | NetworkClass::Outside => Network::of(counted_as.address()).to_string(),
         };
         let fingerprint = |text: &str| self.keys.fingerprint(Purpose::Place, &[text.as_bytes()]);
         send::SendingPlace {
@@ -708,7 +808,9 @@ impl Judging<'_> {
                 signals: decision.signals.clone(),
                 stopped_by: decision.stopped_by.clone(),
             };
-            let can_prove = self.enforces && self.can_prove(sending.site, &session.account).await;
+            // Where there is no browser, nobody can be asked.
+            let is_asked = self.enforces && session.device.is_some();
+            let can_prove = is_asked && self.can_prove(sending.site, &session.account).await;
             let stricter = proof::state(Verdict::Restrict, can_prove);
             if let Some(changed) = self.flag_session(sending.site, session, sending.client, raise, stricter, code).await
             {
@@ -772,9 +874,9 @@ impl Judging<'_> {
     }
 
     /// Notes on a flagged session that it changed a setting or took something away, or tried to.
-    pub async fn note_change(&self, session: &Session, action: &str, stopped: bool) {
+    pub async fn note_change(&self, session: &Session, action: &str, targets: Vec<String>, stopped: bool) {
         let Some(flag) = session.flag else { return };
-        let change = Change { time: self.now, action: action.to_owned(), stopped };
+        let change = Change { time: self.now, action: action.to_owned(), targets, stopped };
         let activity = Activity { changes: vec![change], ..Activity::default() };
         let _: Fact<()> = self.fact(self.store.add_to_flag(&flag, activity).await);
     }

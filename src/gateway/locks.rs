@@ -83,6 +83,13 @@ impl Judging<'_> {
         }
     }
 
+    /// Whether this lock opens by itself once the account's password is another.
+    pub async fn opens_at_change(&self, lock: &Lock) -> bool {
+        let about = About::Opener(&lock.site, &lock.account);
+        let opener = self.fact(notes::read::<Opener>(self.store, self.keys, about, self.now).await);
+        matches!(opener, Fact::Known(Some(opener)) if opener.since == lock.since)
+    }
+
     /// The webmail took another password than the one that had leaked. Whether the lock is open now.
     pub async fn open_lock(&self, attempt: &Attempt<'_>) -> bool {
         let (site, account) = (&attempt.site.name, &attempt.account);

@@ -15,6 +15,7 @@ pub mod headers;
 mod inviting;
 pub mod judging;
 pub mod locks;
+mod moves;
 pub mod notes;
 mod own;
 mod passwords;

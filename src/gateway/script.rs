@@ -15,6 +15,7 @@ use super::upgrade::Upgrade;
 use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
+use crate::domain::flag::Change;
 use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState};
 use crate::policy::{Decision, Fact, Why, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
@@ -85,6 +86,19 @@ impl Script {
             && self.asked.shape == Shape::Page
             && self.asked.action == Action::View
             && self.waiting.is_none()
+    }
+
+    /// What the request is about, as the operator may have to undo it.
+    fn targets(&self, parts: &Parts) -> Vec<String> {
+        let query =
+            Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), self.site().php_max_input_vars);
+        let form = self.whole_form();
+        let mut targets = self.site().webmail.targets(&query, form.as_ref());
+        targets.truncate(Change::TARGETS_MAX);
+        for target in &mut targets {
+            *target = target.chars().filter(|c| !c.is_control()).take(Change::TARGET_CHARS_MAX).collect();
+        }
+        targets
     }
 
     /// The form with everything in it, for a page that hands it back.
@@ -312,7 +326,7 @@ impl Gateway {
             // A restricted session has a flag, and its code is what the operator knows it by.
             let flag = script.known_session().and_then(|session| session.flag);
             let reference = flag.unwrap_or_else(|| self.shared.dice.reference());
-            self.note_change(&script, true).await;
+            self.note_change(&script, parts, true).await;
             let kind = match &script.asked.action {
                 Action::Send(sending) => EventKind::SendRefused { recipients: sending.recipients },
                 action => EventKind::ActionRefused { action: action.name() },
@@ -336,7 +350,7 @@ impl Gateway {
             }
         }
         self.touch(&script).await;
-        self.note_change(&script, false).await;
+        self.note_change(&script, parts, false).await;
         match script.asked.action {
             Action::SignIn { .. } => Box::pin(self.sign_in(script, parts)).await,
             Action::Send(_) => Box::pin(self.send(script, parts)).await,
@@ -363,13 +377,18 @@ impl Gateway {
             (Ok(()), _) => {}
         }
         let Some(session) = script.known_session() else { return Ok(()) };
-        if !action.barred_when_restricted() || matches!(action, Action::Send(_)) {
+        if matches!(action, Action::Send(_)) {
             return Ok(());
         }
-        match judging.rule_against(script.site(), &session.account, &script.client, action.name()) {
-            Some(label) => Err(Box::new(Decision::by_rule(label))),
-            None => Ok(()),
+        if action.barred_when_restricted()
+            && let Some(label) = judging.rule_against(script.site(), &session.account, &script.client, action.name())
+        {
+            return Err(Box::new(Decision::by_rule(label)));
         }
+        if session.flag.is_none() {
+            return Ok(());
+        }
+        judging.judge_move(script.site(), session, &script.client, action).await
     }
 
     /// The same after something took its time: an operator may have ended the session meanwhile, or another of its messages
@@ -418,7 +437,7 @@ impl Gateway {
 
     /// Notes on a flagged session what it did besides sending, or tried. What it sends is noted when it is known what came
     /// of it.
-    async fn note_change(&self, script: &Script, stopped: bool) {
+    async fn note_change(&self, script: &Script, parts: &Parts, stopped: bool) {
         let action = &script.asked.action;
         let Some((session, flag)) = script.known_session().and_then(|session| Some((session, session.flag?))) else {
             return;
@@ -428,7 +447,9 @@ impl Gateway {
         match action {
             Action::Send(_) if stopped => judging.note_stopped(&flag).await,
             Action::Send(_) => {}
-            action if action.barred_when_restricted() => judging.note_change(session, action.name(), stopped).await,
+            action if action.move_signal().is_some() => {
+                judging.note_change(session, action.name(), script.targets(parts), stopped).await;
+            }
             _ => {}
         }
     }

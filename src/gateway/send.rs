@@ -10,7 +10,7 @@ use super::refusal::Stop;
 use super::script::Script;
 use crate::domain::action::Recipients;
 use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Verdict};
-use crate::policy::limits::{Charged, Settlement};
+use crate::policy::limits::Settlement;
 use crate::policy::{Fact, Permit, Why, send as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -31,7 +31,9 @@ impl Gateway {
             if !scanned.is_empty() {
                 let judgement = judging.weigh(&sending, &scanned).await;
                 reserved.decision = judgement.upon(reserved.decision);
-                if let Err(stopped) = self.may_still_act(&mut script).await {
+                if reserved.decision.permit.is_some()
+                    && let Err(stopped) = self.may_still_act(&mut script).await
+                {
                     reserved.decision = *stopped;
                 }
             }
@@ -83,21 +85,9 @@ impl Gateway {
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.
     async fn watch_attempts(&self, script: &Script, account: &Account) {
-        let visit = &script.visit;
-        let (site, limits) = (&script.site().name, &visit.live.config.send);
-        let Some(attempt) = policy::attempt(site, account, limits) else { return };
-        let store = &self.shared.store;
-        if store.charge(&[attempt], visit.now).await.is_err() {
-            return;
-        }
-        for line in &limits.alert_messages_per_account {
-            let key = policy::attempts_key(site, account);
-            let Ok(messages) = store.count(&key, line.window, visit.now).await else { return };
-            let Some(told) = policy::alert(site, account, *line, messages) else { continue };
-            if let Ok(Charged::Fits(_)) = store.charge(&[told], visit.now).await {
-                let kind = EventKind::ManyMessages { messages, line: line.to_string() };
-                self.shared.events.record(script.event(kind));
-            }
+        let on_away = self.on_away(&script.visit);
+        for (messages, line) in self.judging(&script.visit, &on_away).count_attempt(script.site(), account).await {
+            self.shared.events.record(script.event(EventKind::ManyMessages { messages, line: line.to_string() }));
         }
     }
 
@@ -156,7 +146,7 @@ impl Gateway {
             now: visit.now,
             site: &script.site().name,
             account: &sending.account,
-            session: &sending.hash,
+            session: Some(&sending.hash),
             state: Fact::Known(Some(SessionState::Open)),
             locked: Fact::Known(false),
             prefix: script.client.prefix,

@@ -14,7 +14,8 @@ use super::{Gateway, locks, own};
 use crate::challenge::device;
 use crate::config::Mode;
 use crate::domain::{
-    Account, Action, EventKind, Outcome, PasswordQuality, Purpose, Reference, Secret, SessionHash, Signal, Verdict,
+    Account, Action, Door, EventKind, Outcome, PasswordQuality, Purpose, Reference, Secret, SessionHash, Signal,
+    Verdict,
 };
 use crate::intel::range::Range;
 use crate::policy::limits::Settlement;
@@ -38,6 +39,7 @@ impl Gateway {
         let attempt = Attempt {
             site,
             client: &client,
+            door: Door::Webmail,
             device: script.device,
             password_fingerprint: self.shared.keys.fingerprint(Purpose::Password, &of),
             password_begins: if visit.live.config.passwords.open_locks_at_change {

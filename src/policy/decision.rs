@@ -104,6 +104,16 @@ impl Decision {
         Self::stop(Verdict::Refuse, Why::Nothing)
     }
 
+    /// The account is locked.
+    pub fn locked() -> Self {
+        Self::stop(Verdict::Refuse, Why::Locked)
+    }
+
+    /// A sign-in from there was refused before, and nobody has decided about it.
+    pub fn refused_before() -> Self {
+        Self::stop(Verdict::Refuse, Why::Refused)
+    }
+
     /// An operator's rule stops it.
     pub fn by_rule(label: String) -> Self {
         Self::stop(Verdict::Restrict, Why::Rule(label))

@@ -22,9 +22,9 @@ pub struct Facts<'a> {
     pub site: &'a SiteName,
     /// Whose, by the session.
     pub account: &'a Account,
-    /// Which session.
-    pub session: &'a SessionHash,
-    /// What the store says of the session.
+    /// Which session; none at a door without sessions: nothing is counted by session there.
+    pub session: Option<&'a SessionHash>,
+    /// What the store says of the session; at a door without sessions, of who comes there.
     pub state: Fact<Option<SessionState>>,
     /// Whether an operator locked the account.
     pub locked: Fact<bool>,
@@ -108,10 +108,13 @@ fn may_send(facts: &Facts<'_>) -> Result<(), Box<Decision>> {
             None => Ok(()),
             Some(label) => Err(Box::new(Decision::by_rule(label.clone()))),
         },
-        Fact::Known(true) => Err(Box::new(Decision::stop(Verdict::Refuse, Why::Locked))),
+        Fact::Known(true) => Err(Box::new(Decision::locked())),
         Fact::StoreAway => Err(Box::new(Decision::stop(Verdict::Throttle, Why::StoreAway))),
     }
 }
+
+/// A limit's name in the configuration, its values, what it counts, whose, and how much larger familiarity makes it.
+type Counted<'a> = (&'static str, &'a [Limit], Cost, Option<&'a str>, f64);
 
 /// The limits that hold for one send: the general ones, larger on a familiar device, or an exception's in their place.
 struct InForce<'a> {
@@ -139,25 +142,28 @@ impl<'a> InForce<'a> {
     /// One line per limit: its name in the configuration, what it counts, whose, and whether familiarity makes it larger.
     fn charges(&self, facts: &Facts<'_>, recipients: u32) -> Vec<Charge> {
         let Facts { site, account, session, prefix, .. } = facts;
-        let of_session = format!("{site}/{session}");
+        let of_session = session.map(|session| format!("{site}/{session}"));
         let of_account = format!("{site}/{account}");
         let of_prefix = format!("{site}/{prefix}");
+        let (in_session, in_account, in_prefix) = (of_session.as_deref(), Some(&*of_account), Some(&*of_prefix));
+        let at_site = Some(&***site);
         let (one, all) = (Cost::Units(1), Cost::Units(recipients));
         let general = self.general;
         let (grows, stays) = (self.familiar_factor, 1.0);
-        let counted: [(&'static str, &[Limit], Cost, &str, f64); 8] = [
-            ("recipients_per_session", &general.recipients_per_session, all, &of_session, grows),
-            ("recipients_per_account", &general.recipients_per_account, all, &of_account, grows),
-            ("recipients_per_prefix", &general.recipients_per_prefix, all, &of_prefix, stays),
-            ("recipients_per_site", &general.recipients_per_site, all, site, stays),
-            ("messages_per_session", &general.messages_per_session, one, &of_session, grows),
-            ("messages_per_account", &general.messages_per_account, one, &of_account, grows),
-            ("messages_per_prefix", &general.messages_per_prefix, one, &of_prefix, stays),
-            ("messages_per_site", &general.messages_per_site, one, site, stays),
+        let counted: [Counted<'_>; 8] = [
+            ("recipients_per_session", &general.recipients_per_session, all, in_session, grows),
+            ("recipients_per_account", &general.recipients_per_account, all, in_account, grows),
+            ("recipients_per_prefix", &general.recipients_per_prefix, all, in_prefix, stays),
+            ("recipients_per_site", &general.recipients_per_site, all, at_site, stays),
+            ("messages_per_session", &general.messages_per_session, one, in_session, grows),
+            ("messages_per_account", &general.messages_per_account, one, in_account, grows),
+            ("messages_per_prefix", &general.messages_per_prefix, one, in_prefix, stays),
+            ("messages_per_site", &general.messages_per_site, one, at_site, stays),
         ];
-        let charge = |(name, general, cost, subject, factor): (&'static str, &[Limit], Cost, &str, f64)| {
+        let charge = |(name, general, cost, subject, factor): Counted<'_>| {
             let limits = self.excepted(name).map_or_else(|| larger(general, factor), <[Limit]>::to_vec);
-            (!limits.is_empty()).then(|| Charge::limited(CounterKey::new(name, subject), name, cost, limits))
+            let key = CounterKey::new(name, subject?);
+            (!limits.is_empty()).then(|| Charge::limited(key, name, cost, limits))
         };
         let mut charges: Vec<Charge> = counted.into_iter().filter_map(charge).collect();
         charges.extend(self.unlike_the_owner(facts, &of_account));

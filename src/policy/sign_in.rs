@@ -9,11 +9,13 @@ use std::time::Duration;
 use super::limits::{Charge, Charged, Cost, CounterKey};
 use super::{Decision, Fact, Why};
 use crate::config::SignInLimits;
-use crate::domain::{Account, Limit, NetworkClass, Prefix, SiteName, Verdict};
+use crate::domain::{Account, Door, Limit, NetworkClass, Prefix, SiteName, Verdict};
 
 /// What is known of a sign-in before it is charged.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
+    /// Through which door.
+    pub door: Door,
     /// Where.
     pub site: &'a SiteName,
     /// Whose account is claimed. Written by the client, canonical.
@@ -27,7 +29,8 @@ pub struct Facts<'a> {
     /// By the configured networks.
     pub network: NetworkClass,
     /// The device, if its cookie is genuine, is for this account and site, and the store says that the account knows
-    /// it. A store that does not answer makes it none.
+    /// it; at a door without browsers, a prefix of a network that the account has signed in from. A store that does not
+    /// answer makes it none.
     pub known_device: Option<[u8; 16]>,
     /// Whether an operator locked the account.
     pub locked: Fact<bool>,
@@ -178,12 +181,14 @@ fn spray(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
 }
 
 /// Every attempt counts here, not only distinct passwords: Roundcube counts each failure against the account and after
-/// three in a minute refuses its owner too, so one wrong password sent over and over would lock that person out.
+/// three in a minute refuses its owner too, so one wrong password sent over and over would lock that person out. Mail
+/// servers do not, and a mail program tries its one password over several connections at once.
 fn guesses_together(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
+    let one_try = Cost::Distinct(facts.password_fingerprint);
     Charge::limited(
         CounterKey::new("failures_per_account", &account_in_key(facts.site, facts.account, facts.account_fingerprint)),
         "failures_per_account",
-        Cost::Units(1),
+        if facts.door.is_webmail() { Cost::Units(1) } else { one_try },
         limits.failures_per_account.clone(),
     )
 }
@@ -192,6 +197,26 @@ fn failures_at_the_site(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     let keep = limits.failures_per_site_before_slowing.iter().map(|limit| limit.window).max().unwrap_or_default();
     let key = site_failures_key(facts.site);
     Charge::counted(key, "failures_per_site_before_slowing", Cost::Units(1), keep)
+}
+
+/// The counters of guesses at an account, from a prefix, or at an account from a prefix: what an operator who knows better
+/// has forgotten. `account` is as [`account_in_key`] says.
+pub fn counters(site: &SiteName, account: Option<&str>, prefix: Option<Prefix>) -> Vec<CounterKey> {
+    let named = |names: &[&str], subject: String| -> Vec<CounterKey> {
+        names.iter().map(|name| CounterKey::new(name, &subject)).collect()
+    };
+    match (account, prefix) {
+        (Some(account), None) => named(&["failures_per_account"], account.to_owned()),
+        (None, Some(prefix)) => {
+            let names = ["failing_accounts_per_prefix", "failing_accounts_per_own_prefix"];
+            named(&names, format!("{site}/{prefix}"))
+        }
+        (Some(account), Some(prefix)) => {
+            let names = ["failures_per_account_and_prefix", "failures_per_account_and_own_prefix"];
+            named(&names, format!("{account}/{prefix}"))
+        }
+        (None, None) => Vec::new(),
+    }
 }
 
 /// Site and account as they stand in the keys of counters that strangers fill: long names are shortened. `fingerprint`

@@ -12,8 +12,8 @@ use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::action::Recipients;
 use crate::domain::{
-    Account, Client, KeyRing, PasswordQuality, Prefix, Purpose, Reference, Secret, Session, SessionChange, SessionHash,
-    SessionState, Signal, Timestamp, Verdict,
+    Account, Client, Door, KeyRing, PasswordQuality, Prefix, Purpose, Reference, Secret, Session, SessionChange,
+    SessionHash, SessionState, Signal, Timestamp, Verdict,
 };
 use crate::gateway::client;
 use crate::gateway::judging::{Attempt, Judging, Sending};
@@ -159,6 +159,7 @@ impl Simulation {
             site,
             client,
             account: site.accounts.fold(&recorded.account),
+            door: Door::Webmail,
             device: recorded.device.as_ref().and_then(|label| self.devices.get(label)).copied(),
             password_fingerprint: self.keys.fingerprint(Purpose::Password, &of),
             password_begins: Vec::new(),

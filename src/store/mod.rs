@@ -127,6 +127,9 @@ pub trait Store: Ledger {
     fn merge_charges<'a>(&'a self, charges: &'a [(CounterKey, Duration, Vec<Entry>)], now: Timestamp)
     -> Answer<'a, ()>;
 
+    /// Forgets what counters hold, as if nothing had been charged. What is given back later of that is gone already.
+    fn forget_counters<'a>(&'a self, keys: &'a [CounterKey], now: Timestamp) -> Answer<'a, ()>;
+
     /// A session, unless it expired.
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>>;
 

@@ -29,6 +29,10 @@ pub static FIELDS: &[(&str, &str)] = &[
     ("observed_rules", "Rules with `mode = \"observe\"` that would have decided."),
     ("reference", "The code that the person's page shows; of a flag, the code that `mailward flag` takes."),
     ("by", "The operator who did it, or `command line`."),
+    (
+        "door",
+        "Through which door it came, where it was not the webmail: `submission`, `imap`, `pop3`, `sieve` or `other`.",
+    ),
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
     ("messages", "Messages of the account within the window of `line`, attempts included."),
     ("line", "The alert line that was passed, such as `100/5m`."),
@@ -81,6 +85,8 @@ struct Line<'a> {
     reference: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    door: Option<&'static str>,
     #[serde(flatten)]
     particulars: Particulars<'a>,
 }
@@ -195,6 +201,7 @@ pub fn json(event: &Event) -> String {
         observed_rules: &event.observed,
         reference: event.reference.map(|reference| reference.to_string()),
         by: event.by.as_deref(),
+        door: (!event.door.is_webmail()).then_some(event.door.name()),
         particulars: Particulars::of(&event.kind),
     };
     escape_obeyed(serde_json::to_string(&line).expect("every field is a string, a number or a list of them"))
@@ -226,6 +233,9 @@ pub fn sentence(event: &Event) -> String {
     }
     if let Some(country) = event.country {
         add("country", Cow::Owned(country.to_string()));
+    }
+    if !event.door.is_webmail() {
+        add("door", Cow::Borrowed(event.door.name()));
     }
     let particulars = Particulars::of(&event.kind);
     for (name, number) in [
@@ -295,7 +305,11 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "A sign-in was stopped: by a limit (`stopped_by`) or a lock before the webmail saw it, or because it fits its account so little (`signals`) that its session was never given out.",
         ),
         EventKind::SignedOut => (Level::INFO, "signed out", "The person ended the session."),
-        EventKind::Sent { .. } => (Level::INFO, "sent", "The webmail sent a message."),
+        EventKind::Sent { .. } => (
+            Level::INFO,
+            "sent",
+            "The webmail sent a message, or a mail program handed one to the mail server (`door`).",
+        ),
         EventKind::NotSent { .. } => (
             Level::INFO,
             "not sent",
@@ -304,7 +318,7 @@ pub fn meaning(kind: &EventKind) -> Meaning {
         EventKind::SendRefused { .. } => (
             Level::WARN,
             "send refused",
-            "A message was stopped before the webmail saw it: a limit (`stopped_by`) or a restricted session. The person still has the message.",
+            "A message was stopped before the webmail saw it, or before the mail server took it from a mail program (`door`): a limit (`stopped_by`), a lock or a restricted session. The person still has the message.",
         ),
         EventKind::SentUnasked => (
             Level::ERROR,
@@ -591,6 +605,7 @@ mod tests {
             event.as_number = Some(64_500);
             event.device = Some("5e5e5e5e5e5e".into());
             event.observed = vec!["rule 1".into()];
+            event.door = crate::domain::Door::Submission;
             event.kind = kind;
             let line: serde_json::Value = serde_json::from_str(&json(&event)).expect("a JSON object");
             for name in line.as_object().expect("a JSON object").keys() {

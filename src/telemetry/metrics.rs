@@ -101,6 +101,11 @@ pub static DESCRIBED: &[Described] = &[
         "How long those questions took together, waiting for a turn included",
     ),
     gauge("mailward_scanner_silent", &["scanner"], "1 while the scanner does not answer, else 0"),
+    counter(
+        "mailward_door_questions",
+        &["server", "answer"],
+        "Questions of mail servers (postfix, dovecot): passed, deferred, delayed, refused, noted (nothing was asked), unreadable; and connections closed at once: no room, not allowed",
+    ),
     gauge("mailward_store_degraded", &[], "1 while the store does not answer and limits are stricter, else 0"),
     gauge(
         "mailward_store_degraded_since_timestamp_seconds",
@@ -159,6 +164,8 @@ pub enum RequestKind {
     ChangePassword,
     /// [`Action::Export`]
     Export,
+    /// [`Action::HideTraces`]
+    HideTraces,
     /// [`Action::Poll`]
     Poll,
     /// [`Action::View`]
@@ -167,7 +174,7 @@ pub enum RequestKind {
 
 impl RequestKind {
     /// In the order of their numbers.
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Asset,
         Self::Own,
         Self::Unread,
@@ -180,6 +187,7 @@ impl RequestKind {
         Self::ChangeFilter,
         Self::ChangePassword,
         Self::Export,
+        Self::HideTraces,
         Self::Poll,
         Self::View,
     ];
@@ -196,6 +204,7 @@ impl RequestKind {
             Action::ChangeFilter => Self::ChangeFilter,
             Action::ChangePassword => Self::ChangePassword,
             Action::Export => Self::Export,
+            Action::HideTraces => Self::HideTraces,
             Action::Poll => Self::Poll,
             Action::View => Self::View,
         }
@@ -216,6 +225,7 @@ impl RequestKind {
             Self::ChangeFilter => "change filter",
             Self::ChangePassword => "change password",
             Self::Export => "export",
+            Self::HideTraces => "hide traces",
             Self::Poll => "poll",
             Self::View => "view",
         }
@@ -294,6 +304,7 @@ pub struct Metrics {
     range_service: Family<Labels, Counter>,
     scans: Family<Labels, Counter>,
     scan_seconds: Family<Labels, Counter<f64, AtomicU64>>,
+    door_questions: Family<Labels, Counter>,
     connections: Counter,
     connections_refused: Counter,
     handshakes_failed: Counter,
@@ -335,6 +346,7 @@ impl Metrics {
         let throttled = family("mailward_throttled");
         let upstream_errors = family("mailward_upstream_errors");
         let range_service = family("mailward_range_service");
+        let door_questions = family("mailward_door_questions");
         let scans = family("mailward_scans");
         let scan_seconds = Family::<Labels, Counter<f64, AtomicU64>>::default();
         let name = "mailward_scan_seconds";
@@ -375,6 +387,7 @@ impl Metrics {
             range_service,
             scans,
             scan_seconds,
+            door_questions,
             connections,
             connections_refused,
             handshakes_failed,
@@ -538,6 +551,11 @@ impl Metrics {
             None => "none",
         };
         self.range_service.get_or_create(&vec![("answer", answer.to_owned())]).inc();
+    }
+
+    /// A mail server asked, or tried to. Both are from closed sets.
+    pub fn door_asked(&self, server: &'static str, answer: &'static str) {
+        self.door_questions.get_or_create(&vec![("server", server.to_owned()), ("answer", answer.to_owned())]).inc();
     }
 
     /// How much waits until a shared store is back.
@@ -716,6 +734,7 @@ mod tests {
             metrics.observe(&Event { kind, ..line::example() });
         }
         metrics.range_asked(None);
+        metrics.door_asked("postfix", "passed");
         let scanner: Arc<str> = "rspamd".into();
         let took = std::time::Duration::from_millis(1_500);
         metrics.scanned(&Scanned { scanner: Arc::clone(&scanner), said: crate::domain::Said::Clean, took });

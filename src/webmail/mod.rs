@@ -84,6 +84,13 @@ pub trait Webmail: Send + Sync {
         None
     }
 
+    /// What a change of settings, an export or a removal is about: addresses that mail goes to, folders. For operators, who
+    /// may have to undo it; nothing is decided by it. `form` is the whole form, where it was read whole.
+    fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
+        let _ = (query, form);
+        Vec::new()
+    }
+
     /// The page that shows a session from its beginning, below the base, without a slash in front.
     fn home(&self) -> &'static str {
         ""
@@ -131,6 +138,40 @@ pub trait Webmail: Send + Sync {
     /// The refusal as this product's client understands it, with everything the person wrote kept. `None`: a full page
     /// of Mailward's own will do. `form` is the whole request form, where it was read whole and small enough.
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed>;
+}
+
+/// Whether a folder is the one that sent mail is kept in, by the names that products and mail programs give it.
+fn is_sent_folder(name: &[u8]) -> bool {
+    const NAMES: &[&str] = &[
+        "sent",
+        "sent items",
+        "sent mail",
+        "sent messages",
+        "sent-mail",
+        "sentmail",
+        "enviados",
+        "gesendet",
+        "gesendete elemente",
+        "gesendete objekte",
+        "inviata",
+        "posta inviata",
+        "verzonden",
+    ];
+    let name = String::from_utf8_lossy(name).to_lowercase();
+    let last = name.rsplit(['/', '.']).next().unwrap_or_default();
+    NAMES.contains(&last)
+}
+
+/// Every address that stands in the values of these fields of a form, as they were sent.
+fn addresses_sent<'f>(form: &'f php::Form, is_one: impl Fn(&[u8]) -> bool + 'f) -> impl Iterator<Item = String> + 'f {
+    let fields = form.sent().unwrap_or_default().iter().filter(move |field| is_one(&field.name));
+    fields.flat_map(|field| addresses::of_fields(std::iter::once(field.value.as_slice())).addresses().to_vec())
+}
+
+/// Whether a text has a link in it.
+fn has_link(text: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(text).to_lowercase();
+    ["http://", "https://", "www."].iter().any(|mark| text.contains(mark))
 }
 
 /// What came of a sign-in, as far as an access log shows it.

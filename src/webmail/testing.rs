@@ -42,6 +42,15 @@ impl<'a> Request<'a> {
         Self { headers, ..self }
     }
 
+    /// What the operator is told that it is about.
+    pub(super) fn targets_of(self, webmail: &'static dyn Webmail) -> Vec<String> {
+        let (_, query) = self.url.split_once('?').unwrap_or((self.url, ""));
+        let content_type = if self.content_type.is_empty() { URLENCODED } else { self.content_type };
+        let content_type = HeaderValue::from_str(content_type).expect("the tests write header values");
+        let form = self.body.and_then(|body| php::Form::read_whole(Some(&content_type), body, 1000));
+        webmail.targets(&php::Fields::from_query(query.as_bytes(), 1000), form.as_ref())
+    }
+
     pub(super) fn asked_of(self, webmail: &'static dyn Webmail) -> Result<Asked, Unnatural> {
         let (path, query) = self.url.split_once('?').unwrap_or((self.url, ""));
         let content_type = if self.content_type.is_empty() { URLENCODED } else { self.content_type };

@@ -19,7 +19,7 @@ use mailward::clock::Dice;
 use mailward::config::{self, Config};
 use mailward::domain::action::Recipients;
 use mailward::domain::{
-    Account, Agent, Client, Country, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, SessionHash,
+    Account, Agent, Client, Country, Door, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, SessionHash,
     Timestamp,
 };
 use mailward::gateway::judging::{Attempt, Judging, Sending};
@@ -129,6 +129,7 @@ impl Bench {
                 site,
                 client: &client,
                 account: self.account(number),
+                door: Door::Webmail,
                 device: None,
                 password_fingerprint: mixed(number),
                 password_begins: Vec::new(),

@@ -72,7 +72,7 @@ fn check(text: &str) -> Output {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
-    for secret in ["mail-password", "hook-secret", "sms-secret"] {
+    for secret in ["mail-password", "hook-secret", "sms-secret", "dovecot-key"] {
         fs::write(folder.path().join(secret), "a secret\n").expect("a folder of our own");
     }
     for (known, named) in [

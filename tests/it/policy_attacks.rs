@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mailward::config::{SendLimits, SignInLimits};
-use mailward::domain::{Account, Limit, NetworkClass, Outcome, Prefix, SessionHash, SessionState, SiteName, Timestamp};
+use mailward::domain::{
+    Account, Door, Limit, NetworkClass, Outcome, Prefix, SessionHash, SessionState, SiteName, Timestamp,
+};
 use mailward::policy::limits::{Charged, Settlement};
 use mailward::policy::{Decision, Fact, Why, send, sign_in};
 use mailward::store::Store;
@@ -80,6 +82,7 @@ impl Site {
                 site_failures.push((*limit, count));
             }
             let facts = sign_in::Facts {
+                door: Door::Webmail,
                 site: &self.name,
                 account: &account,
                 account_fingerprint: fingerprint(&attempt.account),
@@ -238,7 +241,7 @@ fn a_spam_run_stops_at_the_limit_and_is_told_when_and_how_many_would_fit() {
                 now,
                 site: &site.name,
                 account: &account,
-                session: &session,
+                session: Some(&session),
                 state: Fact::Known(Some(SessionState::Open)),
                 locked: Fact::Known(false),
                 prefix: Prefix::of(ATTACKER.into()),

@@ -403,7 +403,7 @@ static RULES: &[Rule] = &[
     Rule {
         because: "nothing inside knows TLS",
         rooms: &[""],
-        except: &["edge/", "app.rs"],
+        except: &["edge/", "app.rs", "app/doors.rs"],
         never: &[
             Begins("tokio_rustls"),
             Within("ResolvesServerCert"),
@@ -428,6 +428,34 @@ static RULES: &[Rule] = &[
         ],
         bad: ("gateway/mod.rs", "let listener = super::edge::listen::listeners(address);"),
         good: ("gateway/mod.rs", "use crate::edge::{Connection, Handler};"),
+    },
+    Rule {
+        because: "the other doors judge as the gateway does: they know no webmail, page or operator",
+        rooms: &["doors/"],
+        except: &[],
+        never: &[
+            Begins("crate::admin"),
+            Begins("crate::alert"),
+            Begins("crate::app"),
+            Begins("crate::challenge"),
+            Begins("crate::cli"),
+            Begins("crate::edge::listen"),
+            Begins("crate::edge::serve"),
+            Begins("crate::edge::tls"),
+            Begins("crate::upstream"),
+            Begins("crate::webmail"),
+            Begins("rustls"),
+        ],
+        bad: ("doors/submission.rs", "use crate::webmail::Asked;"),
+        good: ("doors/submission.rs", "use crate::gateway::judging::Judging; let webmail = 1;"),
+    },
+    Rule {
+        because: "only app.rs opens the other doors",
+        rooms: &[""],
+        except: &["app/", "app.rs", "doors/"],
+        never: &[Begins("crate::doors")],
+        bad: ("gateway/send.rs", "use crate::doors::Doors;"),
+        good: ("config/read.rs", "use super::doors::read_doors; let doors = config.doors;"),
     },
     Rule {
         because: "edge is the outermost room",

@@ -10,6 +10,7 @@ pub mod challenge;
 mod chaos;
 pub mod desk;
 mod desk_load;
+mod doors;
 mod edge;
 mod gated;
 mod held;

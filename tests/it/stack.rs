@@ -2,6 +2,7 @@
 //!
 //! * [`Stack::shared`] starts the servers of `tests/stack/` once for the test binary, in a folder of their own and on
 //!   ports that were free. They stop, and the folder goes, when this process ends, however it ends.
+//! * [`Stack::with_doors`] starts others, whose Postfix and Dovecot ask a Mailward as `deploy/` says.
 //! * [`Stack::account`] hands each test people of its own, so tests share neither mailboxes nor limits.
 //! * [`Gateway`] is `mailward serve` in front of any upstream, with a configuration written for one test.
 //! * [`Client`] speaks HTTPS and HTTP like a browser without script; [`Roundcube`] on top of it signs in and sends.
@@ -40,6 +41,8 @@ pub struct Stack {
     web: SocketAddr,
     smtp: SocketAddr,
     imap: SocketAddr,
+    submission: SocketAddr,
+    doors: [SocketAddr; 2],
     next_account: AtomicUsize,
     // The servers stop when the pipe to it closes, which the operating system sees to.
     _guardian: Child,
@@ -76,13 +79,18 @@ impl Stack {
     /// The servers of this test binary; the first call starts them, which takes about two seconds.
     pub fn shared() -> &'static Self {
         static STACK: OnceLock<Stack> = OnceLock::new();
-        STACK.get_or_init(Self::start)
+        STACK.get_or_init(|| Self::start(false))
     }
 
-    fn start() -> Self {
+    /// Servers of one test's own, where mail programs hand in mail. They stop when this goes.
+    pub fn with_doors() -> Self {
+        Self::start(true)
+    }
+
+    fn start(has_doors: bool) -> Self {
         // Not below the repository: the servers run as users that may not be allowed to enter it.
         let state = tempfile::Builder::new().prefix("mailward-stack-").tempdir().expect("a temporary folder").keep();
-        let [web, imap, sieve, smtp] = free_ports();
+        let [web, imap, sieve, smtp, submission, postfix, dovecot] = free_ports();
         let keep = std::env::var_os("MAILWARD_KEEP_STATE").is_some();
         let mut guardian = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/stack"))
             .arg("run")
@@ -91,6 +99,9 @@ impl Stack {
             .env("STACK_PORT_IMAP", imap.port().to_string())
             .env("STACK_PORT_SIEVE", sieve.port().to_string())
             .env("STACK_PORT_SMTP", smtp.port().to_string())
+            .env("STACK_PORT_SUBMISSION", if has_doors { submission.port().to_string() } else { String::new() })
+            .env("STACK_PORT_POSTFIX_DOOR", postfix.port().to_string())
+            .env("STACK_PORT_DOVECOT_DOOR", dovecot.port().to_string())
             .env("STACK_NUMBERED", NUMBERED.to_string())
             .env("STACK_REMOVE", if keep { "0" } else { "1" })
             .stdin(Stdio::piped())
@@ -110,7 +121,8 @@ impl Stack {
             "the mail servers did not start; tests/run installs what they need:\n{}",
             fs::read_to_string(state.join("stack.log")).unwrap_or_default()
         );
-        Self { state, web, smtp, imap, next_account: AtomicUsize::new(1), _guardian: guardian }
+        let doors = [postfix, dovecot];
+        Self { state, web, smtp, imap, submission, doors, next_account: AtomicUsize::new(1), _guardian: guardian }
     }
 
     /// Where Roundcube answers in plain HTTP, as Mailward's upstream.
@@ -126,6 +138,16 @@ impl Stack {
     /// Where Dovecot answers IMAP.
     pub fn imap(&self) -> SocketAddr {
         self.imap
+    }
+
+    /// Where mail programs hand in mail, of a stack with doors.
+    pub fn submission(&self) -> SocketAddr {
+        self.submission
+    }
+
+    /// Where its Postfix and its Dovecot ask.
+    pub fn doors(&self) -> [SocketAddr; 2] {
+        self.doors
     }
 
     /// Somebody whom no other test uses.

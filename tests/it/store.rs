@@ -158,6 +158,19 @@ async fn a_refund_makes_room_once(store: &dyn Store) {
     assert_eq!(over(store, &ask(4), at(4)).await.fits_now, 3);
 }
 
+async fn what_a_counter_held_is_forgotten_and_counted_anew(store: &dyn Store) {
+    let ask = |subject, n| [units(subject, n, &["10/m"])];
+    let receipt = fits(store, &ask("forgotten", 10), at(0)).await;
+    let _kept = fits(store, &ask("remembered", 10), at(0)).await;
+    let keys = ["forgotten", "never there"].map(|subject| CounterKey::new("recipients", subject));
+    store.forget_counters(&keys, at(1)).await.expect("the store answers");
+    assert_eq!(store.count(&keys[0], Duration::from_secs(60), at(1)).await.expect("the store answers"), 0);
+    let _kept = fits(store, &ask("forgotten", 7), at(2)).await;
+    store.refund(&receipt, at(3)).await.expect("the store answers");
+    assert_eq!(over(store, &ask("forgotten", 4), at(4)).await.fits_now, 3, "what was forgotten is not given back");
+    let _met = over(store, &ask("remembered", 1), at(4)).await;
+}
+
 async fn a_late_refund_takes_nothing_from_others(store: &dyn Store) {
     let ask = || [units("e", 1, &["1/s"])];
     let receipt = fits(store, &ask(), at(0)).await;
@@ -981,7 +994,7 @@ async fn a_flag_is_raised_settled_and_added_to(store: &dyn Store) {
     assert_eq!(settled.as_ref(), Some(&expected));
     assert_eq!(store.settle_flag(&unknown, Some(FlagStatus::Cleared), None).await.expect("the store answers"), None);
 
-    let change = Change { time: at(203), action: "export".into(), stopped: true };
+    let change = Change { time: at(203), action: "export".into(), targets: vec!["folder Sent".into()], stopped: true };
     let did = Activity { messages: 2, recipients: 9, stopped: 1, changes: vec![change], ..Activity::default() };
     for _ in 0..2 {
         store.add_to_flag(&code, did.clone()).await.expect("the store answers");
@@ -1354,6 +1367,7 @@ macro_rules! backend {
             of_several_limits_the_one_that_opens_last_is_told
             a_refund_makes_room_once
             a_late_refund_takes_nothing_from_others
+            what_a_counter_held_is_forgotten_and_counted_anew
             only_distinct_guesses_count
             a_guess_sent_twice_at_once_is_not_had_for_nothing
             what_has_no_limit_is_counted_and_never_refused

@@ -12,6 +12,8 @@
 #   STACK_NUMBERED       how many further accounts u001, u002 … there are (default 0)
 #   STACK_PHP_CHILDREN   how many requests PHP answers at once (default 12)
 #   STACK_SQUIRRELMAIL   folder of a SquirrelMail tree to serve as well, from a copy (default: none)
+#   STACK_PORT_SUBMISSION  where mail programs hand in mail (default: nowhere). Postfix and Dovecot then ask a Mailward, as
+#                        deploy/postfix and deploy/dovecot say, at STACK_PORT_POSTFIX_DOOR and STACK_PORT_DOVECOT_DOOR
 
 STACK_HOME=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 STACK_DOMAIN=${STACK_DOMAIN:-campus.example}
@@ -25,6 +27,9 @@ STACK_PORT_SQUIRRELMAIL=${STACK_PORT_SQUIRRELMAIL:-$((STACK_PORT_BASE + 1))}
 STACK_PORT_IMAP=${STACK_PORT_IMAP:-$((STACK_PORT_BASE + 2))}
 STACK_PORT_SIEVE=${STACK_PORT_SIEVE:-$((STACK_PORT_BASE + 3))}
 STACK_PORT_SMTP=${STACK_PORT_SMTP:-$((STACK_PORT_BASE + 4))}
+STACK_PORT_SUBMISSION=${STACK_PORT_SUBMISSION:-}
+STACK_PORT_POSTFIX_DOOR=${STACK_PORT_POSTFIX_DOOR:-10031}
+STACK_PORT_DOVECOT_DOOR=${STACK_PORT_DOVECOT_DOOR:-8084}
 
 # shellcheck disable=SC2034 # for those who source this file
 STACK_PACKAGES=(roundcube-core roundcube-sqlite3 roundcube-plugins php8.2-fpm php8.2-cli php8.2-zip nginx-light
@@ -82,6 +87,7 @@ stack_render() { # TEMPLATE TARGET
         -e "s|@PORT_IMAP@|$STACK_PORT_IMAP|g" \
         -e "s|@PORT_SIEVE@|$STACK_PORT_SIEVE|g" \
         -e "s|@PORT_SMTP@|$STACK_PORT_SMTP|g" \
+        -e "s|@PORT_SUBMISSION@|$STACK_PORT_SUBMISSION|g" \
         -e "s|@PHP_CHILDREN@|$STACK_PHP_CHILDREN|g" \
         -e "s|@ROUNDCUBE_KEY@|$STACK_ROUNDCUBE_KEY|g" \
         "$STACK_HOME/templates/$1" >"$2"
@@ -148,6 +154,22 @@ stack_prepare() { # STATE
         mv "$s/roundcube/db/new.sqlite" "$s/roundcube/db/roundcube.sqlite"
     fi
     stack_prepare_squirrelmail
+    stack_prepare_doors
+}
+
+# Mail programs, and what deploy/ has for Postfix and Dovecot: word for word, but for the ports.
+stack_prepare_doors() {
+    local s=$STACK_STATE deploy=$STACK_HOME/../../deploy
+    [ -n "$STACK_PORT_SUBMISSION" ] || return 0
+    # Dovecot starts first, and listens in Postfix's folder.
+    mkdir -p "$s/postfix/queue/private"
+    chown postfix "$s/postfix/queue/private" && chmod 700 "$s/postfix/queue/private"
+    stack_render postfix-submission.cf "$s/run/submission.cf"
+    cat "$s/run/submission.cf" "$deploy/postfix/master.cf" >>"$s/postfix/etc/master.cf"
+    sed "s|127.0.0.1:10031|127.0.0.1:$STACK_PORT_POSTFIX_DOOR|" "$deploy/postfix/main.cf" >>"$s/postfix/etc/main.cf"
+    stack_render dovecot-doors.conf "$s/run/doors.conf"
+    { cat "$s/run/doors.conf" && sed "s|127.0.0.1:8084|127.0.0.1:$STACK_PORT_DOVECOT_DOOR|" "$deploy/dovecot/90-mailward.conf"; } \
+        >>"$s/dovecot/dovecot.conf"
 }
 
 # Serves a copy of the tree, so that the person's own stays as it is.
@@ -201,6 +223,7 @@ stack_start() { # STATE
     local s=$STACK_STATE port
     local ports=("$STACK_PORT_WEB" "$STACK_PORT_IMAP" "$STACK_PORT_SIEVE" "$STACK_PORT_SMTP")
     [ -z "$STACK_SQUIRRELMAIL" ] || ports+=("$STACK_PORT_SQUIRRELMAIL")
+    [ -z "$STACK_PORT_SUBMISSION" ] || ports+=("$STACK_PORT_SUBMISSION")
     for port in "${ports[@]}"; do
         stack_port_is_free "$port" || stack_die "port $port on 127.0.0.1 is taken; choose others with STACK_PORT_BASE=N"
     done

@@ -637,6 +637,9 @@ pub struct ChangeRow {
     pub time: String,
     /// What.
     pub action: String,
+    /// What it was about, so that it can be undone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
     /// Whether it was stopped.
     pub stopped: bool,
 }
@@ -750,6 +753,7 @@ impl WholeFlag {
         let change = |change: &Change| ChangeRow {
             time: change.time.to_string(),
             action: change.action.clone(),
+            targets: change.targets.clone(),
             stopped: change.stopped,
         };
         Self {

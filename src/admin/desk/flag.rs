@@ -38,6 +38,7 @@ pub(super) struct NoteRow {
 pub(super) struct ChangeRow {
     pub time: When,
     pub action: String,
+    pub targets: String,
     pub stopped: bool,
 }
 
@@ -181,6 +182,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
             .map(|change| ChangeRow {
                 time: words::when(change.time, now),
                 action: change.action.clone(),
+                targets: change.targets.join(", "),
                 stopped: change.stopped,
             })
             .collect(),

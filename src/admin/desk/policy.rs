@@ -31,6 +31,9 @@ struct PolicyPage<'a> {
     refused: Option<&'a str>,
 }
 
+/// What is counted, and where it stands.
+type Line = (&'static str, fn(&Sums) -> u32);
+
 impl PolicyPage<'_> {
     fn field(&self, name: &str, in_force: impl ToString) -> String {
         self.wanted.get(name).cloned().unwrap_or_else(|| in_force.to_string())
@@ -40,7 +43,7 @@ impl PolicyPage<'_> {
     fn compared(&self) -> Vec<(&'static str, u32, u32)> {
         let Some(tried) = self.tried else { return Vec::new() };
         let (before, after) = (&tried.before, &tried.after);
-        let of: [(&'static str, fn(&Sums) -> u32); 8] = [
+        let of: [Line; 8] = [
             ("Sign-ins let through", |sums| sums.passed),
             ("Sign-ins flagged", |sums| sums.flagged),
             ("Sign-ins challenged", |sums| sums.challenged),

@@ -210,7 +210,9 @@ pub(super) fn whole(flag: &WholeFlag, session: Option<&SessionRow>) -> String {
     let mut said = described(&flag.row);
     for change in &flag.changes {
         let stopped = if change.stopped { ", stopped" } else { "" };
-        said += &format!("  {}  {}{stopped}\n", minute(&change.time), plain(&change.action));
+        let targets = change.targets.join(", ");
+        let about = if targets.is_empty() { String::new() } else { format!(": {}", plain(&targets)) };
+        said += &format!("  {}  {}{about}{stopped}\n", minute(&change.time), plain(&change.action));
     }
     for note in &flag.notes {
         said += &format!("  {}  {}: {}\n", minute(&note.time), plain(&note.by), plain(&note.text));

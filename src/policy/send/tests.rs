@@ -50,7 +50,7 @@ impl Case {
             now: self.now,
             site: &self.site,
             account: &self.account,
-            session: &self.session,
+            session: Some(&self.session),
             state: Fact::Known(Some(SessionState::Open)),
             locked: Fact::Known(false),
             prefix: Prefix::of("203.0.113.9".parse().expect("an address")),

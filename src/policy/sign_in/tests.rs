@@ -1,5 +1,5 @@
 use super::*;
-use crate::domain::Outcome;
+use crate::domain::{Door, Outcome};
 use crate::policy::limits::{Over, Receipt, Settlement};
 
 fn limits() -> SignInLimits {
@@ -26,6 +26,7 @@ impl Case {
         Facts {
             site: &self.site,
             account: &self.account,
+            door: Door::Webmail,
             account_fingerprint: 11,
             password_fingerprint: 22,
             prefix: Prefix::of("203.0.113.9".parse().expect("an address")),
@@ -73,9 +74,13 @@ fn a_stranger_is_charged_for_everything() {
 #[test]
 fn a_guess_is_counted_once_per_prefix_but_each_time_where_roundcube_counts_too() {
     let case = alice();
-    let charges = charges(&case.stranger(), &limits()).expect("it is worth charging");
+    let charges = super::charges(&case.stranger(), &limits()).expect("it is worth charging");
     let costs: Vec<_> = charges.iter().map(|charge| charge.cost).collect();
     assert_eq!(costs, [Cost::Distinct(22), Cost::Distinct(11), Cost::Units(1), Cost::Units(1)]);
+    // A mail program tries its one password over several connections at once.
+    let program = Facts { door: Door::Imap, ..case.stranger() };
+    let charges = super::charges(&program, &limits()).expect("it is worth charging");
+    assert_eq!(charges[2].cost, Cost::Distinct(22));
 }
 
 #[test]

@@ -119,6 +119,15 @@ impl Counters {
         taken
     }
 
+    /// Forgets what a counter holds.
+    pub(super) fn forget(&self, key: &CounterKey) {
+        let mut shard = self.shards[self.place(key)].lock();
+        if shard.windows.contains_key(key) {
+            shard.remove(key);
+            shard.unwritten.insert(key.clone());
+        }
+    }
+
     /// Gives back what is still there.
     pub(super) fn refund(&self, receipt: &Receipt) {
         for (key, number) in &receipt.entries {

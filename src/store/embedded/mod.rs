@@ -264,6 +264,14 @@ impl Store for Embedded {
         Box::pin(std::future::ready(Ok(())))
     }
 
+    fn forget_counters<'a>(&'a self, keys: &'a [CounterKey], now: Timestamp) -> Answer<'a, ()> {
+        self.memory.saw(now);
+        for key in keys {
+            self.memory.counters.forget(key);
+        }
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
         let session = self.memory.sessions.get(hash, now);
         Box::pin(std::future::ready(Ok(session)))

@@ -143,6 +143,13 @@ impl Store for Fallback {
         Box::pin(self.ask(move |shared| shared.merge_charges(charges, now)))
     }
 
+    fn forget_counters<'a>(&'a self, keys: &'a [CounterKey], now: Timestamp) -> Answer<'a, ()> {
+        Box::pin(async move {
+            self.own.forget_counters(keys, now).await?;
+            self.ask(|shared| shared.forget_counters(keys, now)).await
+        })
+    }
+
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
         self.saw(now);
         Box::pin(async move {

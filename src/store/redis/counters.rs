@@ -147,6 +147,11 @@ impl Node {
         self.swap(&self.keys.counter(key).0, None, step).await
     }
 
+    /// Forgets what a counter holds.
+    pub(super) async fn forget(&self, key: &CounterKey) -> Result<(), Away> {
+        self.swap(&self.keys.counter(key).0, None, |_| (Swap::Delete, ())).await
+    }
+
     /// Adds those that are missing; says whether any were.
     pub(super) async fn add_missing(
         &self,

@@ -289,6 +289,16 @@ impl Store for Redis {
         }))
     }
 
+    fn forget_counters<'a>(&'a self, keys: &'a [CounterKey], _now: Timestamp) -> Answer<'a, ()> {
+        let keys = keys.to_vec();
+        Box::pin(self.ask(move |node| async move {
+            for key in &keys {
+                node.forget(key).await?;
+            }
+            Ok(())
+        }))
+    }
+
     fn session<'a>(&'a self, hash: &'a SessionHash, now: Timestamp) -> Answer<'a, Option<Arc<Session>>> {
         let remembered = self.node.cache.session(hash);
         // Another node may have seen a later use of one that seems to have expired.

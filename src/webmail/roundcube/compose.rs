@@ -48,6 +48,6 @@ pub(super) fn resent_at(query: &php::Fields, form: &php::Form) -> Option<String>
 }
 
 /// The body's word before the query's, as Roundcube takes both.
-fn either<'a>(query: &'a php::Fields, form: &'a php::Form, name: &[u8]) -> Option<&'a [u8]> {
+pub(super) fn either<'a>(query: &'a php::Fields, form: &'a php::Form, name: &[u8]) -> Option<&'a [u8]> {
     form.fields().text(name).or_else(|| query.text(name))
 }

@@ -7,6 +7,7 @@ mod answer;
 mod compose;
 mod dress;
 mod messages;
+mod moves;
 mod recipients;
 
 use super::strict::{Crowds, body_or_query, check, is_true};
@@ -33,8 +34,18 @@ const CONTROL: &[&[u8]] = &[
 ];
 
 /// Fields that say who waits for the answer, or tell apart what an action does.
-const OTHERS: &[&[u8]] =
-    &[b"_framed", b"_remote", b"_unlock", b"_uploadid", b"_act", b"_save", b"_token", b"roundcube_sessid"];
+const OTHERS: &[&[u8]] = &[
+    b"_framed",
+    b"_remote",
+    b"_unlock",
+    b"_uploadid",
+    b"_act",
+    b"_save",
+    b"_token",
+    b"_mbox",
+    b"_flag",
+    b"roundcube_sessid",
+];
 
 /// Letters and digits of a client's word that go back into a script; Roundcube's own have about 20.
 const WORD_MAX: usize = 64;
@@ -148,6 +159,10 @@ impl Webmail for Roundcube {
         Some("?_task=settings&_action=plugin.password")
     }
 
+    fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
+        moves::targets(query, form)
+    }
+
     fn resumes(&self) -> &'static str {
         dress::RESUMES
     }
@@ -200,6 +215,7 @@ impl Meant<'_> {
             "export" => Action::Export,
             "viewsource" if is_true(body_or_query(request, b"_save")) => Action::Export,
             action if action.starts_with("plugin.zipdownload") => Action::Export,
+            action if posted && self.removes(action) && self.is_in_sent_folder() => Action::HideTraces,
             "keep_alive" | "refresh" => Action::Poll,
             "check_recent" | "getunread" if under_mail => Action::Poll,
             _ => Action::View,
@@ -223,6 +239,19 @@ impl Meant<'_> {
     /// A draft: only the body's word counts, and `0` or nothing is a send.
     fn is_draft(&self) -> bool {
         is_true(self.request.form.and_then(|form| form.fields().text(b"_draft")))
+    }
+
+    /// Whether messages leave the folder that is open.
+    fn removes(&self, action: &str) -> bool {
+        match action {
+            "move" | "delete" | "expunge" | "purge" | "folder_purge" | "delete_folder" | "folder_delete" => true,
+            "mark" => body_or_query(self.request, b"_flag") == Some(b"delete"),
+            _ => false,
+        }
+    }
+
+    fn is_in_sent_folder(&self) -> bool {
+        body_or_query(self.request, b"_mbox").is_some_and(is_sent_folder)
     }
 
     /// Filters change by what is posted, and by a `_act` in either source; its other acts only fetch pieces of a page.

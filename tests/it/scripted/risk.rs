@@ -11,8 +11,8 @@ use crate::stack::{Answer, Client, Gateway, Settings, until};
 /// A German provider (AS3320), an American one (AS7018), a Japanese one (AS4713), a British one (AS2856).
 pub const GERMAN: &str = "79.192.0.9";
 pub const AMERICAN: &str = "12.0.1.28";
-const JAPANESE: &str = "122.16.0.9";
-const BRITISH: &str = "81.128.0.9";
+pub const JAPANESE: &str = "122.16.0.9";
+pub const BRITISH: &str = "81.128.0.9";
 
 pub const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
 pub const CHROME: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/156.0.0.0 Safari/537.36";

@@ -1,0 +1,130 @@
+//! Who comes to a door, as far as it is known: what stands against this account and prefix, and whether the place is usual.
+
+use std::sync::Arc;
+
+use super::Caller;
+use crate::domain::{
+    Flag, FlagStatus, Network, NetworkClass, Purpose, Reference, Session, SessionHash, SessionState, Timestamp, Verdict,
+};
+use crate::gateway::judging::Judging;
+use crate::policy::{Fact, send};
+
+/// What is known of a caller.
+pub(super) struct Visitor {
+    /// Under which what stands against this account and prefix is kept.
+    pub hash: SessionHash,
+    /// It, where anything does.
+    pub session: Fact<Option<Arc<Session>>>,
+    /// Since when the account has signed in from this network.
+    pub usual_since: Option<Timestamp>,
+}
+
+impl Visitor {
+    /// Looks up what is known.
+    pub(super) async fn of(caller: &Caller<'_>, judging: &Judging<'_>) -> Self {
+        let (site, account) = (&caller.site.name, &caller.account);
+        let profile = judging.fact(judging.store.profile(site, account, caller.now).await);
+        let usual_since = match &profile {
+            Fact::Known(profile) => profile.networks.get(Network::of(caller.client.address)).map(|seen| seen.first),
+            Fact::StoreAway => None,
+        };
+        let (hash, session) = find(caller, judging).await;
+        Self { hash, session, usual_since }
+    }
+
+    /// Whether nothing speaks for the place: it is outside, and the account has not signed in from there for a day.
+    pub(super) fn is_newcomer(&self, caller: &Caller<'_>) -> bool {
+        caller.client.network == NetworkClass::Outside && !send::is_familiar(self.usual_since, caller.now)
+    }
+
+    /// What the caller may do, and the code of the flag that stands against it. Nothing is known of most: they may
+    /// everything.
+    pub(super) async fn state(
+        &self,
+        caller: &Caller<'_>,
+        judging: &Judging<'_>,
+    ) -> (Fact<Option<SessionState>>, Option<Reference>) {
+        let own = self.own_state(judging).await;
+        if own.0 != Fact::Known(Some(SessionState::Open)) || !self.is_newcomer(caller) {
+            return own;
+        }
+        // A browser was restricted for what it sent: its password does not send from elsewhere instead.
+        match judging.restricting_flag(caller.site, &caller.account).await {
+            Fact::Known(Some(flag)) => (Fact::Known(Some(SessionState::Restricted)), Some(flag)),
+            Fact::Known(None) => own,
+            Fact::StoreAway => (Fact::StoreAway, None),
+        }
+    }
+
+    /// The same by what stands against this account and prefix alone.
+    pub(super) async fn own_state(&self, judging: &Judging<'_>) -> (Fact<Option<SessionState>>, Option<Reference>) {
+        let session = match &self.session {
+            Fact::Known(Some(session)) => session,
+            Fact::Known(None) => return (Fact::Known(Some(SessionState::Open)), None),
+            Fact::StoreAway => return (Fact::StoreAway, None),
+        };
+        let state = match (session.state, session.flag) {
+            (SessionState::Ended, None) => SessionState::Open,
+            (SessionState::Open, _) | (_, None) => session.state,
+            (state, Some(code)) => {
+                let flag = judging.fact(judging.store.flag(&code).await);
+                let is_over = matches!(&flag, Fact::Known(flag) if flag.as_ref().is_none_or(|flag| self.is_over(flag)));
+                match state {
+                    _ if is_over => SessionState::Open,
+                    // Whoever ended it did not say that it was the owner; the program comes again by itself.
+                    SessionState::Ended => SessionState::Restricted,
+                    state => state,
+                }
+            }
+        };
+        (Fact::Known(Some(state)), session.flag)
+    }
+
+    /// Whether a flag is settled: by an operator, or by its owner, who has since signed in from this network at the webmail
+    /// and passed what was asked there. Where more than that was against it, that is not enough.
+    fn is_over(&self, flag: &Flag) -> bool {
+        let has_proved = self.usual_since.is_some_and(|since| since >= flag.time);
+        matches!(flag.status, FlagStatus::Cleared | FlagStatus::Passed)
+            || (flag.verdict <= Verdict::Challenge && has_proved)
+    }
+
+    /// A session for what is to be remembered of the caller: the one that there is, or a new one.
+    pub(super) fn kept(&self, caller: &Caller<'_>, judging: &Judging<'_>) -> Session {
+        if let Fact::Known(Some(session)) = &self.session
+            && session.state != SessionState::Ended
+        {
+            return Session::clone(session);
+        }
+        Session {
+            hash: self.hash,
+            site: Arc::clone(&caller.site.name),
+            account: caller.account.clone(),
+            state: SessionState::Open,
+            signed_in: caller.now,
+            last_seen: caller.now,
+            spot: judging.spot(&caller.client),
+            elsewhere: None,
+            device: None,
+            device_since: None,
+            user_agent: caller.client.user_agent.clone(),
+            flag: None,
+            lesson: None,
+        }
+    }
+}
+
+/// Under which the account is known at doors from this prefix: by the newest key, or an older one that made it.
+async fn find(caller: &Caller<'_>, judging: &Judging<'_>) -> (SessionHash, Fact<Option<Arc<Session>>>) {
+    let prefix = caller.client.prefix.to_string();
+    let parts: [&[u8]; 4] =
+        [b"door", caller.site.name.as_bytes(), caller.account.as_str().as_bytes(), prefix.as_bytes()];
+    let newest = SessionHash(judging.keys.short_hash(Purpose::Session, &parts));
+    for hash in judging.keys.short_hashes(Purpose::Session, &parts).map(SessionHash).collect::<Vec<_>>() {
+        match judging.fact(judging.store.session(&hash, caller.now).await) {
+            Fact::Known(Some(session)) => return (hash, Fact::Known(Some(session))),
+            Fact::Known(None) => {}
+            Fact::StoreAway => return (newest, Fact::StoreAway),
+        }
+    }
+    (newest, Fact::Known(None))
+}
