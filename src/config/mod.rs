@@ -349,6 +349,13 @@ pub struct Doors {
     pub clients: Vec<IpNet>,
 }
 
+impl Doors {
+    /// Whether there is any.
+    pub const fn are_open(&self) -> bool {
+        !self.postfix.is_empty() || self.dovecot.is_some()
+    }
+}
+
 /// Where a mail server asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum DoorAddress {

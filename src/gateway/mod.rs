@@ -20,6 +20,7 @@ pub mod notes;
 mod own;
 mod passwords;
 pub mod path;
+pub mod programs;
 mod proving;
 pub mod refusal;
 pub mod scanning;
