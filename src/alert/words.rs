@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Event, EventKind, Severity, Timestamp, Verdict};
+use crate::domain::{CONTENT_SIGNALS, Event, EventKind, Severity, Timestamp, Verdict};
 use crate::telemetry::{line, plain};
 
 /// What was found about one thing, ready to be told.
@@ -56,6 +56,10 @@ fn about(event: &Event) -> Option<(Severity, String)> {
         EventKind::ManyMessages { messages, line } => {
             (Severity::Critical, format!("{who} has sent {messages} messages (alert line {line})"))
         }
+        EventKind::FlagRaised if is_about_content(event) => {
+            let severity = if verdict >= Verdict::Challenge { Severity::Critical } else { Severity::Warning };
+            (severity, format!("{who}: a message is suspicious ({})", verdict.name()))
+        }
         EventKind::FlagRaised if verdict >= Verdict::Challenge => {
             (Severity::Critical, format!("{who}: a session does not fit the account ({})", verdict.name()))
         }
@@ -104,6 +108,12 @@ fn about(event: &Event) -> Option<(Severity, String)> {
         EventKind::Stopping => (Severity::Notice, "the gateway stops".to_owned()),
         _ => return None,
     })
+}
+
+/// Whether scanners spoke, and not what is unusual about a session.
+fn is_about_content(event: &Event) -> bool {
+    let of_content = |signal: &crate::domain::Signal| CONTENT_SIGNALS.iter().any(|kind| kind.name == signal.name);
+    !event.signals.is_empty() && event.signals.iter().all(of_content)
 }
 
 /// `docs/alerts.md`.

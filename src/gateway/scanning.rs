@@ -60,10 +60,11 @@ impl Gateway {
         let (kind, to) = (sending.kind, sending.to.clone());
         let _room = scanners.room().await;
         let envelope = envelope(script, &to);
-        let opened = self.open_form(script, &envelope).await;
+        let opened = self.open_form(script, &envelope, scanners.message_bytes_max()).await;
         let Some(form) = opened.form else { return unread(scanners, "there is too much text in it") };
         let (mut scanned, mut files) = (opened.scanned, opened.files);
-        let query = Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), usize::MAX);
+        let query =
+            Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), script.site().php_max_input_vars);
         let message = match kind {
             SendingKind::Resend => match script.site().webmail.resent_at(&query, &form) {
                 Some(at) => {
@@ -95,7 +96,7 @@ impl Gateway {
             return None;
         }
         let envelope = envelope(script, &Recipients::default());
-        let opened = self.open_form(script, &envelope).await;
+        let opened = self.open_form(script, &envelope, 0).await;
         script.form = opened.form;
         let config = &visit.live.config;
         let known = content::Known { held_back: content::holds_back(&opened.scanned, &config.scanners), vouched: true };
@@ -113,8 +114,8 @@ impl Gateway {
         Some(self.refuse(&visit, &Stop::from(&decision), &script.asked, reference, form.as_ref()))
     }
 
-    /// Reads the whole form, and gives its files to the scanners as they are read.
-    async fn open_form(&self, script: &Script, envelope: &Envelope) -> Opened {
+    /// Reads the whole form, and gives its files to the scanners as they are read. Of those at most so many bytes are kept.
+    async fn open_form(&self, script: &Script, envelope: &Envelope, files_max: u64) -> Opened {
         let visit = &script.visit;
         let scanners = &visit.live.scanners;
         let nothing = Opened { form: None, scanned: Vec::new(), files: Vec::new() };
@@ -130,7 +131,7 @@ impl Gateway {
             form
         });
         let (mut scanned, mut files) = (Vec::new(), Vec::new());
-        let mut left = scanners.message_bytes_max();
+        let mut left = files_max;
         let mut next = take.recv().await;
         while let Some(piece) = next {
             let Piece::Begin(name) = piece else {
@@ -142,8 +143,9 @@ impl Gateway {
             let (after, report) = tokio::join!(pass_on(&mut take, on), scanners.file(envelope, pieces, kept));
             next = after;
             let report = self.take_in(visit, Some(report), &mut scanned);
-            left -= report.begins.len() as u64;
-            files.push(File { name: Some(name), kind: None, begins: report.begins });
+            let file = File { name: Some(name), kind: None, content: whole(report) };
+            left -= file.content.len() as u64;
+            files.push(file);
         }
         match reading.await {
             Ok(Ok(form)) => Opened { form, scanned, files },
@@ -175,8 +177,9 @@ impl Gateway {
             let Some(at) = script.site().webmail.attached_at(query, form, attached) else { return };
             let fetched = if place < FETCHED_MAX { self.fetch(script, parts, &at, envelope, left).await } else { None };
             let report = self.take_in(visit, fetched, scanned);
-            left -= report.begins.len() as u64;
-            files.push(File { begins: report.begins, ..File::default() });
+            let file = File { content: whole(report), ..File::default() };
+            left -= file.content.len() as u64;
+            files.push(file);
         }
     }
 
@@ -244,6 +247,12 @@ impl Gateway {
         };
         reports.into_iter().map(note).collect()
     }
+}
+
+/// A file's content as the message has it for its readers: none where it is longer than they read. Half a file says nothing,
+/// or something that is not so.
+fn whole(report: FileReport) -> Vec<u8> {
+    if report.is_whole { report.begins } else { Vec::new() }
 }
 
 /// A scanner's turn as an event.
@@ -326,7 +335,10 @@ async fn pour(mut body: Incoming, give: mpsc::Sender<Bytes>, patience: std::time
             Ok(None) => return true,
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
-                    let _ = give.send(data).await;
+                    // Nobody wants more: they have said what they have to say.
+                    if give.send(data).await.is_err() {
+                        return true;
+                    }
                 }
             }
             Ok(Some(Err(_))) | Err(_) => return false,

@@ -392,6 +392,16 @@ impl Gateway {
         judging.judge_move(script.site(), session, &script.client, action).await
     }
 
+    /// The same after something took its time: an operator may have ended the session meanwhile, or another of its messages
+    /// put it in doubt.
+    pub(super) async fn may_still_act(&self, script: &mut Script) -> Result<(), Box<Decision>> {
+        if !script.enforces() {
+            return Ok(());
+        }
+        script.session = self.find_session(&script.visit, &script.cookies).await.1;
+        self.may_act(script).await
+    }
+
     /// Looks whether the session is still where it was judged; if it was judged again, goes on with what came of it.
     async fn watch_session(&self, script: &mut Script) {
         let Some(session) = script.known_session() else { return };

@@ -31,6 +31,11 @@ impl Gateway {
             if !scanned.is_empty() {
                 let judgement = judging.weigh(&sending, &scanned).await;
                 reserved.decision = judgement.upon(reserved.decision);
+                if reserved.decision.permit.is_some()
+                    && let Err(stopped) = self.may_still_act(&mut script).await
+                {
+                    reserved.decision = *stopped;
+                }
             }
             // What is refused spends nothing.
             if reserved.decision.permit.is_none() && script.enforces() {

@@ -52,6 +52,8 @@ pub struct FileReport {
     pub reports: Vec<Report>,
     /// How it begins.
     pub begins: Vec<u8>,
+    /// Whether that is all of it.
+    pub is_whole: bool,
 }
 
 impl Scanners {
@@ -119,7 +121,7 @@ impl Scanners {
     }
 
     /// Gives a file to all that read files, as it comes, and keeps at most so many bytes of its beginning. Returns when
-    /// the file has come to its end and all have answered.
+    /// the file has come to its end, or nobody wants more of it, and all have answered.
     pub async fn file(&self, envelope: &Envelope, mut pieces: mpsc::Receiver<Bytes>, kept_max: usize) -> FileReport {
         let mut givers = Vec::new();
         let mut asking = Vec::new();
@@ -130,21 +132,25 @@ impl Scanners {
             asking.push(async move { self.ask(asked, envelope, &mut content).await });
         }
         let feed = async move {
-            let mut begins = Vec::new();
+            let (mut begins, mut is_whole) = (Vec::new(), true);
             while let Some(piece) = pieces.recv().await {
                 let room = kept_max.saturating_sub(begins.len()).min(piece.len());
                 begins.extend_from_slice(&piece[..room]);
+                is_whole &= room == piece.len();
                 for place in (0..givers.len()).rev() {
                     // Who has answered already wants no more.
                     if givers[place].send(piece.clone()).await.is_err() {
                         givers.remove(place);
                     }
                 }
+                if givers.is_empty() && !is_whole {
+                    break;
+                }
             }
-            begins
+            (begins, is_whole)
         };
-        let (begins, reports) = tokio::join!(feed, join_all(asking));
-        FileReport { reports, begins }
+        let ((begins, is_whole), reports) = tokio::join!(feed, join_all(asking));
+        FileReport { reports, begins, is_whole }
     }
 
     /// Looks whether each of them is there, for whoever watches: nobody may have sent anything for hours. Returns what

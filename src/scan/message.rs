@@ -24,8 +24,8 @@ pub struct File {
     pub name: Option<String>,
     /// Its `Content-Type`; none where it is not known.
     pub kind: Option<String>,
-    /// Its content, or its beginning: who reads the message for spam reads no long files.
-    pub begins: Vec<u8>,
+    /// Its content; empty where it is too long for who reads messages.
+    pub content: Vec<u8>,
 }
 
 /// What a message needs besides what was written.
@@ -94,7 +94,7 @@ fn part(file: File) -> SinglePart {
     let octets = || ContentType::parse("application/octet-stream").expect("a content type");
     let kind = file.kind.and_then(|kind| ContentType::parse(&kind).ok()).unwrap_or_else(octets);
     let name = one_line(file.name.as_deref().unwrap_or("file"), NAME_BYTES_MAX);
-    Attachment::new(name).body(file.begins, kind)
+    Attachment::new(name).body(file.content, kind)
 }
 
 /// What people type between addresses, as it stands in a mail: commas.
@@ -202,7 +202,7 @@ mod tests {
         let file = File {
             name: Some("bill.pdf".to_owned()),
             kind: Some("application/pdf".to_owned()),
-            begins: b"%PDF\xff".to_vec(),
+            content: b"%PDF\xff".to_vec(),
         };
         let mail = assembled(&composed, vec![file, File::default()]);
         for part in [
@@ -230,7 +230,7 @@ mod tests {
                 from: inject(&to), to: inject(&to), reply_to: inject(&subject), subject: inject(&subject),
                 text, is_html, ..Composed::default()
             };
-            let file = File { name: Some(inject(&name)), kind: Some(inject("text/plain")), begins: b"x".to_vec() };
+            let file = File { name: Some(inject(&name)), kind: Some(inject("text/plain")), content: b"x".to_vec() };
             let mail = assembled(&composed, vec![file]);
             prop_assert!(!mail.contains("\nX-Injected"), "{}", mail);
         }

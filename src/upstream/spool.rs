@@ -199,10 +199,11 @@ impl Waiting {
     /// # Errors
     /// The disk failed.
     pub fn again(&self) -> io::Result<Again> {
-        Ok(match &self.file {
-            None => Again::Memory(io::Cursor::new(Bytes::copy_from_slice(&self.memory))),
-            Some(file) => Again::Disk { file: file.try_clone()?, at: 0 },
-        })
+        let memory = io::Cursor::new(Bytes::copy_from_slice(&self.memory));
+        let file = self.file.as_ref().map(File::try_clone).transpose()?;
+        // What is in memory now may be written behind it meanwhile.
+        let on_disk = if file.is_some() { self.room.bytes - self.memory.len() as u64 } else { 0 };
+        Ok(Again { file, at: 0, on_disk, memory })
     }
 
     /// The body to be sent on. It keeps its room until it is gone.
@@ -225,28 +226,27 @@ impl Waiting {
 }
 
 /// Reads a body that waits, without moving where it is read for being sent on.
-pub enum Again {
-    /// From memory.
-    Memory(io::Cursor<Bytes>),
-    /// From disk.
-    Disk {
-        /// Shared with the body.
-        file: File,
-        /// Where the next bytes are.
-        at: u64,
-    },
+pub struct Again {
+    /// Shared with the body.
+    file: Option<File>,
+    /// Where the next bytes are in it.
+    at: u64,
+    /// So many bytes of it are read.
+    on_disk: u64,
+    /// What comes behind those.
+    memory: io::Cursor<Bytes>,
 }
 
 impl io::Read for Again {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Memory(bytes) => bytes.read(into),
-            Self::Disk { file, at } => {
-                let read = file.read_at(into, *at)?;
-                *at += read as u64;
-                Ok(read)
-            }
+        let left = usize::try_from(self.on_disk - self.at).unwrap_or(usize::MAX).min(into.len());
+        let Some(file) = self.file.as_ref().filter(|_| left > 0) else { return self.memory.read(into) };
+        let read = file.read_at(&mut into[..left], self.at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.at += read as u64;
+        Ok(read)
     }
 }
 

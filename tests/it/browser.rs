@@ -125,6 +125,14 @@ impl Browser {
         self.devtools("Emulation.setEmulatedMedia", serde_json::json!({ "features": [] })).await;
     }
 
+    /// Keeps a picture of a page of the product's as a telephone shows it.
+    pub async fn on_a_telephone(&self, name: &str) {
+        let metrics = serde_json::json!({ "width": 360, "height": 740, "deviceScaleFactor": 1, "mobile": true });
+        self.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
+        self.screenshot(&format!("{name}-phone")).await;
+        self.devtools("Emulation.clearDeviceMetricsOverride", serde_json::json!({})).await;
+    }
+
     /// The same of a telephone by daylight: for what differs only in its words.
     pub async fn portrait_on_a_telephone(&self, name: &str) {
         let metrics = serde_json::json!({ "width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": true });

@@ -57,6 +57,8 @@ impl Move {
                 framed(at, &fields).await
             }
             Self::Filter => {
+                // The page of filters, which makes the first set of them.
+                at.http.get("/?_task=settings&_action=plugin.managesieve").await;
                 let fields = [
                     ("_token", token.as_str()),
                     ("_task", "settings"),

@@ -116,7 +116,7 @@ async fn what_looks_like_spam_is_refused_in_the_compose_page_and_ordinary_mail_p
     for part in ["content=\"Roundcube\"", "parent.rcmail.display_message(", "auto_save_start"] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    assert!(page.contains("It looks like mail that other mail servers do not take"), "{page}");
+    assert!(page.contains("This message looks like mail that other mail servers do not take"), "{page}");
     assert!(
         !page.contains("rspamd") && !page.contains("GTUBE") && !page.contains("points"),
         "no rule is taught: {page}"
@@ -152,7 +152,7 @@ async fn an_infected_file_is_refused_in_place_however_it_came_to_the_message() {
     let refused = at.upload(&compose, "bill.com", eicar().as_bytes()).await;
     let text = refused.text();
     assert_eq!(refused.status, 200, "in any other status the client does not read it");
-    assert!(text.contains("this.remove_from_attachment_list(\\\"upload1795491960193\\\");"), "{text}");
+    assert!(text.contains(r"this.remove_from_attachment_list(\u0022upload1795491960193\u0022);"), "{text}");
     assert!(text.contains("A virus was found in this file"), "{text}");
     let event = gateway.event("upload_refused").await;
     assert_eq!((&event["account"], &event["signals"][0]["name"]), (&writer.name.as_str().into(), &"virus".into()));
@@ -227,7 +227,7 @@ async fn ordinary_mail_with_a_large_file_passes_and_takes_little_memory() {
     let sent = at.send_from(&compose, &message).await;
     assert!(sent.says_sent(), "{}", sent.text());
     let taken = peak(gateway.pid()) - before;
-    assert!(taken < 20, "it took {taken} MiB more");
+    assert!(taken < 40, "it took {taken} MiB more");
     let metrics = gateway.admin_client().get("/metrics").await.text();
     // The file twice, when it was uploaded and when it was sent, and the message.
     assert!(metrics.contains("mailward_scans_total{scanner=\"clamav\",result=\"clean\"} 3"), "{metrics}");
@@ -256,14 +256,16 @@ async fn spam_and_a_virus_are_refused_where_they_are_written_and_what_was_writte
 
         click_send(browser).await;
         browser
-            .wait_for("document.body.innerText.includes('It looks like mail that other mail servers do not take')")
+            .wait_for(
+                "document.body.innerText.includes('This message looks like mail that other mail servers do not take')",
+            )
             .await;
         browser.wait_for(AT_REST).await;
         let kept = "document.querySelector('#compose-subject').value === 'Offer of the year' \
                     && document.querySelector('#composebody').value.includes('GTUBE')";
         browser.wait_for(kept).await;
         browser.screenshot("scanners-send-desktop").await;
-        browser.portrait_on_a_telephone("scanners-send").await;
+        browser.on_a_telephone("scanners-send").await;
         assert_eq!(stack.accepted_from(&writer.address()), []);
 
         // Corrected, the same page sends.

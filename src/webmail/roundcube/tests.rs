@@ -672,6 +672,32 @@ fn a_message_is_read_from_its_form_as_it_will_be() {
 }
 
 #[test]
+fn what_is_fetched_from_the_product_is_named_by_the_form_and_nothing_else_gets_into_the_address() {
+    let form = |body: &str| {
+        let kind = http::HeaderValue::from_static(URLENCODED);
+        php::Form::read_whole(Some(&kind), body.as_bytes(), 1000).expect("it is a form")
+    };
+    let query = |query: &str| php::Fields::from_query(query.as_bytes(), 1000);
+    let file = crate::domain::composed::Attached { id: "17".to_owned() };
+    let attached = |body: &str, from: &str| WEBMAIL.attached_at(&query(from), &form(body), &file);
+    let expected = "?_task=mail&_action=display-attachment&_id=9085b&_file=rcmfile17";
+    assert_eq!(attached("_id=9085b", "").as_deref(), Some(expected));
+    assert_eq!(attached("_to=a", "_id=9085b").as_deref(), Some(expected));
+    assert_eq!(
+        attached("_id=9085b%26_action%3Dlogout", "").as_deref(),
+        Some("?_task=mail&_action=display-attachment&_id=9085bactionlogout&_file=rcmfile17")
+    );
+    assert_eq!(attached("_to=a", ""), None);
+
+    let resent = |body: &str| WEBMAIL.resent_at(&query("_mbox=Sent"), &form(body));
+    let source = "?_task=mail&_action=viewsource&_uid=8&_mbox=";
+    assert_eq!(resent("_uid=8&_mbox=INBOX"), Some(format!("{source}INBOX")));
+    assert_eq!(resent("_uid=8"), Some(format!("{source}Sent")));
+    assert_eq!(resent("_uid=8&_mbox=A%26_save%3D1"), Some(format!("{source}A%26_save%3D1")));
+    assert_eq!(resent("_mbox=INBOX"), None);
+}
+
+#[test]
 fn what_hides_traces_is_told_from_tidying_elsewhere() {
     for (url, body, expected) in [
         ("/?_task=mail&_action=delete", "_uid=3&_mbox=Sent&_remote=1", "hide traces"),

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use super::squirrelmail::{self, SquirrelMail, composed};
-use super::{posting, says_sent, send, signed_in, with_roundcube};
+use super::{challenge, posting, risk, says_sent, send, signed_in, with_roundcube};
 use crate::stack::{Client, Gateway, Settings, free_ports, until};
 
 /// What a scanner of the tests does.
@@ -161,6 +161,7 @@ async fn what_a_refused_message_would_have_cost_is_given_back_and_its_session_go
     assert_eq!((&event["verdict"], &event["signals"][0]["name"]), (&"refuse".into(), &"virus".into()));
     let flag = gateway.event("flag_raised").await;
     assert_eq!(flag["reference"], event["reference"], "the code that the person sees is the flag's");
+    assert_eq!(gateway.events_of("flag_raised").len(), 1);
     assert!(!format!("{:?}", gateway.events()).contains("Test.Infection"), "no rule of a scanner is told");
     assert!(says_sent(&send(&mut alice, "fine").await), "the one message of this hour is still there to be sent");
     assert_eq!(gateway.event("sent").await["verdict"], "pass");
@@ -197,6 +198,55 @@ async fn a_suspicious_message_of_somebody_who_cannot_prove_who_they_are_leaves_t
     assert!(cleared.status.success(), "{}", String::from_utf8_lossy(&cleared.stderr));
     until("it is sent", 10, async || says_sent(&send(&mut alice, "fine").await).then_some(())).await;
     assert!(says_sent(&send(&mut alice, "fine").await), "nor the time after that");
+}
+
+#[tokio::test]
+async fn whoever_proves_who_they_are_sends_it_and_is_not_asked_for_the_same_again() {
+    let [nobody] = free_ports();
+    let (upstream, gateway) = risk::start(&table(nobody, "weights = { scanner_silent = 60 }")).await;
+    let mut alice = risk::with_habit(&gateway, "alice").await;
+    let code = challenge::helpdesk_code(&gateway, "alice");
+    upstream.forget();
+    let asked = send(&mut alice, "fine").await;
+    assert!(asked.text().contains("/.mailward/challenge?frame=1"), "in a dialog of the compose page: {}", asked.text());
+    assert!(upstream.seen().is_empty());
+    let page = alice.get("/.mailward/challenge").await;
+    let proved = challenge::answer(&mut alice, &page, &code, &[]).await;
+    assert!(proved.status.is_success() || proved.status.is_redirection(), "{} {}", proved.status, proved.text());
+    for _ in 0..2 {
+        assert!(says_sent(&send(&mut alice, "fine").await));
+    }
+    assert_eq!(gateway.event("sent").await["verdict"], "flag");
+}
+
+#[tokio::test]
+async fn a_session_that_ends_while_its_message_is_looked_at_sends_nothing() {
+    let scanner = Scanner::start(Does::Hang).await;
+    let slow = scanner.table("").replace("300ms", "5s");
+    let (upstream, gateway) = with_roundcube(&Settings::sections(&slow)).await;
+    let mut alice = signed_in(&gateway, "alice").await;
+    let mut same = alice.clone();
+    upstream.forget();
+    let sending = tokio::spawn(async move { send(&mut same, "fine").await });
+    until("the scanner is asked", 10, async || (scanner.asked.load(Ordering::SeqCst) > 0).then_some(())).await;
+    let locked = gateway.command(&["account", "lock", "alice"]);
+    assert!(locked.status.success(), "{}", String::from_utf8_lossy(&locked.stderr));
+    let answer = sending.await.expect("it is answered");
+    assert!(!says_sent(&answer), "{}", answer.text());
+    assert!(upstream.seen().is_empty(), "nothing of it reached the webmail");
+    assert!(!says_sent(&send(&mut alice, "fine").await));
+}
+
+#[tokio::test]
+async fn doctor_tries_each_scanner() {
+    let [nobody] = free_ports();
+    let scanner = Scanner::start(Does::Work).await;
+    let both = format!("{}{}", scanner.table(""), table(nobody, "name = \"other\""));
+    let (_upstream, gateway) = with_roundcube(&Settings::sections(&both)).await;
+    let doctor = tokio::task::spawn_blocking(move || gateway.command(&["doctor"])).await.expect("it ends");
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert!(said.contains(&format!("ok    the scanner clamav at {} answers", scanner.address)), "{said}");
+    assert!(said.contains(&format!("FAIL  the scanner other at {nobody}: it cannot be reached")), "{said}");
 }
 
 /// A signed-in person at a SquirrelMail behind a scanner.

@@ -55,7 +55,7 @@ impl Guarded {
 impl Drop for Guarded {
     fn drop(&mut self) {
         // At once, so that its port is free; what is stopped by a signal would not end by itself.
-        let _gone = Command::new("kill").args(["-9", "--", &format!("-{}", self.pid)]).status();
+        let _gone = Command::new("kill").args(["-9", "--", &format!("-{}", self.pid)]).stderr(Stdio::null()).status();
     }
 }
 
