@@ -260,13 +260,17 @@ async fn a_password_whose_browser_was_stopped_does_not_send_by_a_mail_program_in
 async fn a_budget_is_one_at_all_nodes_and_a_share_of_it_at_each_while_their_store_is_away() {
     let shared = Shared::start().await;
     let [doors_a, doors_b] = free_ports();
-    let limits = "recipients_per_account = [\"8/h\"]\nrecipients_per_message = 4";
-    let node =
-        async |door: SocketAddr| shared.gateway(PATIENT, limits, &format!("[doors]\npostfix = \"{door}\"")).await;
+    let node = async |door: SocketAddr| {
+        let doors = format!("[doors]\npostfix = \"{door}\"");
+        shared.gateway(PATIENT, "messages_per_account = [\"4/h\"]", &doors).await
+    };
     let (node_a, _node_b) = (node(doors_a).await, node(doors_b).await);
     let (mut a, mut b) = (Postfix::connect(doors_a).await, Postfix::connect(doors_b).await);
-    assert_eq!(a.ask(&Message::of("alice", OUTSIDE, 4)).await, "DUNNO");
-    assert_eq!(b.ask(&Message::of("alice", OUTSIDE, 4)).await, "DUNNO");
+    for _ in 0..2 {
+        for postfix in [&mut a, &mut b] {
+            assert_eq!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await, "DUNNO");
+        }
+    }
     for postfix in [&mut a, &mut b] {
         assert!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
     }
@@ -276,7 +280,9 @@ async fn a_budget_is_one_at_all_nodes_and_a_share_of_it_at_each_while_their_stor
     shared.redis.as_ref().expect("it runs").signal("KILL");
     // Each node lets half of it through, beside what it saw itself.
     for postfix in [&mut a, &mut b] {
-        assert_eq!(postfix.ask(&Message::of("bob", OUTSIDE, 4)).await, "DUNNO");
+        for _ in 0..2 {
+            assert_eq!(postfix.ask(&Message::of("bob", OUTSIDE, 1)).await, "DUNNO");
+        }
         assert!(postfix.ask(&Message::of("bob", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
         assert!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await.starts_with("DEFER_IF_PERMIT"));
     }
