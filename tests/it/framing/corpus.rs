@@ -317,7 +317,8 @@ const PATHS: &[(Fate, &str)] = &[
     (Runs(0), "/src/../src/login.php"),
     (Runs(0), "/%73rc/login.php"),
     (Runs(0), "/src/login%2ephp"),
-    (Runs(0), "/src/login.php/marker.php"),
+    // nginx may take the last `.php` for the script, which there cannot be behind a file.
+    (Either, "/src/login.php/marker.php"),
     (Runs(0), "/images/../src/login.php"),
     (Runs(0), "/src/%2e%2e/src/login.php"),
     (Runs(0), "/src/login.php?/../../marker.php"),
