@@ -37,7 +37,7 @@ impl Doors {
             };
         }
         let visitor = Visitor::of(&caller, &judging).await;
-        if let (Fact::Known(Some(SessionState::Challenged)), flag) = visitor.own_state(&judging).await {
+        if let (SessionState::Challenged, flag) = visitor.own_state(&judging).await {
             return self.refused(&caller, &Decision::refused_before(), flag);
         }
         let reserved = judging.reserve_sign_in(&self.attempt(&caller, question)).await;

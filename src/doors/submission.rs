@@ -61,7 +61,7 @@ impl Doors {
             site: &caller.site.name,
             account: &caller.account,
             session: None,
-            state,
+            state: Fact::Known(Some(state)),
             locked: caller.is_locked(&judging).await,
             prefix: caller.client.prefix,
             // A network that the account has signed in from for a day speaks for its owner as a browser does.

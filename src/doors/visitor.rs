@@ -39,40 +39,29 @@ impl Visitor {
     }
 
     /// What the caller may do, and the code of the flag that stands against it. Nothing is known of most: they may
-    /// everything.
-    pub(super) async fn state(
-        &self,
-        caller: &Caller<'_>,
-        judging: &Judging<'_>,
-    ) -> (Fact<Option<SessionState>>, Option<Reference>) {
+    /// everything. While a shared store is away a node goes by what it saw itself.
+    pub(super) async fn state(&self, caller: &Caller<'_>, judging: &Judging<'_>) -> (SessionState, Option<Reference>) {
         // An operator may have restricted all of the account's programs.
-        match find(caller, judging, None).await {
-            (hash, Fact::Known(Some(all))) if !matches!(all.state, SessionState::Open | SessionState::Ended) => {
-                let _: Fact<()> = judging.fact(judging.store.touch_session(&hash, caller.now).await);
-                return (Fact::Known(Some(all.state)), None);
-            }
-            (_, Fact::Known(_)) => {}
-            (_, Fact::StoreAway) => return (Fact::StoreAway, None),
+        if let (hash, Fact::Known(Some(all))) = find(caller, judging, None).await
+            && !matches!(all.state, SessionState::Open | SessionState::Ended)
+        {
+            let _: Fact<()> = judging.fact(judging.store.touch_session(&hash, caller.now).await);
+            return (all.state, None);
         }
         let own = self.own_state(judging).await;
-        if own.0 != Fact::Known(Some(SessionState::Open)) || !self.is_newcomer(caller) {
+        if own.0 != SessionState::Open || !self.is_newcomer(caller) {
             return own;
         }
         // A browser was restricted for what it sent: its password does not send from elsewhere instead.
         match judging.restricting_flag(caller.site, &caller.account).await {
-            Fact::Known(Some(flag)) => (Fact::Known(Some(SessionState::Restricted)), Some(flag)),
-            Fact::Known(None) => own,
-            Fact::StoreAway => (Fact::StoreAway, None),
+            Fact::Known(Some(flag)) => (SessionState::Restricted, Some(flag)),
+            Fact::Known(None) | Fact::StoreAway => own,
         }
     }
 
     /// The same by what stands against this account and prefix alone.
-    pub(super) async fn own_state(&self, judging: &Judging<'_>) -> (Fact<Option<SessionState>>, Option<Reference>) {
-        let session = match &self.session {
-            Fact::Known(Some(session)) => session,
-            Fact::Known(None) => return (Fact::Known(Some(SessionState::Open)), None),
-            Fact::StoreAway => return (Fact::StoreAway, None),
-        };
+    pub(super) async fn own_state(&self, judging: &Judging<'_>) -> (SessionState, Option<Reference>) {
+        let Fact::Known(Some(session)) = &self.session else { return (SessionState::Open, None) };
         let state = match (session.state, session.flag) {
             (SessionState::Ended, None) => SessionState::Open,
             (SessionState::Open, _) | (_, None) => session.state,
@@ -87,7 +76,7 @@ impl Visitor {
                 }
             }
         };
-        (Fact::Known(Some(state)), session.flag)
+        (state, session.flag)
     }
 
     /// Whether a flag is settled: by an operator, or by its owner, who has since signed in from this network at the webmail
