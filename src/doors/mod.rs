@@ -1,8 +1,8 @@
 //! The other doors of a mail system: what Postfix asks about messages that mail programs hand to it, and Dovecot about
 //! passwords. An account has one budget and one lock at all doors.
 //!
-//! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers, [`submission`] judges a
-//! message, [`sign_in`] a password, and [`visitor`] is what is known of who comes to a door. Judging is the gateway's own ([`crate::gateway::judging`]): the
+//! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers, `submission` judges a
+//! message, `sign_in` a password, and `visitor` is what is known of who comes to a door. Judging is the gateway's own ([`crate::gateway::judging`]): the
 //! same store, counters and limits. This room must not know webmails, pages or TLS. Another server that asks is a file
 //! that reads its questions, and a line in `app/doors.rs`.
 //!
