@@ -133,7 +133,11 @@ impl Move {
             Self::Filter => text.contains("managesieve_updatelist("),
             Self::Password => text.contains("Successfully saved."),
             Self::Contacts | Self::AllMessages => attached,
-            Self::SentMail => answer.status == StatusCode::OK && text.contains("\"action\":\"delete\""),
+            Self::SentMail => {
+                answer.status == StatusCode::OK
+                    && text.contains("\"action\":\"delete\"")
+                    && !text.contains("Reference code")
+            }
         }
     }
 
@@ -201,8 +205,11 @@ async fn moves_are_left_alone_in_an_ordinary_session_and_held_back_in_a_flagged_
         assert!(!made.reached_roundcube(&answer), "{made:?} by a thief: {} {}", answer.status, answer.text());
         let listed = thief.http.get("/?_task=mail&_action=list&_mbox=INBOX&_remote=1").await;
         assert_eq!(listed.status, StatusCode::OK, "it still reads");
-        let shown = gateway.command(&["flag", "show", code]);
-        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-        assert!(shown.contains("stopped") && shown.contains(made.target()), "{made:?}: {shown}");
+        until(&format!("{made:?} stands on the flag"), 5, async || {
+            let shown = gateway.command(&["flag", "show", code]);
+            let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+            (shown.contains(", stopped\n") && shown.contains(made.target())).then_some(())
+        })
+        .await;
     }
 }

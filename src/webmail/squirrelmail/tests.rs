@@ -416,3 +416,32 @@ fn a_message_is_read_from_its_form_in_the_forms_charset() {
     assert_eq!(with_body("für".as_bytes()), "für");
     assert_eq!(with_body(b"f\xfcr 5 \x80"), "für 5 €");
 }
+
+#[test]
+fn what_hides_traces_and_where_mail_goes_is_told_to_the_operator() {
+    let removed = "smtoken=x&mailbox=INBOX.Sent&msg%5B0%5D=3&delete=Delete";
+    for (url, body, expected) in [
+        ("/src/move_messages.php", removed, "hide traces"),
+        ("/src/move_messages.php", "smtoken=x&mailbox=INBOX.Sent&msg%5B0%5D=3&markRead=Read", "view"),
+        ("/src/move_messages.php", "smtoken=x&mailbox=INBOX&msg%5B0%5D=3&delete=Delete", "view"),
+        ("/src/delete_message.php?mailbox=INBOX.Sent&message=3&smtoken=x", "", "hide traces"),
+        ("/src/delete_message.php?mailbox=INBOX.Drafts&message=3&mail_sent=yes&smtoken=x", "", "view"),
+    ] {
+        let request = if body.is_empty() { Request::get(url) } else { Request::post(url, body) };
+        let asked = request.asked_of(WEBMAIL).unwrap_or_else(|unnatural| panic!("{url}: {unnatural}"));
+        assert_eq!(asked.action.name(), expected, "{url} {body}");
+    }
+    let identities = "smtoken=x&newidentities%5B0%5D%5Bemail_address%5D=ceo%40bank.example\
+                      &newidentities%5B0%5D%5Bsignature%5D=see+www.evil.example&smaction%5Bsave%5D%5B0%5D=Save";
+    for (url, body, expected) in [
+        ("/src/options_identities.php", identities, &["ceo@bank.example", "a signature with a link"][..]),
+        (
+            "/plugins/mail_fetch/options.php",
+            "smtoken=x&mf_server=pop.evil.example",
+            &["mail fetched from pop.evil.example"],
+        ),
+        ("/src/move_messages.php", removed, &["folder INBOX.Sent"]),
+    ] {
+        assert_eq!(Request::post(url, body).targets_of(WEBMAIL), expected, "{url}");
+    }
+}
