@@ -6,6 +6,7 @@
 mod outgoing;
 mod scanners;
 mod store;
+mod version;
 
 use std::fs;
 use std::path::Path;
@@ -396,6 +397,7 @@ fn judge_page(site: &Site, page: &Page, now: Timestamp) -> Vec<Finding> {
         None if marks.is_empty() => ok(format!("{name}: {} answers", site.upstream)),
         None => ok(format!("{name}: {product} answers at {}", site.upstream)),
     }];
+    findings.extend(version::judge(site, &body));
     findings.extend(judge_cookies(site, &page.headers));
     findings.extend(judge_date(site, &page.headers, now));
     findings

@@ -234,6 +234,10 @@ pub struct Site {
     pub session_cookie: String,
     /// Further script paths, below the base, beginning with `/`.
     pub entry_points: Vec<String>,
+    /// Whether the product's pages are limited in what script in them may do.
+    pub limits_pages: bool,
+    /// Rules against known holes that are not asked.
+    pub holes_open: Vec<&'static str>,
     /// PHP's `max_input_vars` there.
     pub php_max_input_vars: usize,
     /// Upgrades.
@@ -343,6 +347,13 @@ pub struct Doors {
     pub from_webmail: Vec<IpNet>,
     /// Who may ask.
     pub clients: Vec<IpNet>,
+}
+
+impl Doors {
+    /// Whether there is any.
+    pub const fn are_open(&self) -> bool {
+        !self.postfix.is_empty() || self.dovecot.is_some()
+    }
 }
 
 /// Where a mail server asks.

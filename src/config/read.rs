@@ -525,6 +525,8 @@ fn read_site(
     }
     let entry_points = section.get("entry_points", list(parsed(value::entry_point))).unwrap_or_default();
     let session_cookie = section.get("session_cookie", parsed(value::cookie_name));
+    let holes = webmail.map(webmail::Webmail::holes).unwrap_or_default();
+    let holes_open = section.get("holes_open", list(parsed(|rule: &str| read_hole(rule, holes)))).unwrap_or_default();
     let site = Site {
         name: "".into(),
         hosts: Vec::new(),
@@ -537,6 +539,8 @@ fn read_site(
         accounts: AccountFolding { default_domain, aliases: aliases.unwrap_or_default() },
         session_cookie: session_cookie.unwrap_or_default(),
         entry_points: entry_points.into_iter().map(|(path, _)| path).collect(),
+        limits_pages: section.get("response_headers", parsed(read_response_headers)).unwrap_or(true),
+        holes_open: holes_open.into_iter().map(|(rule, _)| rule).collect(),
         php_max_input_vars: section
             .get("php_max_input_vars", value::number32(1..=1_000_000))
             .map_or(1_000, |vars| vars as usize),
@@ -569,6 +573,23 @@ fn read_webmail(id: &str) -> Result<&'static dyn webmail::Webmail, String> {
         let quoted: Vec<String> = known.clone().map(|id| format!("{id:?}")).collect();
         format!("expected {}{}", quoted.join(" or "), hint(id, known))
     })
+}
+
+fn read_hole(rule: &str, holes: &'static [webmail::hole::Hole]) -> Result<&'static str, String> {
+    holes
+        .iter()
+        .map(|hole| hole.rule)
+        .find(|known| *known == rule)
+        .ok_or_else(|| format!("expected a rule of this webmail{}", hint(rule, holes.iter().map(|hole| hole.rule))))
+}
+
+/// Whether answers carry what limits script in the product's pages.
+fn read_response_headers(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "strict" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("expected \"strict\" or \"off\""),
+    }
 }
 
 fn read_upgrades(text: &str) -> Result<Upgrades, &'static str> {

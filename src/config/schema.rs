@@ -243,6 +243,18 @@ pub static SITE: Table = Table {
             "`[]`",
             "Further `.php` paths of local plugins, below `base`, beginning with `/`. Any other script is never served.",
         ),
+        key(
+            "response_headers",
+            "`strict` or `off`",
+            "`strict`",
+            "Whether the product's pages carry a `Content-Security-Policy` and its like, which limit what script in a received mail can do; as strict as the product works with. Off if a plugin of yours needs what they forbid: see [holes.md](holes.md).",
+        ),
+        key(
+            "holes_open",
+            "list of rules",
+            "`[]`",
+            "Rules against known holes of the product that are not asked here: see [holes.md](holes.md).",
+        ),
         key("php_max_input_vars", "number", "`1000`", "PHP's setting of that name at this webmail."),
         key(
             "upgrades",

@@ -104,6 +104,10 @@ const SCRIPTS: &[&str] = &[
     "winhttp",
 ];
 
+/// What a program is called, before its door in brackets, that comes by another door than the webmail: it claims nothing, and
+/// is neither browser nor script.
+pub const MAIL_PROGRAM: &str = "mail program";
+
 impl Agent {
     /// What `user_agent` claims. Nothing at all is a script: every browser says something.
     pub fn of(user_agent: Option<&str>) -> Self {
@@ -129,7 +133,7 @@ fn program(lower: &str) -> Program {
         _ if has("firefox/") || has("fxios/") => Program::Firefox,
         _ if has("chrome/") || has("crios/") || has("chromium/") => Program::Chrome,
         _ if has("safari/") => Program::Safari,
-        _ if has("mozilla/") => Program::Other,
+        _ if has("mozilla/") || lower.starts_with(MAIL_PROGRAM) => Program::Other,
         _ => Program::Script,
     }
 }

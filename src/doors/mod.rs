@@ -25,6 +25,7 @@ use answered::Answered;
 use under_way::{Lately, UnderWay};
 
 use crate::config::{Config, Mode, Site};
+use crate::domain::agent::MAIL_PROGRAM;
 use crate::domain::{Account, Client, Door, Event, EventKind, Prefix, Timestamp};
 use crate::gateway::judging::Judging;
 use crate::gateway::{Shared, client};
@@ -98,7 +99,7 @@ impl<'a> Caller<'a> {
             prefix: Prefix::of(address),
             network: client::network(address, &config.networks),
             // No program tells what it is: this is for operators, and for signals it is no browser and no script.
-            user_agent: Some(format!("mail program ({})", door.name()).into()),
+            user_agent: Some(format!("{MAIL_PROGRAM} ({})", door.name()).into()),
         };
         Some(Self { now, config, site, account: site.accounts.fold(name), client, door })
     }

@@ -55,6 +55,7 @@ impl Doors {
         }
         let visitor = Visitor::of(&caller, &judging).await;
         let (state, flag) = visitor.state(&caller, &judging).await;
+        let is_anywhere = !send::is_familiar(visitor.usual_since, now) && !visitor.is_cleared(&judging).await;
         let facts = send::Facts {
             now,
             site: &caller.site.name,
@@ -67,7 +68,7 @@ impl Doors {
             device_since: visitor.usual_since,
             recipients,
             network: caller.client.network,
-            place: (!send::is_familiar(visitor.usual_since, now)).then(|| judging.place_of(&caller.client)),
+            place: is_anywhere.then(|| judging.place_of(&caller.client)),
             // Postfix does not say to whom.
             first_written: 0,
             is_account_known: false,

@@ -27,7 +27,8 @@ pub(super) struct UnderWay(Mutex<Attempts>);
 
 #[derive(Default)]
 struct Attempts {
-    receipts: HashMap<Key, Vec<Receipt>>,
+    /// Since when, and what was charged.
+    receipts: HashMap<Key, (Timestamp, Vec<Receipt>)>,
     order: VecDeque<(Timestamp, Key)>,
 }
 
@@ -37,14 +38,17 @@ impl UnderWay {
         let mut attempts = self.0.lock();
         let Attempts { receipts, order } = &mut *attempts;
         while order.front().is_some_and(|(time, _)| order.len() >= ATTEMPTS_MAX || now.since(*time) >= UNDER_WAY_MAX) {
-            if let Some((_, oldest)) = order.pop_front() {
+            // It may have been taken, and be another attempt with the same key by now.
+            if let Some((time, oldest)) = order.pop_front()
+                && receipts.get(&oldest).is_some_and(|(since, _)| *since == time)
+            {
                 receipts.remove(&oldest);
             }
         }
-        let of_attempt = receipts.entry(key).or_default();
-        if of_attempt.is_empty() {
+        let (_, of_attempt) = receipts.entry(key).or_insert_with(|| {
             order.push_back((now, key));
-        }
+            (now, Vec::new())
+        });
         if of_attempt.len() < RECEIPTS_MAX {
             of_attempt.push(receipt);
         }
@@ -52,7 +56,7 @@ impl UnderWay {
 
     /// What it was charged, to whoever asks first.
     pub(super) fn take(&self, key: Key) -> Vec<Receipt> {
-        self.0.lock().receipts.remove(&key).unwrap_or_default()
+        self.0.lock().receipts.remove(&key).map(|(_, receipts)| receipts).unwrap_or_default()
     }
 }
 
@@ -105,6 +109,9 @@ mod tests {
         under_way.note(key(1), Receipt::default(), at(0));
         under_way.note(key(1), Receipt::default(), at(1));
         assert_eq!((under_way.take(key(1)).len(), under_way.take(key(1)).len()), (2, 0));
+        under_way.note(key(1), Receipt::default(), at(119));
+        under_way.note(key(3), Receipt::default(), at(121));
+        assert_eq!(under_way.take(key(1)).len(), 1, "another attempt than the one of two minutes ago");
         under_way.note(key(2), Receipt::default(), at(2));
         for number in 0..2 * ATTEMPTS_MAX {
             under_way.note(key(10 + number), Receipt::default(), at(200));

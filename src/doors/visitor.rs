@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use super::Caller;
 use crate::domain::{
-    Flag, FlagStatus, Network, NetworkClass, Purpose, Reference, Session, SessionHash, SessionState, Timestamp, Verdict,
+    Flag, FlagStatus, Network, NetworkClass, Prefix, Reference, Session, SessionHash, SessionState, Timestamp, Verdict,
 };
 use crate::gateway::judging::Judging;
+use crate::gateway::programs;
 use crate::policy::{Fact, send};
 
 /// What is known of a caller.
@@ -28,7 +29,7 @@ impl Visitor {
             Fact::Known(profile) => profile.networks.get(Network::of(caller.client.address)).map(|seen| seen.first),
             Fact::StoreAway => None,
         };
-        let (hash, session) = find(caller, judging).await;
+        let (hash, session) = find(caller, judging, Some(caller.client.prefix)).await;
         Self { hash, session, usual_since }
     }
 
@@ -44,6 +45,15 @@ impl Visitor {
         caller: &Caller<'_>,
         judging: &Judging<'_>,
     ) -> (Fact<Option<SessionState>>, Option<Reference>) {
+        // An operator may have restricted all of the account's programs.
+        match find(caller, judging, None).await {
+            (hash, Fact::Known(Some(all))) if !matches!(all.state, SessionState::Open | SessionState::Ended) => {
+                let _: Fact<()> = judging.fact(judging.store.touch_session(&hash, caller.now).await);
+                return (Fact::Known(Some(all.state)), None);
+            }
+            (_, Fact::Known(_)) => {}
+            (_, Fact::StoreAway) => return (Fact::StoreAway, None),
+        }
         let own = self.own_state(judging).await;
         if own.0 != Fact::Known(Some(SessionState::Open)) || !self.is_newcomer(caller) {
             return own;
@@ -88,6 +98,14 @@ impl Visitor {
             || (flag.verdict <= Verdict::Challenge && has_proved)
     }
 
+    /// Whether an operator has said that it is the account's owner who comes from this prefix.
+    pub(super) async fn is_cleared(&self, judging: &Judging<'_>) -> bool {
+        let Fact::Known(Some(session)) = &self.session else { return false };
+        let Some(code) = session.flag.filter(|_| session.state == SessionState::Open) else { return false };
+        let flag = judging.fact(judging.store.flag(&code).await);
+        matches!(flag, Fact::Known(Some(flag)) if flag.status == FlagStatus::Cleared)
+    }
+
     /// A session for what is to be remembered of the caller: the one that there is, or a new one.
     pub(super) fn kept(&self, caller: &Caller<'_>, judging: &Judging<'_>) -> Session {
         if let Fact::Known(Some(session)) = &self.session
@@ -113,18 +131,19 @@ impl Visitor {
     }
 }
 
-/// Under which the account is known at doors from this prefix: by the newest key, or an older one that made it.
-async fn find(caller: &Caller<'_>, judging: &Judging<'_>) -> (SessionHash, Fact<Option<Arc<Session>>>) {
-    let prefix = caller.client.prefix.to_string();
-    let parts: [&[u8]; 4] =
-        [b"door", caller.site.name.as_bytes(), caller.account.as_str().as_bytes(), prefix.as_bytes()];
-    let newest = SessionHash(judging.keys.short_hash(Purpose::Session, &parts));
-    for hash in judging.keys.short_hashes(Purpose::Session, &parts).map(SessionHash).collect::<Vec<_>>() {
-        match judging.fact(judging.store.session(&hash, caller.now).await) {
-            Fact::Known(Some(session)) => return (hash, Fact::Known(Some(session))),
+/// What is kept for programs of the account, from this prefix or from anywhere.
+async fn find(
+    caller: &Caller<'_>,
+    judging: &Judging<'_>,
+    from: Option<Prefix>,
+) -> (SessionHash, Fact<Option<Arc<Session>>>) {
+    let hashes = programs::hashes(judging.keys, &caller.site.name, &caller.account, from);
+    for hash in &hashes {
+        match judging.fact(judging.store.session(hash, caller.now).await) {
+            Fact::Known(Some(session)) => return (*hash, Fact::Known(Some(session))),
             Fact::Known(None) => {}
-            Fact::StoreAway => return (newest, Fact::StoreAway),
+            Fact::StoreAway => return (hashes[0], Fact::StoreAway),
         }
     }
-    (newest, Fact::Known(None))
+    (hashes[0], Fact::Known(None))
 }

@@ -94,7 +94,14 @@ pub struct Hardening<'a> {
     pub host: &'a str,
     /// Where the webmail itself is: a `Location` there leads nowhere for the person.
     pub upstream: &'a str,
+    /// What script in the product's pages may do, where that is limited.
+    pub content_policy: Option<&'static str>,
 }
+
+/// Devices and doors of the computer that no webmail needs. Each is known to the browsers that know this header: others
+/// would complain in their console.
+const PERMISSIONS: &str =
+    "camera=(), display-capture=(), geolocation=(), hid=(), microphone=(), midi=(), payment=(), serial=(), usb=()";
 
 /// Makes an answer of the webmail fit for the outside.
 pub fn harden(headers: &mut HeaderMap, hardening: &Hardening<'_>) {
@@ -111,7 +118,25 @@ pub fn harden(headers: &mut HeaderMap, hardening: &Hardening<'_>) {
     {
         headers.insert(header::LOCATION, mended);
     }
+    if let Some(policy) = hardening.content_policy.filter(|_| is_document(headers)) {
+        // Beside the webmail's own, where it has one: a browser holds to both.
+        headers.append(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+        let default = |headers: &mut HeaderMap, name: &'static str, value: &'static str| {
+            headers.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+        };
+        default(headers, "permissions-policy", PERMISSIONS);
+        default(headers, "cross-origin-opener-policy", "same-origin");
+    }
     secure(headers, hardening.hsts);
+}
+
+/// Whether a browser would show this as a page, with script in it or around it. An answer that does not say what it is
+/// may be one.
+fn is_document(headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else { return true };
+    let kind = kind.as_bytes().to_ascii_lowercase();
+    let is = |word: &[u8]| kind.windows(word.len()).any(|found| found == word);
+    is(b"html") || is(b"xml") || is(b"pdf")
 }
 
 /// The headers every answer carries, ours and the webmail's.
@@ -226,7 +251,13 @@ mod tests {
         let hosts = ["webmail.example.edu".to_owned()];
         harden(
             &mut headers,
-            &Hardening { hsts: None, hosts: &hosts, host: "webmail.example.edu", upstream: "127.0.0.1:81" },
+            &Hardening {
+                hsts: None,
+                hosts: &hosts,
+                host: "webmail.example.edu",
+                upstream: "127.0.0.1:81",
+                content_policy: None,
+            },
         );
         let cookies: Vec<&str> = headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()).collect();
         assert_eq!(
@@ -240,10 +271,49 @@ mod tests {
     }
 
     #[test]
+    fn pages_are_limited_and_files_are_not() {
+        let hosts = ["webmail.example.edu".to_owned()];
+        let limited = |lines: &[(&str, &str)], content_policy| {
+            let mut headers = map(lines);
+            let hardening = Hardening {
+                hsts: None,
+                hosts: &hosts,
+                host: "webmail.example.edu",
+                upstream: "127.0.0.1:81",
+                content_policy,
+            };
+            harden(&mut headers, &hardening);
+            let all = headers.get_all("content-security-policy").iter();
+            let all: Vec<String> = all.map(|value| value.to_str().expect("ASCII").to_owned()).collect();
+            (all, headers.contains_key("permissions-policy"))
+        };
+        let policy = Some("default-src 'self'");
+        for page in ["text/html; charset=UTF-8", "Image/SVG+XML", "application/xhtml+xml", "application/pdf"] {
+            assert_eq!(
+                limited(&[("content-type", page)], policy),
+                (vec!["default-src 'self'".to_owned()], true),
+                "{page}"
+            );
+            assert_eq!(limited(&[("content-type", page)], None), (Vec::new(), false), "{page}");
+        }
+        assert!(limited(&[], policy).1);
+        for file in ["image/png", "text/css", "application/json; charset=UTF-8", "text/javascript"] {
+            assert_eq!(limited(&[("content-type", file)], policy), (Vec::new(), false), "{file}");
+        }
+        let own = [("content-type", "text/html"), ("content-security-policy", "script-src 'none'")];
+        assert_eq!(limited(&own, policy).0, ["script-src 'none'", "default-src 'self'"], "the webmail's own stays");
+    }
+
+    #[test]
     fn absolute_locations_lead_to_this_site_and_foreign_ones_stay() {
         let hosts = ["webmail.example.edu".to_owned(), "mail.example.edu".to_owned()];
-        let hardening =
-            Hardening { hsts: None, hosts: &hosts, host: "mail.example.edu:8443", upstream: "127.0.0.1:8081" };
+        let hardening = Hardening {
+            hsts: None,
+            hosts: &hosts,
+            host: "mail.example.edu:8443",
+            upstream: "127.0.0.1:8081",
+            content_policy: None,
+        };
         for (location, mended) in [
             (
                 "http://webmail.example.edu:8081/src/right_main.php?a=b",

@@ -321,7 +321,8 @@ impl Judging<'_> {
 
     /// Remembers a wrong password, for what a later success is worth.
     pub async fn note_wrong_password(&self, attempt: &Attempt<'_>, reserved: &Reserved) {
-        self.note(&[risk::failure(&in_key(attempt, reserved))]).await;
+        let failure = risk::failure(&in_key(attempt, reserved), attempt.door, attempt.password_fingerprint);
+        self.note(&[failure]).await;
     }
 
     /// Judges a sign-in that the webmail let through with a password of this quality.

@@ -20,6 +20,7 @@ pub mod notes;
 mod own;
 mod passwords;
 pub mod path;
+pub mod programs;
 mod proving;
 pub mod refusal;
 pub mod scanning;
@@ -426,6 +427,7 @@ impl Gateway {
             hosts: &visit.site().hosts,
             host: visit.host.to_str().unwrap_or(&visit.site().name),
             upstream: &visit.at.upstream_authority,
+            content_policy: visit.site().limits_pages.then(|| visit.site().webmail.content_policy()),
         };
         headers::harden(headers, &hardening);
     }

@@ -221,6 +221,7 @@ impl Gateway {
         let asked = site
             .webmail
             .classify(&reading)
+            .and_then(|asked| site.webmail.close_holes(&reading, &site.holes_open).map(|()| asked))
             .map_err(|unnatural| (Stop::Unnatural(unnatural.rule), site.webmail.shape(&reading)))?;
         let (hash, session) = self.find_session(visit, &cookies).await;
         let device = cookies.get(device::COOKIE).and_then(|value| device::read(value, &site.name, &self.shared.keys));

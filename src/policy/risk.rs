@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::limits::{Charge, Cost, CounterKey};
 use super::{Fact, rule, signals};
 use crate::config::{Risk, Rule};
-use crate::domain::{Country, Prefix, SessionState, Signal, SiteName, Verdict};
+use crate::domain::{Country, Door, Prefix, SessionState, Signal, SiteName, Verdict};
 
 /// What a sign-in, or a session that moved, comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,9 +102,11 @@ pub fn failures_key(of_account: &str) -> CounterKey {
     CounterKey::new(FAILURES, of_account)
 }
 
-/// What a wrong password charges beside the limits. Never refused, never given back.
-pub fn failure(of_account: &str) -> Charge {
-    Charge::counted(failures_key(of_account), FAILURES, Cost::Units(1), FAILURES_WINDOW)
+/// What a wrong password charges beside the limits. Never refused, never given back. A mail program that was not told of a
+/// new password tries the old one all day: that is one, by its keyed fingerprint.
+pub fn failure(of_account: &str, door: Door, password_fingerprint: u32) -> Charge {
+    let cost = if door.is_webmail() { Cost::Units(1) } else { Cost::Distinct(password_fingerprint) };
+    Charge::counted(failures_key(of_account), FAILURES, cost, FAILURES_WINDOW)
 }
 
 /// The counter of accounts that signed in from a prefix with new browsers.

@@ -83,6 +83,8 @@ struct Line {
     device: Option<String>,
     session: Option<String>,
     passes: Option<bool>,
+    /// Another door than the webmail: nothing of it is a browser's.
+    door: Option<String>,
 }
 
 /// Reads a line.
@@ -100,6 +102,7 @@ pub fn read(text: &str) -> Result<Recorded, BadLine> {
         },
         (Some("send"), _) => What::Sent { recipients: line.recipients.ok_or(BadLine::Missing("\"recipients\""))? },
         (Some(found), _) => return Err(unknown("kind", found, "\"sign_in\" or \"send\"")),
+        (None, Some(_)) if line.door.is_some() => What::Nothing,
         (None, Some("sign_in_ok")) => What::SignedIn { passes: true },
         (None, Some("sign_in_failed")) => What::Failed,
         (None, Some("sent" | "send_refused")) => What::Sent { recipients: line.recipients.unwrap_or(1) },
@@ -153,6 +156,7 @@ mod tests {
             (r#""event":"sign_in_ok","verdict":"pass""#, What::SignedIn { passes: true }),
             (r#""event":"sign_in_failed""#, What::Failed),
             (r#""event":"sent","recipients":3"#, What::Sent { recipients: 3 }),
+            (r#""event":"sent","recipients":3,"door":"submission""#, What::Nothing),
             (r#""event":"request_refused","rule":"x""#, What::Nothing),
         ] {
             let read = read(&format!("{{{head},{rest}}}")).unwrap_or_else(|error| panic!("{rest}: {error}"));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The columns of a table of events, which are fields of their lines.
-const EVENT_COLUMNS: [&str; 13] = [
+const EVENT_COLUMNS: [&str; 14] = [
     "time",
     "event",
     "site",
@@ -17,6 +17,7 @@ const EVENT_COLUMNS: [&str; 13] = [
     "reference",
     "by",
     "user_agent",
+    "door",
 ];
 
 /// A table with a head.
@@ -83,7 +84,7 @@ mod tests {
     fn what_an_event_does_not_say_is_an_empty_cell() {
         let table = of_events([r#"{"time":"2026-03-01T08:12:09Z","event":"sent","recipients":3}"#, "no JSON"]);
         let rows: Vec<&str> = table.lines().collect();
-        assert_eq!(rows[1], "2026-03-01T08:12:09Z,sent,,,,,,,3,,,,");
-        assert_eq!(rows[2], ",,,,,,,,,,,,");
+        assert_eq!(rows[1], "2026-03-01T08:12:09Z,sent,,,,,,,3,,,,,");
+        assert_eq!(rows[2], ",,,,,,,,,,,,,");
     }
 }

@@ -27,7 +27,8 @@ const MEMORY_TOGETHER_MAX: u64 = 64 * 1024 * 1024;
 /// All bodies on disk together, in bytes.
 const DISK_TOGETHER_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
-/// Read back from disk at a time.
+/// Written to disk and read back at a time. Each is handed to another thread, which must not happen for every byte that a
+/// client sends by itself.
 const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Where bodies wait. One for the process.
@@ -115,6 +116,7 @@ impl Drop for Room {
 #[derive(Debug)]
 pub struct Waiting {
     room: Room,
+    /// All of it; or, where there is a file, what is not in it yet: less than [`CHUNK_BYTES`].
     memory: BytesMut,
     file: Option<File>,
 }
@@ -140,7 +142,15 @@ impl Waiting {
         if !self.room.grow(more, DISK_TOGETHER_MAX) {
             return Err(SpoolError::Full);
         }
-        self.write(chunk).await
+        if self.memory.is_empty() && chunk.len() >= CHUNK_BYTES {
+            return self.write(chunk).await;
+        }
+        self.memory.extend_from_slice(&chunk);
+        if self.memory.len() >= CHUNK_BYTES {
+            let gathered = std::mem::take(&mut self.memory).freeze();
+            self.write(gathered).await?;
+        }
+        Ok(())
     }
 
     async fn write(&mut self, chunk: Bytes) -> Result<(), SpoolError> {
@@ -179,6 +189,7 @@ impl Waiting {
         file.seek(SeekFrom::Start(0))?;
         let mut copy = Vec::new();
         file.read_to_end(&mut copy)?;
+        copy.extend_from_slice(&self.memory);
         Ok(Some(copy))
     }
 
@@ -188,10 +199,11 @@ impl Waiting {
     /// # Errors
     /// The disk failed.
     pub fn again(&self) -> io::Result<Again> {
-        Ok(match &self.file {
-            None => Again::Memory(io::Cursor::new(Bytes::copy_from_slice(&self.memory))),
-            Some(file) => Again::Disk { file: file.try_clone()?, at: 0 },
-        })
+        let memory = io::Cursor::new(Bytes::copy_from_slice(&self.memory));
+        let file = self.file.as_ref().map(File::try_clone).transpose()?;
+        // What is in memory now may be written behind it meanwhile.
+        let on_disk = if file.is_some() { self.room.bytes - self.memory.len() as u64 } else { 0 };
+        Ok(Again { file, at: 0, on_disk, memory })
     }
 
     /// The body to be sent on. It keeps its room until it is gone.
@@ -202,6 +214,9 @@ impl Waiting {
         match self.file.take() {
             None => Ok(RequestBody::Whole(std::mem::take(&mut self.memory).freeze())),
             Some(mut file) => {
+                // `copy_up_to` reads through the same position.
+                file.seek(SeekFrom::End(0))?;
+                file.write_all(&self.memory)?;
                 file.seek(SeekFrom::Start(0))?;
                 let left = self.room.bytes;
                 Ok(RequestBody::Spooled(SpoolReader { state: Reading::Idle(Some(file)), left, _room: self.room }))
@@ -211,28 +226,27 @@ impl Waiting {
 }
 
 /// Reads a body that waits, without moving where it is read for being sent on.
-pub enum Again {
-    /// From memory.
-    Memory(io::Cursor<Bytes>),
-    /// From disk.
-    Disk {
-        /// Shared with the body.
-        file: File,
-        /// Where the next bytes are.
-        at: u64,
-    },
+pub struct Again {
+    /// Shared with the body.
+    file: Option<File>,
+    /// Where the next bytes are in it.
+    at: u64,
+    /// So many bytes of it are read.
+    on_disk: u64,
+    /// What comes behind those.
+    memory: io::Cursor<Bytes>,
 }
 
 impl io::Read for Again {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Memory(bytes) => bytes.read(into),
-            Self::Disk { file, at } => {
-                let read = file.read_at(into, *at)?;
-                *at += read as u64;
-                Ok(read)
-            }
+        let left = usize::try_from(self.on_disk - self.at).unwrap_or(usize::MAX).min(into.len());
+        let Some(file) = self.file.as_ref().filter(|_| left > 0) else { return self.memory.read(into) };
+        let read = file.read_at(&mut into[..left], self.at)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
@@ -296,10 +310,11 @@ mod tests {
     async fn a_body_comes_back_as_it_went_in_and_leaves_its_room() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let spool = Spool::new(folder.path());
-        for bytes in [0, 1, MEMORY_EACH_MAX, MEMORY_EACH_MAX + 1, 3 * MEMORY_EACH_MAX + 7] {
+        for bytes in [0, 1, MEMORY_EACH_MAX, MEMORY_EACH_MAX + 1, 3 * MEMORY_EACH_MAX + 7, 3 * MEMORY_EACH_MAX + 8] {
             let body: Vec<u8> = (0..bytes).map(|at| (at % 251) as u8).collect();
             let mut waiting = spool.begin();
-            for chunk in body.chunks(10_000) {
+            // A byte at a time, and more than is written at once.
+            for chunk in body.chunks(if bytes % 2 == 0 { 10_000 } else { 1 }) {
                 waiting.push(Bytes::copy_from_slice(chunk)).await.expect("there is room");
             }
             assert_eq!(waiting.in_memory().is_some(), bytes <= MEMORY_EACH_MAX);

@@ -10,6 +10,7 @@
 
 mod addresses;
 pub mod escape;
+pub mod hole;
 pub mod php;
 pub mod roundcube;
 pub mod squirrelmail;
@@ -70,6 +71,34 @@ pub trait Webmail: Send + Sync {
             .last()
             .filter(|cookie| !cookie.deletes())
             .map(|cookie| cookie.value.as_bytes().to_vec())
+    }
+
+    /// Its known holes that are closed in front of it.
+    fn holes(&self) -> &'static [hole::Hole] {
+        &[]
+    }
+
+    /// Its known holes that do not show in a request.
+    fn unclosed_holes(&self) -> &'static [hole::Unclosed] {
+        &[]
+    }
+
+    /// Refuses what would pass through a known hole. Asked after [`Webmail::classify`]; rules named in `open` do not
+    /// count.
+    fn close_holes(&self, request: &Reading<'_>, open: &[&'static str]) -> Result<(), Unnatural> {
+        let _ = (request, open);
+        Ok(())
+    }
+
+    /// The `Content-Security-Policy` for its pages: as strict as all of them work with.
+    fn content_policy(&self) -> &'static str {
+        "frame-ancestors 'self'"
+    }
+
+    /// The version that a page of the product shows, for `doctor`.
+    fn version(&self, page: &str) -> Option<hole::Version> {
+        let _ = page;
+        None
     }
 
     /// What the answer says came of it. `asked` is what the request was classified as; an answer that says "sent" is

@@ -64,15 +64,20 @@ impl<'a> Request<'a> {
             }
             None => None,
         };
-        webmail.classify(&Reading {
+        let query = php::Fields::from_query(query.as_bytes(), 1000);
+        let cookies = php::Cookies::read([self.cookie.as_bytes()].into_iter());
+        let headers = header_map(self.headers);
+        let reading = Reading {
             method: if self.body.is_some() { &Method::POST } else { &Method::GET },
             path,
-            query: &php::Fields::from_query(query.as_bytes(), 1000),
-            cookies: &php::Cookies::read([self.cookie.as_bytes()].into_iter()),
+            query: &query,
+            cookies: &cookies,
             form: form.as_ref(),
-            headers: &header_map(self.headers),
+            headers: &headers,
             session_cookie: webmail.session_cookie(),
-        })
+        };
+        let asked = webmail.classify(&reading)?;
+        webmail.close_holes(&reading, &[]).map(|()| asked)
     }
 }
 

@@ -314,6 +314,7 @@ fn the_databases_that_a_good_file_names_are_current_like_the_reference() {
 fn the_generated_reference_is_current() {
     is_current("docs/configuration.md", config::schema::reference());
     is_current("docs/signals.md", config::schema::signals_reference());
+    is_current("docs/holes.md", mailward::webmail::hole::reference());
     is_current("docs/events.md", mailward::telemetry::line::reference());
     is_current("docs/alerts.md", mailward::alert::words::reference());
     is_current("docs/metrics.md", mailward::telemetry::metrics::reference());

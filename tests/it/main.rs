@@ -4,6 +4,7 @@
 mod browser;
 mod browser_challenge;
 mod browser_desk;
+mod browser_headers;
 mod browser_roundcube;
 mod cli;
 mod cli_learn;
@@ -12,6 +13,9 @@ mod control;
 mod deploy;
 mod deploy_try;
 mod fallback;
+mod framing;
+mod fuzz;
+mod holes;
 mod php_differential;
 mod php_fpm;
 mod policy_attacks;

@@ -55,7 +55,8 @@ impl Fpm {
         fpm
     }
 
-    fn socket(&self) -> PathBuf {
+    /// Where it listens.
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join("fpm.sock")
     }
 

@@ -72,6 +72,8 @@ impl Smtp {
 
     /// Hands in a message; the server's last answer.
     async fn send(&mut self, person: &Person, to: &[&str]) -> String {
+        // Postfix keeps what it has heard of a message that it refused at its end.
+        self.say("RSET").await;
         let from = self.say(&format!("MAIL FROM:<{}>", person.address())).await;
         assert!(from.starts_with("250 "), "{from}");
         for recipient in to {

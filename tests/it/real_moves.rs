@@ -57,6 +57,8 @@ impl Move {
                 framed(at, &fields).await
             }
             Self::Filter => {
+                // The page of filters, which makes the first set of them.
+                at.http.get("/?_task=settings&_action=plugin.managesieve").await;
                 let fields = [
                     ("_token", token.as_str()),
                     ("_task", "settings"),
@@ -65,7 +67,11 @@ impl Move {
                     ("_fid", ""),
                     ("_name", "holiday"),
                     ("_enabled", "1"),
-                    ("_join", "any"),
+                    ("_join", "anyof"),
+                    ("_header[0]", "subject"),
+                    ("_custom_header[0]", ""),
+                    ("_rule_op[0]", "contains"),
+                    ("_rule_target[0][]", "invoice"),
                     ("_action_type[0]", "redirect"),
                     ("_action_target[0]", "out@elsewhere.example"),
                 ];

@@ -12,9 +12,11 @@ pub mod desk;
 mod desk_load;
 mod doors;
 mod edge;
+mod floods;
 mod gated;
 mod held;
 mod held_chain;
+mod holes;
 mod languages;
 mod letters;
 mod pages;
@@ -28,7 +30,7 @@ mod scan;
 mod shared;
 pub mod squirrelmail;
 mod upstream;
-mod wire;
+pub mod wire;
 
 use http::{Method, header};
 

@@ -54,6 +54,14 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         b"_pass",
         b"_charset",
         b"_saveonly",
+        b"_uid",
+        b"_timezone",
+        b"mailtodata",
+        b"attachments",
+        b"newidentities[0][email_address]",
+        b"a:1:{i:0;",
+        b"O:7:\"Message\":0:{}",
+        b"s:1:\"x\";",
         b"send",
         b"send1",
         b"draft",
@@ -163,7 +171,8 @@ fn classify(webmail: &'static dyn Webmail, sent: &Sent<'_>, form: Option<&Form>)
         session_cookie: webmail.session_cookie(),
     };
     let _ = webmail.shape(&reading);
-    webmail.classify(&reading)
+    let asked = webmail.classify(&reading)?;
+    webmail.close_holes(&reading, &[]).map(|()| asked)
 }
 
 static LANGUAGES: std::sync::LazyLock<mailward::challenge::words::Languages> =

@@ -31,7 +31,7 @@ use crate::domain::{
     Account, Event, EventKind, KeyRing, Reference, Session, SessionChange, SessionHash, SessionState, SiteName,
     Timestamp, Verdict,
 };
-use crate::gateway::locks;
+use crate::gateway::{locks, programs};
 use crate::policy::proof;
 use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
@@ -379,6 +379,14 @@ impl Control {
                     self.tighten(&session, SessionState::Restricted, by, now).await?;
                     restricted += 1;
                 }
+            }
+            // Where there are other doors, a mail program with the same password must not send instead.
+            if (self.config)().doors.are_open() {
+                let programs = programs::frozen(&self.keys, &site, &account, now);
+                self.store.put_session(programs.clone(), now).await?;
+                let kind = EventKind::SessionRestricted;
+                self.record(kind, &site, &account, Some(programs.hash), by, now);
+                restricted += 1;
             }
             done.push(Done::of(&site, &account, &format!("{restricted} sessions restricted"), 0));
         }

@@ -99,7 +99,7 @@ pub enum Command {
         /// 32 hexadecimal digits.
         hash: String,
     },
-    /// Restricts all open sessions of an account: nothing leaves.
+    /// Restricts all open sessions of an account, and where there are other doors its mail programs: nothing leaves.
     RestrictSessions {
         /// As typed.
         account: String,

@@ -105,6 +105,7 @@ fn particulars(parts: &Parts) -> String {
         ("rule", ""),
         ("what", ""),
         ("devices", "browsers: "),
+        ("door", "by "),
     ];
     let said = named.iter().filter_map(|(name, before)| {
         let text = parts.text(name);

@@ -234,7 +234,7 @@ pub static ROUTES: &[Route] = &[
     Route::order(
         "/api/v1/account/restrict-sessions",
         Acts,
-        "Restricts all open sessions of an account.",
+        "Restricts all open sessions of an account, and its mail programs where there are other doors.",
         &ACCOUNT,
         || post(api::restrict_sessions),
     ),

@@ -41,9 +41,26 @@ struct Variable {
 #[derive(Clone, PartialEq, Eq)]
 enum Value {
     Text(Vec<u8>),
-    Array,
+    /// Every element that was sent, also those that a later one replaces.
+    Array(Vec<Element>),
     /// Sent, and removed again by PHP.
     Gone,
+}
+
+/// One element of an array, as it was sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Element {
+    /// Where in the array: what stands behind its name, brackets included, decoded.
+    pub at: Vec<u8>,
+    /// Its text, decoded.
+    pub text: Vec<u8>,
+}
+
+/// Shows no text: it is what people wrote.
+impl std::fmt::Debug for Element {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Element({:?})", String::from_utf8_lossy(&self.at))
+    }
 }
 
 impl Fields {
@@ -60,7 +77,7 @@ impl Fields {
             let decoded = url_decoded(name);
             let registered = register(&decoded);
             let spelling = spelling(name, &registered);
-            fields.put(registered, spelling, || url_decoded(value).into_owned());
+            fields.put(registered, spelling, &decoded, || url_decoded(value).into_owned());
         }
         fields
     }
@@ -69,13 +86,21 @@ impl Fields {
     pub fn text(&self, name: &[u8]) -> Option<&[u8]> {
         match &self.find(name)?.value {
             Value::Text(text) => Some(text),
-            Value::Array | Value::Gone => None,
+            Value::Array(_) | Value::Gone => None,
+        }
+    }
+
+    /// Every element that was sent of an array, in order; empty when it is none.
+    pub fn elements(&self, name: &[u8]) -> &[Element] {
+        match self.find(name).map(|variable| &variable.value) {
+            Some(Value::Array(elements)) => elements,
+            _ => &[],
         }
     }
 
     /// Whether the variable is an array.
     pub fn is_array(&self, name: &[u8]) -> bool {
-        self.find(name).is_some_and(|variable| variable.value == Value::Array)
+        self.find(name).is_some_and(|variable| matches!(variable.value, Value::Array(_)))
     }
 
     /// Whether PHP has a variable of this name, text or array.
@@ -108,7 +133,7 @@ impl Fields {
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
         self.variables.iter().filter_map(|variable| match &variable.value {
             Value::Text(text) => Some((variable.name.as_slice(), Some(text.as_slice()))),
-            Value::Array => Some((variable.name.as_slice(), None)),
+            Value::Array(_) => Some((variable.name.as_slice(), None)),
             Value::Gone => None,
         })
     }
@@ -119,18 +144,30 @@ impl Fields {
         self.crowded = self.counted > max_input_vars - max_input_vars / 10;
     }
 
-    /// Registers a variable; `value` is asked for only where it is a text.
-    pub(super) fn put(&mut self, registered: Registered, spelling: Spelling, value: impl FnOnce() -> Vec<u8>) {
+    /// Registers a variable that was sent as `sent`; `value` is asked for only where PHP keeps it.
+    pub(super) fn put(
+        &mut self,
+        registered: Registered,
+        spelling: Spelling,
+        sent: &[u8],
+        value: impl FnOnce() -> Vec<u8>,
+    ) {
         let (name, value) = match registered {
             Registered::Nothing => return,
             Registered::Text(name) => (name, Value::Text(value())),
-            Registered::Array(name) => (name, Value::Array),
+            Registered::Array(name) => {
+                let bracket = sent.iter().position(|&byte| byte == b'[').unwrap_or(sent.len());
+                (name, Value::Array(vec![Element { at: until_nul(&sent[bracket..]).to_vec(), text: value() }]))
+            }
             Registered::Removed(name) => (name, Value::Gone),
         };
         match self.place(&name) {
             Some(place) => {
                 let variable = &mut self.variables[place];
-                variable.value = value;
+                match (&mut variable.value, value) {
+                    (Value::Array(known), Value::Array(more)) => known.extend(more),
+                    (known, value) => *known = value,
+                }
                 variable.sent += 1;
                 if spelling == Spelling::Odd {
                     variable.spelling = Spelling::Odd;
@@ -219,6 +256,19 @@ mod tests {
         let long = format!("{}&_draft=1", ["x=1"; 1000].join("&"));
         assert_eq!(read(&long).text(b"_draft"), None);
         assert_eq!(read(&long).count(), 1000);
+    }
+
+    #[test]
+    fn every_element_of_an_array_is_there_with_its_place() {
+        let of = |query: &str| -> Vec<String> {
+            let text = |element: &Element| format!("{}={}", element.at.escape_ascii(), element.text.escape_ascii());
+            read(query).elements(b"a").iter().map(text).collect()
+        };
+        assert_eq!(of("a[0][x]=1&b=2&a%5B0%5D%5Bx%5D=%41&a[]"), ["[0][x]=1", "[0][x]=A", "[]="]);
+        assert_eq!(of("a[x%00y]=1"), Vec::<String>::new(), "no array: its bracket never closes");
+        assert_eq!(of("a[x]%00y=1"), ["[x]=1"]);
+        assert_eq!(of("a[x]=1&a=2"), Vec::<String>::new());
+        assert_eq!(of("a=2&a[x]=1"), ["[x]=1"]);
     }
 
     #[test]

@@ -247,8 +247,8 @@ impl<K: Fn(&[u8]) -> bool> Collected<'_, K> {
     }
 
     /// A variable that [`Collected::wants`] wanted and room was reserved for.
-    pub(super) fn put(&mut self, registered: Registered, spelling: Spelling, value: Vec<u8>) {
-        self.fields.put(registered, spelling, || value);
+    pub(super) fn put(&mut self, registered: Registered, spelling: Spelling, sent: &[u8], value: Vec<u8>) {
+        self.fields.put(registered, spelling, sent, || value);
     }
 
     /// A field as it was sent, where all are kept.
@@ -360,8 +360,9 @@ impl Urlencoded {
         };
         if let Some(raw) = value.raw {
             let text = url_decoded(&raw);
-            collected.put_sent(&url_decoded(&self.name), &text, false);
-            collected.put(value.registered, value.spelling, text.into_owned());
+            let name = url_decoded(&self.name);
+            collected.put_sent(&name, &text, false);
+            collected.put(value.registered, value.spelling, &name, text.into_owned());
         }
         collected.count_one(self.max_input_vars);
         self.name.clear();

@@ -18,5 +18,6 @@ mod multipart;
 mod names;
 
 pub use cookies::Cookies;
-pub use fields::{Fields, Spelling};
+pub use fields::{Element, Fields, Spelling};
 pub use form::{FilePiece, Form, FormReader, SentField};
+pub(super) use names::url_decoded;

@@ -258,7 +258,8 @@ impl Multipart {
             if self.counted <= self.max_input_vars {
                 let registered = register(&field.sent);
                 let plain = !field.odd && super::fields::spelling(&field.sent, &registered) == Spelling::Plain;
-                collected.put(registered, if plain { Spelling::Plain } else { Spelling::Odd }, value);
+                let spelling = if plain { Spelling::Plain } else { Spelling::Odd };
+                collected.put(registered, spelling, &field.sent, value);
             }
         }
         State::Delimiter

@@ -104,7 +104,7 @@ pub(super) const fn is_space(byte: u8) -> bool {
 }
 
 /// `php_url_decode`: `+` is a blank, an escape that is none stays as it is.
-pub(super) fn url_decoded(text: &[u8]) -> Cow<'_, [u8]> {
+pub(in crate::webmail) fn url_decoded(text: &[u8]) -> Cow<'_, [u8]> {
     decoded(text, true)
 }
 

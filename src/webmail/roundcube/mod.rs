@@ -6,6 +6,7 @@
 mod answer;
 mod compose;
 mod dress;
+mod holes;
 mod messages;
 mod moves;
 mod recipients;
@@ -106,7 +107,7 @@ impl Webmail for Roundcube {
     }
 
     fn needs_field(&self, name: &[u8]) -> bool {
-        CONTROL.contains(&name) || OTHERS.contains(&name)
+        CONTROL.contains(&name) || OTHERS.contains(&name) || hole::reads(holes::HOLES, name)
     }
 
     fn shape(&self, request: &Reading<'_>) -> Shape {
@@ -136,6 +137,37 @@ impl Webmail for Roundcube {
             return Err(Unnatural { rule: "sign-in without its token" });
         }
         Ok(Asked { action: action.action(), shape, sent_counts: !action.keeps_only() })
+    }
+
+    fn holes(&self) -> &'static [hole::Hole] {
+        holes::HOLES
+    }
+
+    fn unclosed_holes(&self) -> &'static [hole::Unclosed] {
+        holes::UNCLOSED
+    }
+
+    fn close_holes(&self, request: &Reading<'_>, open: &[&'static str]) -> Result<(), Unnatural> {
+        let action = canonical(body_or_query(request, b"_action").unwrap_or_default());
+        hole::check(holes::HOLES, &action, request, open)
+    }
+
+    fn content_policy(&self) -> &'static str {
+        // Answers to its scripts are evaluated, handlers stand in the markup. Pictures of a message are shown from anywhere
+        // once the reader says so. Keys of correspondents are looked up at the server that its defaults name.
+        "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data: blob: http: https:; media-src 'self' data: blob:; font-src 'self' data:; \
+         connect-src 'self' https://keys.openpgp.org; frame-src 'self' blob:; worker-src 'self' blob:; \
+         object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
+    }
+
+    fn version(&self, page: &str) -> Option<hole::Version> {
+        // `10616` is 1.6.16; since 1.6 every page says it to its own script.
+        let (_, behind) = page.split_once("\"rcversion\":")?;
+        let digits = behind.bytes().take_while(u8::is_ascii_digit).count();
+        let number: u32 = behind[..digits].parse().ok()?;
+        let part = |number: u32| u16::try_from(number).ok();
+        Some(hole::Version(part(number / 10_000)?, part(number / 100 % 100)?, part(number % 100)?))
     }
 
     fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome {
@@ -350,5 +382,7 @@ fn word(text: &[u8]) -> Option<String> {
     (!word.is_empty()).then_some(word)
 }
 
+#[cfg(test)]
+mod hole_tests;
 #[cfg(test)]
 mod tests;

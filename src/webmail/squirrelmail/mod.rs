@@ -7,8 +7,10 @@ mod answer;
 mod charset;
 mod compose;
 mod dress;
+mod holes;
 mod moves;
 mod recipients;
+mod serialized;
 
 use super::strict::{Crowds, body_or_query, check, is_true};
 use super::*;
@@ -169,7 +171,7 @@ impl Webmail for SquirrelMail {
     }
 
     fn needs_field(&self, name: &[u8]) -> bool {
-        CONTROL.contains(&name) || OTHERS.contains(&name) || is_send_button(name)
+        CONTROL.contains(&name) || OTHERS.contains(&name) || is_send_button(name) || hole::reads(holes::HOLES, name)
     }
 
     fn shape(&self, request: &Reading<'_>) -> Shape {
@@ -191,6 +193,33 @@ impl Webmail for SquirrelMail {
             check_buttons(request)?;
         }
         Ok(Asked { action: action(script, request), shape: self.shape(request), sent_counts: composing })
+    }
+
+    fn holes(&self) -> &'static [hole::Hole] {
+        holes::HOLES
+    }
+
+    fn unclosed_holes(&self) -> &'static [hole::Unclosed] {
+        holes::UNCLOSED
+    }
+
+    fn close_holes(&self, request: &Reading<'_>, open: &[&'static str]) -> Result<(), Unnatural> {
+        hole::check(holes::HOLES, script(request.path).unwrap_or("/index"), request, open)
+    }
+
+    fn content_policy(&self) -> &'static str {
+        // Handlers stand in the markup. Pictures of a message are shown from anywhere once the reader says so.
+        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \
+         img-src 'self' data: blob: http: https:; media-src 'self' data: blob:; font-src 'self' data:; \
+         connect-src 'self'; frame-src 'self' blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; \
+         form-action 'self'; frame-ancestors 'self'"
+    }
+
+    fn version(&self, page: &str) -> Option<hole::Version> {
+        // Shown unless `hide_sm_attributions` is set.
+        let (_, behind) = page.split_once("SquirrelMail version 1.")?;
+        let mut parts = behind.split(|letter: char| !letter.is_ascii_digit());
+        Some(hole::Version(1, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
     }
 
     fn outcome(&self, asked: &Asked, answer: &Answer<'_>) -> Outcome {
@@ -339,5 +368,7 @@ fn script(path: &str) -> Option<&str> {
     (rest.is_empty() || rest.starts_with('/')).then(|| &path[..end])
 }
 
+#[cfg(test)]
+mod hole_tests;
 #[cfg(test)]
 mod tests;

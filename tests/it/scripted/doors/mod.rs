@@ -6,6 +6,7 @@ mod dovecot;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use mailward::admin::control::{self, Command};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpStream, UnixStream};
 
@@ -207,6 +208,29 @@ async fn a_mail_program_that_sends_from_many_places_is_no_owner_until_an_operato
     }
     assert!(gateway.command(&["flag", "clear", &code(&refused)]).status.success());
     assert_eq!(postfix.ask(&Message::of("alice", JAPANESE, 1)).await, "DUNNO");
+}
+
+#[tokio::test]
+async fn an_account_that_an_operator_freezes_sends_by_no_door() {
+    let (settings, door) = with_door(Settings::new(), "");
+    let (_upstream, gateway) = with_roundcube(&settings).await;
+    let mut postfix = Postfix::connect(door).await;
+    let mut alice = signed_in(&gateway, "alice").await;
+    assert_eq!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await, "DUNNO");
+    let freeze = Command::RestrictSessions { account: "alice".into(), site: None };
+    control::ask(&gateway.folder().join("data/control.sock"), &freeze).await.expect("it is done");
+    assert!(risk::restricted(&send(&mut alice, "spam").await));
+    for address in [OUTSIDE, "127.0.0.1"] {
+        let refused = postfix.ask(&Message::of("alice", address, 1)).await;
+        assert!(refused.starts_with("REJECT 5.7.1 This account may not send from here"), "{address}: {refused}");
+    }
+    assert_eq!(postfix.ask(&Message::of("bob", OUTSIDE, 1)).await, "DUNNO");
+    let listed = gateway.command(&["session", "list", "--account", "alice"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let line = listed.lines().find(|line| line.contains("mail program (any)")).unwrap_or_else(|| panic!("{listed}"));
+    let session = line.split_whitespace().find(|word| word.len() == 32).unwrap_or_else(|| panic!("{line}"));
+    assert!(gateway.command(&["session", "clear", session]).status.success());
+    assert_eq!(postfix.ask(&Message::of("alice", OUTSIDE, 1)).await, "DUNNO");
 }
 
 #[tokio::test]
