@@ -161,7 +161,9 @@ async fn a_virus_that_is_found_before_the_end_is_found() {
     let (envelope, (give, take)) = (Envelope::default(), mpsc::channel(1));
     let feed = async move {
         for _ in 0..50 {
-            give.send(Bytes::from_static(&[0; 10_000])).await.expect("the rest is read past");
+            if give.send(Bytes::from_static(&[0; 10_000])).await.is_err() {
+                break;
+            }
         }
     };
     let (report, ()) = tokio::join!(asked.file(&envelope, take, 0), feed);
