@@ -141,7 +141,10 @@ async fn a_file_goes_through_in_pieces_and_more_than_its_size_is_not_seen() {
         let feed = async move {
             let content = vec![7; bytes];
             for piece in content.chunks(100_000) {
-                give.send(Bytes::copy_from_slice(piece)).await.expect("taken to its end");
+                // Nobody wants more than its size.
+                if give.send(Bytes::copy_from_slice(piece)).await.is_err() {
+                    break;
+                }
             }
         };
         let (report, ()) = tokio::join!(asked.file(&envelope, take, 10), feed);
@@ -158,7 +161,9 @@ async fn a_virus_that_is_found_before_the_end_is_found() {
     let (envelope, (give, take)) = (Envelope::default(), mpsc::channel(1));
     let feed = async move {
         for _ in 0..50 {
-            give.send(Bytes::from_static(&[0; 10_000])).await.expect("the rest is read past");
+            if give.send(Bytes::from_static(&[0; 10_000])).await.is_err() {
+                break;
+            }
         }
     };
     let (report, ()) = tokio::join!(asked.file(&envelope, take, 0), feed);
