@@ -142,12 +142,7 @@ impl Doors {
         let judgement = &judged.judgement;
         let kind = if judgement.verdict == Verdict::Refuse { EventKind::SignInRefused } else { EventKind::SignInOk };
         let mut event = caller.event(kind);
-        event.country = judged.spot.country;
-        event.as_number = judged.spot.as_number;
-        event.verdict = Some(judgement.verdict);
-        event.signals.clone_from(&judgement.signals);
-        event.stopped_by.clone_from(&judgement.rule);
-        event.observed.clone_from(&judgement.observed);
+        judged.tell(&mut event);
         event.reference = flag;
         if flag.is_some() {
             self.shared.events.record(Event { kind: EventKind::FlagRaised, ..event.clone() });

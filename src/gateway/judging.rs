@@ -10,7 +10,7 @@ use crate::config::{Config, Site};
 use crate::domain::flag::{Activity, Change, FlagFilter, FlagStatus};
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, Client, Country, Door, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix,
+    Account, Agent, Client, Country, Door, Event, Flag, KeyRing, Limit, Network, NetworkClass, PasswordQuality, Prefix,
     Purpose, Reference, Session, SessionChange, SessionHash, SessionState, Spot, Timestamp, Verdict, Whereabouts,
     action::Recipients,
 };
@@ -99,6 +99,16 @@ pub struct Judged {
 impl Judged {
     fn teaches(&self) -> bool {
         self.judgement.passed() && !self.is_unasked
+    }
+
+    /// What an event of it says: where it came from, what was found, and what that came to.
+    pub fn tell(&self, event: &mut Event) {
+        event.country = self.spot.country;
+        event.as_number = self.spot.as_number;
+        event.verdict = Some(self.judgement.verdict);
+        event.signals.clone_from(&self.judgement.signals);
+        event.stopped_by.clone_from(&self.judgement.rule);
+        event.observed.clone_from(&self.judgement.observed);
     }
 
     /// What it teaches its account, now or when it is cleared.
@@ -479,26 +489,27 @@ impl Judging<'_> {
         }
         let flagged = judgement.is_flagged();
         let device = attempt.device.unwrap_or(new_device);
+        let session = Session {
+            hash,
+            site: site.name.clone(),
+            account: account.clone(),
+            state,
+            signed_in: self.now,
+            last_seen: self.now,
+            spot: *spot,
+            elsewhere: None,
+            device: Some(device),
+            device_since: None,
+            user_agent: client.user_agent.clone(),
+            flag: flagged.then_some(code),
+            lesson: Some(lesson.clone()),
+        };
         let flag = async {
             if flagged {
                 let flag = Flag {
-                    code,
-                    site: site.name.clone(),
-                    account: account.clone(),
-                    session: hash,
-                    time: self.now,
-                    address: client.address,
-                    network: client.network,
-                    country: spot.country,
-                    as_number: spot.as_number,
-                    user_agent: client.user_agent.clone(),
-                    verdict: judgement.verdict,
                     signals: judgement.signals.clone(),
                     stopped_by: judgement.rule.clone(),
-                    enforced: self.enforces,
-                    status: FlagStatus::Open,
-                    notes: Vec::new(),
-                    since: Activity::default(),
+                    ..self.new_flag(site, &session, client, judgement.verdict, code)
                 };
                 let _: Fact<()> = self.fact(self.store.put_flag(flag).await);
             }
@@ -510,21 +521,7 @@ impl Judging<'_> {
             self.store.know_device(&site.name, account, device, self.now).await.ok()
         };
         let ((), device_since) = tokio::join!(flag, know_device);
-        let session = Session {
-            hash,
-            site: site.name.clone(),
-            account: account.clone(),
-            state,
-            signed_in: self.now,
-            last_seen: self.now,
-            spot: *spot,
-            elsewhere: None,
-            device: Some(device),
-            device_since,
-            user_agent: client.user_agent.clone(),
-            flag: flagged.then_some(code),
-            lesson: Some(lesson.clone()),
-        };
+        let session = Session { device_since, ..session };
         let teach = self.teach(attempt, reserved, judged);
         let (stored, ()) = tokio::join!(self.store.put_session(session, self.now), teach);
         // Should the store not take it, the session is unknown: it reads, and a later sign-in mends it.

@@ -212,12 +212,7 @@ impl Gateway {
         let mut event = script.event(kind);
         event.account = Some(attempt.account.clone());
         event.session = Some(hash);
-        event.country = judged.spot.country;
-        event.as_number = judged.spot.as_number;
-        event.verdict = Some(judgement.verdict);
-        event.signals.clone_from(&judgement.signals);
-        event.stopped_by.clone_from(&judgement.rule);
-        event.observed.clone_from(&judgement.observed);
+        judged.tell(&mut event);
         event.device = admitted.device.map(|device| device::pseudonym(device, &script.site().name, &self.shared.keys));
         event.reference = admitted.flagged.then_some(reference);
         if admitted.flagged {

@@ -61,7 +61,9 @@ impl Control {
             since,
             ..EventFilter::default()
         };
-        let of_address = EventFilter { text: Some(flag.address.to_string()), since, ..EventFilter::default() };
+        // As the line says it: 203.0.113.9 is not 203.0.113.90.
+        let named = format!("\"address\":\"{}\"", flag.address);
+        let of_address = EventFilter { text: Some(named), since, ..EventFilter::default() };
         let (events, more) = self.past(of_account, EVENTS_MAX, LOOKS_MAX).await?;
         let (from_address, more_from_address) = self.past(of_address, EVENTS_MAX, LOOKS_MAX).await?;
         let configuration = (self.config)().source.shown();

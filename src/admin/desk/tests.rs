@@ -627,8 +627,10 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
         r#"{{"time":"{NOW}","event":"sent","site":"one.example","account":"alice","address":"{}","recipients":40}}"#,
         flag.address
     );
+    let other = line.replace("alice", "mallory").replace(&flag.address.to_string(), &format!("{}0", flag.address));
     let event = PastEvent { number: 1, time: NOW, line };
-    place.store.put_events(vec![event], Duration::from_secs(86_400), NOW).await.expect("the store answers");
+    let other = PastEvent { number: 2, time: NOW, line: other };
+    place.store.put_events(vec![event, other], Duration::from_secs(86_400), NOW).await.expect("the store answers");
     let page = browser.get(&format!("/flags/{}/evidence", flag.code)).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.starts_with("PK"), "an archive");
@@ -652,6 +654,7 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
     ] {
         assert!(text(file).contains(told), "{file}: {}", text(file));
     }
+    assert!(!text("address-events.csv").contains("mallory"), "from an address that only begins like it");
     assert_eq!(browser.get("/flags/AAAA-AAAA/evidence").await.status, StatusCode::CONFLICT);
     let taken = |by: &str| (by.to_owned(), "flag.evidence".to_owned(), true);
     let actions = place.actions().await;
