@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod fallback;
 mod kept;
 mod ledger;
+mod marks;
 mod record;
 pub mod redis;
 
@@ -25,6 +26,7 @@ use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::window::Entry;
 pub use kept::{FACTORS_BYTES_MAX, Kept, KeptKind, Sealed};
 pub use ledger::{AUDIT_MAX, EVENTS_MAX, LOOKED_THROUGH_MAX, Ledger, OPERATOR_BYTES_MAX, OPERATORS_MAX};
+pub use marks::{MARKS_MAX, Marks};
 pub use record::{Cursor, Page, Record};
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +113,7 @@ pub struct KnownDevice {
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
-pub trait Store: Ledger {
+pub trait Store: Ledger + Marks {
     /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 

@@ -32,8 +32,13 @@ use ledger::{
     operators_are_changed_only_by_whoever_saw_the_version_before, what_operators_did_is_listed_newest_first,
     what_the_desk_knows_moves_to_another_store,
 };
+use marks::{
+    a_mark_counts_at_its_site_until_its_time_or_until_it_is_taken_off,
+    marks_move_to_another_store_and_none_that_is_there_is_replaced,
+};
 
 pub mod ledger;
+pub mod marks;
 
 pub const SETTINGS: Settings =
     Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
@@ -1405,6 +1410,8 @@ macro_rules! backend {
             what_operators_did_is_listed_newest_first
             operators_are_changed_only_by_whoever_saw_the_version_before
             what_the_desk_knows_moves_to_another_store
+            a_mark_counts_at_its_site_until_its_time_or_until_it_is_taken_off
+            marks_move_to_another_store_and_none_that_is_there_is_replaced
             a_store_that_works_says_so;
             of_many_who_tell_the_same_events_at_once_each_is_counted_once
             fifty_at_once_never_pass_a_limit_by_even_one

@@ -151,6 +151,24 @@ pub(super) async fn locks(state: State<Arc<Desk>>, visit: Extension<Visit>, Quer
     carried_out((state, visit), Command::ListLocks { site: query.given("site").map(str::to_owned) }).await
 }
 
+pub(super) async fn prefixes(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    carried_out((state, visit), Command::ListPrefixes { site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn mark_prefix(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let texts = body.texts();
+    let days = texts.get("days").map(|days| days.parse()).transpose();
+    let days = days.map_err(|_| Fault::Bad("\"days\" is a number".to_owned()))?;
+    let (prefix, site) = (needed(&body, "prefix")?, body.text("site"));
+    let note = body.text("note").unwrap_or_default();
+    carried_out((state, visit), Command::MarkPrefix { prefix, site, days, note }).await
+}
+
+pub(super) async fn unmark_prefix(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (prefix, site) = (needed(&body, "prefix")?, body.text("site"));
+    carried_out((state, visit), Command::UnmarkPrefix { prefix, site }).await
+}
+
 pub(super) async fn lock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
     let (name, site) = (needed(&body, "name")?, body.text("site"));
     let until_password_change = body.text("until").is_some_and(|until| until == "password_change");

@@ -17,7 +17,7 @@ use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words::{self, When};
 use crate::domain::flag::FlagFilter;
-use crate::domain::{Country, Flag, FlagStatus, Reference, Severity, Timestamp, Verdict};
+use crate::domain::{Country, Flag, FlagStatus, Prefix, Reference, Severity, Timestamp, Verdict};
 use crate::store::Away;
 
 /// Flags on one page.
@@ -88,6 +88,8 @@ pub(super) struct Wanted {
     pub text: String,
     /// From this network.
     pub as_number: Option<u32>,
+    /// From this prefix.
+    pub prefix: Option<Prefix>,
     /// Only those that came to a challenge or more, or after which mail left.
     pub urgent: bool,
     pub sort: Sort,
@@ -127,6 +129,7 @@ impl Wanted {
             filter: FlagFilter { site, account: None, status, country, before },
             text: query.given("q").unwrap_or_default().to_lowercase(),
             as_number,
+            prefix: None,
             urgent: query.given("urgent").is_some(),
         })
     }
@@ -144,11 +147,12 @@ impl Wanted {
             || flag.signals.iter().any(|signal| says(&signal.name) || says(&signal.sentence));
         has_text
             && self.as_number.is_none_or(|number| flag.as_number == Some(number))
+            && self.prefix.is_none_or(|prefix| Prefix::of(flag.address) == prefix)
             && (!self.urgent || flag.verdict >= Verdict::Challenge || words::severity(flag) == Some(Severity::Critical))
     }
 
     fn is_plain(&self) -> bool {
-        self.text.is_empty() && self.as_number.is_none() && !self.urgent
+        self.text.is_empty() && self.as_number.is_none() && self.prefix.is_none() && !self.urgent
     }
 }
 

@@ -26,6 +26,7 @@ mod operators;
 mod page;
 pub mod password;
 mod policy;
+mod prefixes;
 pub mod role;
 mod search;
 mod sign_in;
@@ -186,6 +187,8 @@ pub static ROUTES: &[Route] = &[
     Route::page("/account", Page(Viewer), || get(account::show)),
     Route::form("/account", Page(Acts), || post(account::act)),
     Route::page("/search", Page(Viewer), || get(search::show)),
+    Route::page("/prefixes", Page(Viewer), || get(prefixes::list)),
+    Route::form("/prefixes", Page(Acts), || post(prefixes::act)),
     Route::page("/events", Page(Viewer), || get(events::list)),
     Route::page("/events.csv", Page(Viewer), || get(events::csv)),
     Route::page("/events.jsonl", Page(Viewer), || get(events::jsonl)),
@@ -245,6 +248,17 @@ pub static ROUTES: &[Route] = &[
         post(api::helpdesk_code)
     }),
     Route::look("/api/v1/locks", Viewer, "The accounts that are locked.", &SITE, || get(api::locks)),
+    Route::look("/api/v1/prefixes", Viewer, "The addresses that are marked.", &SITE, || get(api::prefixes)),
+    Route::order(
+        "/api/v1/prefixes/mark",
+        Acts,
+        "Marks an address: what comes from it counts like what comes from where a theft came from.",
+        &MARK,
+        || post(api::mark_prefix),
+    ),
+    Route::order("/api/v1/prefixes/unmark", Acts, "Takes the mark off an address.", &PREFIX, || {
+        post(api::unmark_prefix)
+    }),
     Route::look("/api/v1/events", Viewer, "Past events, newest first.", &EVENT_FIELDS, || get(api::past_events)),
     Route::look("/api/v1/counts", Viewer, "What happened how often.", &HOURS, || get(api::counts)),
     Route::look("/api/v1/senders", Viewer, "Who sent to the most recipients.", &HOURS, || get(api::senders)),
@@ -285,6 +299,10 @@ static NOTE: [Field; 1] = [A_NOTE];
 static ACCOUNT: [Field; 2] = [A_NAME, A_SITE];
 static LOCK: [Field; 4] =
     [A_NAME, A_SITE, A_NOTE, ("until", "password_change: it opens when the password is another.")];
+const A_PREFIX: Field = ("prefix", "An IPv4 address, or an IPv6 address or its /64.");
+static PREFIX: [Field; 2] = [A_PREFIX, A_SITE];
+static MARK: [Field; 4] =
+    [A_PREFIX, A_SITE, ("days", "For so many days, 30 where nothing is said, 365 at most."), A_NOTE];
 static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];

@@ -507,6 +507,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
     browser.post("/me", &[("do", "token"), ("called", HOSTILE), ("role", "viewer"), ("days", "3")]).await;
     let noted = browser.post(&format!("/flags/{}", flag.code), &[("do", "note"), ("note", HOSTILE)]).await;
     assert_eq!(noted.status, StatusCode::OK);
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.7"), ("note", HOSTILE)]).await;
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", HOSTILE), ("note", HOSTILE)]).await;
     let encoded: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
     let account: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
     for path in [
@@ -523,6 +525,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
         "/audit".to_owned(),
         format!("/audit?by={encoded}"),
         "/operators".to_owned(),
+        "/prefixes".to_owned(),
+        "/search?q=192.0.2.7".to_owned(),
         "/me".to_owned(),
         format!("/enrol?name={encoded}"),
         format!("/sign-in?next={encoded}"),
@@ -571,6 +575,58 @@ async fn one_click_contains_and_one_lets_back_in() {
     assert_eq!(actions[1], "account.lock", "{trail:?}");
     actions[2..].sort_unstable();
     assert_eq!(actions[2..], ["account.unlock", "flag.clear", "flag.clear", "flag.clear"], "{trail:?}");
+}
+
+#[tokio::test]
+async fn an_address_is_marked_with_one_click_and_unmarked_with_one() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    let (site, prefix) = (crate::domain::SiteName::from("one.example"), crate::domain::Prefix::of(flag.address));
+    let mark = async || place.store.marked_prefix(&site, prefix, place.clock.now()).await.expect("it answers");
+    let mut browser = place.signed_in("anna", Role::Operator).await;
+    let path = format!("/flags/{}", flag.code);
+    let marked = browser.post(&path, &[("do", "mark")]).await;
+    assert!(marked.body.contains("Take the mark off") && marked.body.contains("marked</span> by"), "{}", marked.body);
+    let found = mark().await.expect("it is marked");
+    assert_eq!((found.by.as_str(), found.note), ("anna", format!("flag {}", flag.code)));
+    assert_eq!(found.until, found.since.after(Duration::from_secs(30 * 86_400)));
+    let search = browser.get(&format!("/search?q={prefix}")).await.body;
+    assert!(search.contains("marked</span> at one.example"), "{search}");
+    assert!(search.contains(&flag.code.to_string()), "what came from there");
+    assert!(browser.get("/prefixes").await.body.contains(&prefix.to_string()));
+    let off = browser.post(&path, &[("do", "unmark")]).await;
+    assert!(off.body.contains("not marked any more"), "{}", off.body);
+    assert_eq!(mark().await, None);
+
+    let long = browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.0"), ("days", "366")]).await;
+    assert!(long.status == StatusCode::CONFLICT && long.body.contains("1 to 365 days"), "{}", long.body);
+    for (days, given) in [("0", "192.0.2.1"), ("7", "192.0.2.0/24"), ("7", ""), ("7", "example.edu")] {
+        let refused = browser.post("/prefixes", &[("do", "mark"), ("prefix", given), ("days", days)]).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{given} for {days} days");
+    }
+    for days in ["", "7"] {
+        let fields = [("do", "mark"), ("prefix", "2001:db8::9"), ("days", days), ("site", "one.example")];
+        assert_eq!(browser.post("/prefixes", &fields).await.status, StatusCode::OK);
+    }
+    let all = place.store.marked_prefixes(&site, place.clock.now()).await.expect("it answers");
+    let [network] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(
+        (network.prefix.to_string(), network.until),
+        ("2001:db8::/64".to_owned(), network.since.after(Duration::from_secs(7 * 86_400)),)
+    );
+    let trail: Vec<_> =
+        place.actions().await.into_iter().filter(|(_, action, _)| action.starts_with("prefix.")).collect();
+    let expected = [("mark", true), ("unmark", true), ("mark", false)]
+        .map(|(what, done)| ("anna".to_owned(), format!("prefix.{what}"), done));
+    assert_eq!(trail[..3], expected);
+    let Reply::Marks { marks, more: false } = place.command(Command::ListPrefixes { site: None }).await else {
+        panic!("no list")
+    };
+    assert_eq!(marks.len(), 1);
+    let mut viewer = place.signed_in("vera", Role::Viewer).await;
+    assert!(!viewer.get("/prefixes").await.body.contains("<button class=\"button\""), "a viewer only looks");
+    assert_eq!(viewer.post(&path, &[("do", "mark")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(mark().await, None);
 }
 
 #[tokio::test]
