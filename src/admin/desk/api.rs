@@ -16,6 +16,7 @@ use super::form::{Fields, Json, Query};
 use super::now::{Counts, LINES};
 use super::visit::Visit;
 use super::{Desk, Role, act, events};
+use crate::admin::NodeFacts;
 use crate::admin::control::{Command, FlagRow};
 use crate::domain::{AuditEntry, Span};
 use crate::store::Away;
@@ -56,9 +57,18 @@ pub(super) async fn openapi() -> Response {
 pub(super) async fn status(State(desk): State<Arc<Desk>>, Extension(visit): Extension<Visit>) -> Answer {
     let facts = (desk.facts)();
     let (readiness, reasons) = facts.judge(visit.now);
+    let node = |node: &NodeFacts| {
+        json!({
+            "name": node.name, "version": node.version, "since": node.since.to_string(), "this": node.is_this,
+            "quiet_for_seconds": node.quiet_for.as_secs(), "silent": node.is_silent(),
+            "clock_ahead_ms": node.clock_ahead,
+        })
+    };
+    let nodes: Vec<Value> = facts.nodes.iter().map(node).collect();
     let store: Result<(), Away> = desk.control.store.probe(visit.now).await;
     Ok(written(&json!({
         "status": readiness, "reasons": reasons, "store_answers": store.is_ok(),
+        "nodes": nodes,
         "version": env!("CARGO_PKG_VERSION"), "time": visit.now.to_string(),
     })))
 }

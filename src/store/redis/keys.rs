@@ -179,6 +179,10 @@ impl Keys {
         format!("{}marks:{{audit}}:", self.prefix)
     }
 
+    pub(super) fn nodes(&self) -> String {
+        format!("{}nodes:{{audit}}:", self.prefix)
+    }
+
     /// A counter, and the part it is in.
     pub(super) fn counter(&self, key: &CounterKey) -> (String, u8) {
         let shard = part([counted(key)]);
