@@ -257,7 +257,7 @@ pub trait Store: Ledger + Marks {
     /// The flag with this code.
     fn flag<'a>(&'a self, code: &'a Reference) -> Answer<'a, Option<Flag>>;
 
-    /// The flags that fit, newest first, at most `most`.
+    /// The flags that fit, in the order that is asked for, at most `most`.
     fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>>;
 
     /// Takes in what else was found about a flagged session, by [`Flag::raise`]; says whether there is such a flag.

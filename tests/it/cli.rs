@@ -340,7 +340,7 @@ fn flags_devices_and_accounts_are_read_and_settled_from_the_command_line() {
     assert!(listed.contains(&row), "{listed}");
     assert_eq!(said(&["flag", "list", "--before", "2026-12-01"]), "no flag\n");
     let json: Reply = serde_json::from_str(&said(&["flag", "list", "--json"])).expect("JSON for programs");
-    assert!(matches!(&json, Reply::Flags { flags, more: false } if flags[0].code == code), "{json:?}");
+    assert!(matches!(&json, Reply::Flags { flags, more: false, .. } if flags[0].code == code), "{json:?}");
     assert!(said(&["flag", "note", &code.to_lowercase(), "asked her"]).contains("command line: asked her\n"));
     let shown = said(&["flag", "show", &code]);
     for line in

@@ -185,8 +185,8 @@ impl Control {
                 self.restrict_sessions(&account, site.as_deref(), by, now).await
             }
             Command::ClearSession { hash } => self.clear_session(&hash, by, now).await,
-            Command::ListFlags { status, account, country, before, site, most } => {
-                let filter = FlagFilter { status, country, before, ..FlagFilter::default() };
+            Command::ListFlags { status, account, country, before, site, order, after, most } => {
+                let filter = FlagFilter { status, country, before, order, after, ..FlagFilter::default() };
                 self.flags(filter, account.as_deref(), site.as_deref(), most.unwrap_or(FLAGS_MAX)).await
             }
             Command::ShowFlag { code } => self.show_flag(&code, now).await,

@@ -12,7 +12,9 @@ use crate::admin::desk::Role;
 use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
-use crate::domain::{Account, Country, FactorKind, Flag, FlagStatus, Profile, Session, Timestamp};
+use crate::domain::{
+    Account, Country, FactorKind, Flag, FlagOrder, FlagPlace, FlagStatus, Profile, Session, Timestamp,
+};
 use crate::store::{Cursor, KnownDevice, Lock};
 
 /// What an operator asks for. A `site` is named by any of its hosts; absent, all sites are meant. Names are folded like
@@ -111,7 +113,7 @@ pub enum Command {
         /// 32 hexadecimal digits.
         hash: String,
     },
-    /// The flags that fit, newest first.
+    /// The flags that fit.
     ListFlags {
         /// Only these.
         status: Option<FlagStatus>,
@@ -123,6 +125,12 @@ pub enum Command {
         before: Option<Timestamp>,
         /// Where.
         site: Option<String>,
+        /// In this order.
+        #[serde(default)]
+        order: FlagOrder,
+        /// Where the page before ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<FlagPlace>,
         /// At most so many, and [`super::FLAGS_MAX`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most: Option<usize>,
@@ -326,10 +334,13 @@ pub enum Reply {
     },
     /// To [`Command::ListFlags`].
     Flags {
-        /// Newest first.
+        /// In the order that was asked for.
         flags: Vec<FlagRow>,
         /// Whether there are more than were asked for.
         more: bool,
+        /// Where the next page begins, if there are more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<FlagPlace>,
     },
     /// To [`Command::ShowFlag`] and [`Command::NoteFlag`].
     Flag {

@@ -81,7 +81,7 @@ pub(super) async fn flags(State(desk): State<Arc<Desk>>, Query(query): Query) ->
     }
     let (flags, next) = desk.wanted_flags(&wanted, most(&query)?).await?;
     let rows: Vec<FlagRow> = flags.iter().map(FlagRow::of).collect();
-    Ok(written(&json!({ "flags": rows, "next": next.map(|before| before.as_millis().to_string()) })))
+    Ok(written(&json!({ "flags": rows, "next": next })))
 }
 
 pub(super) async fn flag(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(code): Path<String>) -> Answer {

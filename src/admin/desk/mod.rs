@@ -201,7 +201,7 @@ pub static ROUTES: &[Route] = &[
     Route::form("/me", Page(Viewer), || post(operators::change)),
     Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
     Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
-    Route::look("/api/v1/flags", Viewer, "The flags that fit, newest first.", &FLAG_FIELDS, || get(api::flags)),
+    Route::look("/api/v1/flags", Viewer, "The flags that fit.", &FLAG_FIELDS, || get(api::flags)),
     Route::look("/api/v1/flags/{code}", Viewer, "One flag, whole.", &[], || get(api::flag)),
     Route::order("/api/v1/flags/{code}/clear", Acts, "It was the account's owner.", &NOTE, || post(api::clear_flag)),
     Route::order("/api/v1/flags/{code}/confirm", Acts, "It was a theft.", &NOTE, || post(api::confirm_flag)),
@@ -309,7 +309,7 @@ static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is s
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
 static CHANGES: [Field; 1] =
     [("risk.weights.new_country", "This, or any other name as the policy lists it, and what it shall be.")];
-static FLAG_FIELDS: [Field; 9] = [
+static FLAG_FIELDS: [Field; 11] = [
     ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),
     A_SITE,
@@ -317,7 +317,9 @@ static FLAG_FIELDS: [Field; 9] = [
     ("as", "The number of an autonomous system."),
     ("q", "Anywhere in account, address, code, browser or reasons."),
     ("urgent", "1: only those that came to a challenge or more, or after which much was sent."),
-    BEFORE,
+    ("sort", "newest (where nothing is said), severity, messages, recipients or account."),
+    ("before", "Older than this, in milliseconds since 1970."),
+    ("after", "`next` of the page before, which had the same order."),
     MOST,
 ];
 static EVENT_FIELDS: [Field; 7] = [

@@ -273,7 +273,7 @@ fn spoken(reply: &Reply) -> String {
             let rows: Vec<_> = sessions.iter().map(session_row).collect();
             table(&SESSION_HEAD, &rows) + &rest(*more)
         }
-        Reply::Flags { flags, more } => flags::listed(flags, *more),
+        Reply::Flags { flags, next, .. } => flags::listed(flags, next.as_ref()),
         Reply::Flag { flag, session } => flags::whole(flag, session.as_deref()),
         Reply::Cleared { code, site, account, state } => cleared(code.as_deref(), site, account, state.as_deref()),
         Reply::Confirmed { code, site, account, sessions_ended, devices_forgotten, sign_ins_forgotten } => format!(
