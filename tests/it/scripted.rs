@@ -23,6 +23,7 @@ mod pages;
 mod passwords;
 mod proxy;
 mod reputation;
+mod restarts;
 pub mod risk;
 mod rollout;
 mod running;
