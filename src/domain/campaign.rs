@@ -308,6 +308,13 @@ impl Campaign {
         may
     }
 
+    /// Takes in what another store knows of the same; says whether that changed something. It becomes no milder.
+    pub fn take_in(&mut self, other: &Self) -> bool {
+        other.status == CampaignStatus::Confirmed
+            && self.status != CampaignStatus::Cleared
+            && self.settle(CampaignStatus::Confirmed)
+    }
+
     /// Its accounts, each once, in the order in which they came.
     pub fn accounts(&self) -> Vec<&Account> {
         distinct(self.participants.iter())

@@ -1,4 +1,5 @@
-//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices, profiles, flags.
+//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices, profiles, flags,
+//! campaigns.
 //!
 //! Time is passed in; expiry is judged by it. A store that does not answer is an [`Away`], which `policy` is told as a
 //! fact. To add a backend: a folder beside `embedded/`, a type that implements [`Store`], and one line in
@@ -10,6 +11,7 @@ mod kept;
 mod ledger;
 mod record;
 pub mod redis;
+mod sightings;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -27,6 +29,7 @@ pub use kept::{FACTORS_BYTES_MAX, Kept, KeptKind, Sealed};
 pub use ledger::{AUDIT_MAX, EVENTS_MAX, LOOKED_THROUGH_MAX, Ledger, OPERATOR_BYTES_MAX, OPERATORS_MAX};
 pub use record::{Cursor, Page, Record};
 use serde::{Deserialize, Serialize};
+pub use sightings::{CAMPAIGNS_MAX, CAMPAIGNS_OF_SESSION_MAX, Seen, Sightings, Which};
 
 /// What every operation returns.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Away>> + Send + 'a>>;
@@ -111,7 +114,7 @@ pub struct KnownDevice {
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
-pub trait Store: Ledger {
+pub trait Store: Ledger + Sightings {
     /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CORRESPONDENTS_MAX, Kept, KnownDevice, Lock, Sealed};
-use crate::domain::{Account, AuditEntry, Flag, PastEvent, Profile, Session, SiteName, Timestamp};
+use crate::domain::{Account, AuditEntry, Campaign, Flag, PastEvent, Profile, Session, SiteName, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::policy::window::Entry;
 
@@ -77,6 +77,8 @@ pub enum Record {
         /// The rest.
         operator: Sealed,
     },
+    /// A campaign.
+    Campaign(Box<Campaign>),
 }
 
 impl Record {
@@ -95,6 +97,7 @@ impl Record {
             Self::Event(_) => "event",
             Self::Audit(_) => "audit",
             Self::Operator { .. } => "operator",
+            Self::Campaign(_) => "campaign",
         }
     }
 }

@@ -6,6 +6,7 @@ mod browser_challenge;
 mod browser_desk;
 mod browser_headers;
 mod browser_roundcube;
+mod campaigns;
 mod cli;
 mod cli_learn;
 mod config;

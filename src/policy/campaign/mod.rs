@@ -11,8 +11,6 @@ mod sketch;
 #[cfg(test)]
 mod tests;
 mod text;
-#[cfg(test)]
-mod twins;
 
 pub use sketch::{Message, PLACES, Sketcher};
 

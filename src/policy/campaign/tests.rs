@@ -5,11 +5,11 @@ use proptest::prelude::*;
 use super::sketch::{Message, PLACES, Sketcher};
 use crate::domain::{Composed, Feature, FeatureKind, KeyRing, Secret};
 
-pub(super) fn keys() -> KeyRing {
+fn keys() -> KeyRing {
     KeyRing::new(&[Secret::new([7; 32])])
 }
 
-pub(super) fn features(composed: &Composed, recipients: u32, files: &[[u8; 32]]) -> Vec<Feature> {
+fn features(composed: &Composed, recipients: u32, files: &[[u8; 32]]) -> Vec<Feature> {
     let keys = keys();
     let own_domains = ["campus.example".to_owned()];
     let message = Message { composed, recipients, files, own_domains: &own_domains, site: "webmail.campus.example" };

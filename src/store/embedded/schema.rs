@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
 
 /// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
 /// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
 const SCHEMA: &[&str] = &[
@@ -33,6 +33,7 @@ const SCHEMA: &[&str] = &[
     FLAGS_2,
     KEPT_3,
     LEDGER_4,
+    CAMPAIGNS_5,
 ];
 
 /// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
@@ -143,8 +144,15 @@ const LEDGER_4: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// campaign: JSON, without anything that somebody wrote.
+const CAMPAIGNS_5: &str = "
+    CREATE TABLE campaigns (
+        code TEXT PRIMARY KEY, until INTEGER NOT NULL, campaign TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// The step from each version to the next, beginning with the one from version 1.
-const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3, from_3_to_4];
+const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3, from_3_to_4, from_4_to_5];
 
 /// Makes the tables of an empty file.
 pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
@@ -175,6 +183,10 @@ fn from_2_to_3(database: &Connection) -> rusqlite::Result<()> {
 
 fn from_3_to_4(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch(LEDGER_4)
+}
+
+fn from_4_to_5(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(CAMPAIGNS_5)
 }
 
 /// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.

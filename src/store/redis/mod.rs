@@ -37,6 +37,8 @@
 //! | `messages:{events}:HOUR`, `recipients:{events}:HOUR` | who sent how much in an hour |
 //! | `audit:{audit}:`, `operators:{audit}:` | what operators did by time; each one's version and sealed record |
 //! | `kept:{KIND}:ID`, `until:{KIND}`, `bytes:{KIND}` | until when and what is kept, all by that time, how many bytes |
+//! | `campaign:{campaigns}:CODE`, `trace:{campaigns}:…` | a campaign as JSON, its code under each of its traces |
+//! | `watched:{campaigns}`, `told:{campaigns}`, `sent:{campaigns}:HASH` | codes by their ends: all, those that somebody was told of, a session's |
 //! | `log:{n}:` | a stream of what was changed, cut to about a thousand entries |
 //! | `probe:{n}:` | the last probe |
 //!
@@ -57,6 +59,7 @@
 mod accounts;
 mod address;
 mod cache;
+mod campaigns;
 mod changes;
 mod counters;
 mod flags;

@@ -42,6 +42,7 @@ scripts! {
     FLAG "flag"
     EVENTS "events"
     OPERATOR "operator"
+    CAMPAIGN "campaign"
     CHANGES "changes"
 }
 
