@@ -132,8 +132,9 @@ pub struct Sighting {
 }
 
 impl Sighting {
-    /// What a stranger's message to new people outside is worth.
-    pub const WORTH_OUTSIDE: u32 = 2;
+    /// What a stranger's message to new people outside is worth, where one to new people within the house is worth 1: three
+    /// assistants with new browsers may each write to five groups of theirs, and nobody is asked.
+    pub const WORTH_OUTSIDE: u32 = 6;
 
     /// How much it says of its campaign. What people send from their own browsers, and whoever they write to already,
     /// says nothing; new people within the house, little.
@@ -400,7 +401,7 @@ pub(crate) mod tests {
             campaign.see(&sighting("a", message), at(second), at(100 + second));
         }
         let part = &campaign.participants[0];
-        assert_eq!((part.messages, part.recipients, part.outside, part.worth), (2, 6, 4, 4));
+        assert_eq!((part.messages, part.recipients, part.outside, part.worth), (2, 6, 4, 12));
         assert_eq!((campaign.messages, campaign.last, campaign.until), (2, at(3), at(103)));
         for number in 0..1000_u32 {
             campaign.see(&sighting(&format!("s{number}"), 1), at(4), at(104));
@@ -435,7 +436,7 @@ pub(crate) mod tests {
     #[test]
     fn only_strangers_and_new_recipients_weigh() {
         for (familiar, first_written, outside, worth) in
-            [(true, 9, 9, 0), (false, 0, 9, 0), (false, 9, 0, 1), (false, 1, 1, 2)]
+            [(true, 9, 9, 0), (false, 0, 9, 0), (false, 9, 0, 1), (false, 1, 1, 6)]
         {
             let reach = Reach::of(first_written, outside);
             assert_eq!(Sighting { familiar, reach, ..sighting("a", 1) }.worth(), worth);

@@ -223,6 +223,11 @@ fn twins() -> Vec<Twin> {
             of(3, 1, inside, |number| written(format!("Hello group {number},\n{COURSE}"))),
         ),
         twin(
+            "the same letter, five groups each",
+            None,
+            of(3, 5, inside, |number| written(format!("Hello group {number},\n{COURSE}"))),
+        ),
+        twin(
             "the same letter, from their own browsers, to guest students outside, and a correction",
             None,
             of(3, 2, OWNER, |_| written(COURSE.to_owned())),

@@ -22,6 +22,7 @@ mod php_fpm;
 mod policy_attacks;
 mod policy_window;
 mod real_alerts;
+mod real_campaigns;
 mod real_doors;
 mod real_gateway;
 mod real_limits;

@@ -51,6 +51,9 @@ impl Trail {
             Command::ConfirmFlag { code, note } => on("flag.confirm", format!("flag {code}"), &noted(note)),
             Command::NoteFlag { code, note } => on("flag.note", format!("flag {code}"), note),
             Command::PackEvidence { code } => on("flag.evidence", format!("flag {code}"), ""),
+            Command::ContainCampaign { code } => on("campaign.contain", format!("campaign {code}"), ""),
+            Command::ConfirmCampaign { code, note } => on("campaign.confirm", format!("campaign {code}"), &noted(note)),
+            Command::ClearCampaign { code } => on("campaign.clear", format!("campaign {code}"), ""),
             Command::ImportStore { lines } => on("store.import", format!("{} records", lines.len()), ""),
             Command::BackupStore { to } => on("store.backup", to.display().to_string(), ""),
             Command::ExportStore { after: None, .. } => on("store.export", String::new(), ""),
@@ -64,6 +67,8 @@ impl Trail {
             | Command::ListSessions { .. }
             | Command::ListFlags { .. }
             | Command::ShowFlag { .. }
+            | Command::ListCampaigns { .. }
+            | Command::ShowCampaign { .. }
             | Command::ListDevices { .. }
             | Command::ShowPolicy
             | Command::TryPolicy { .. }

@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::Desk;
 use super::act::{self, Done};
 use super::events::{self, Line};
 use super::fault::Fault;
@@ -17,6 +16,7 @@ use super::form::Form;
 use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words::{self, When};
+use super::{Desk, campaigns};
 use crate::admin::control::{Command, Reply};
 use crate::domain::{EventFilter, FlagStatus, Reference, Session, SessionState, Timestamp};
 
@@ -96,6 +96,7 @@ struct FlagPage<'a> {
     outside: u32,
     notes: Vec<NoteRow>,
     changes: Vec<ChangeRow>,
+    campaigns: Vec<campaigns::Row>,
     session: Option<SessionRow>,
     lock_note: Option<String>,
     is_open: bool,
@@ -151,6 +152,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
         ..EventFilter::default()
     };
     let past = store.past_events(&filter, EVENTS).await?;
+    let campaigns = campaigns::of_session(desk, &flag.session, now).await?;
     let sum: i32 = flag.signals.iter().map(|signal| signal.weight).sum();
     let status = if done.iter().all(|done| done.is_done) { StatusCode::OK } else { StatusCode::CONFLICT };
     let page = FlagPage {
@@ -186,6 +188,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
                 stopped: change.stopped,
             })
             .collect(),
+        campaigns,
         session: session.map(|session| SessionRow::of(desk, &session, now)),
         lock_note: lock.map(|lock| lock.note),
         is_open: flag.status == FlagStatus::Open,

@@ -21,7 +21,7 @@ use crate::domain::{CAMPAIGN_SIGNALS, Campaign, CampaignStatus, FeatureKind, Sig
 /// of the accounts.
 const WORTH_OF_TWO: u32 = 4 * Sighting::WORTH_OUTSIDE;
 
-/// Three are recognised with one message outside from each.
+/// Three are recognised with one message outside from each, or eighteen within the house.
 const WORTH_OF_THREE: u32 = 3 * Sighting::WORTH_OUTSIDE;
 
 /// From so many accounts on, it is wide.
