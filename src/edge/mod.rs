@@ -17,7 +17,7 @@ use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 
 /// Places that an open connection takes; given back when this is dropped.
@@ -28,10 +28,20 @@ pub type Held = Box<dyn Send + Sync>;
 pub struct Connection {
     /// The other end, canonical: the socket's, or what a listed proxy's PROXY header says.
     pub peer: IpAddr,
+    /// The same as a header's value: every request of the connection is forwarded with it.
+    pub peer_value: HeaderValue,
     /// The name the client asked for in its TLS greeting, lower-case.
     pub server_name: Option<Arc<str>>,
     /// Its places within the caps.
     pub held: Held,
+}
+
+impl Connection {
+    /// From `peer`, who asked for `server_name`, with the places that it holds.
+    pub fn new(peer: IpAddr, server_name: Option<Arc<str>>, held: Held) -> Arc<Self> {
+        let peer_value = HeaderValue::try_from(peer.to_string()).expect("an address is ASCII");
+        Arc::new(Self { peer, peer_value, server_name, held })
+    }
 }
 
 /// Whoever answers requests. One per worker, shared by its connections.

@@ -29,6 +29,8 @@ pub struct Pace {
     /// The beginning of a request's headers came, or is due.
     reading: AtomicBool,
     turns: AtomicU32,
+    /// The next answer is to be the last.
+    leaving: AtomicBool,
 }
 
 impl Pace {
@@ -43,6 +45,11 @@ impl Pace {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.turn();
         Request(Arc::clone(self))
+    }
+
+    /// From now on every answer says that it is the last.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
     }
 
     fn turn(&self) {
@@ -64,6 +71,13 @@ impl Pace {
 
 /// A request that is being answered.
 pub struct Request(Arc<Pace>);
+
+impl Request {
+    /// Whether its answer says that it is the last of its connection.
+    pub fn is_last(&self) -> bool {
+        self.0.leaving.load(Ordering::Relaxed)
+    }
+}
 
 impl Drop for Request {
     fn drop(&mut self) {

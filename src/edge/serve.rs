@@ -8,7 +8,7 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, StatusCode, Version, header};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
@@ -46,6 +46,10 @@ const RESETS_MAX: usize = 64;
 
 /// What a connection may buffer of answers that the client does not read, per HTTP/2 stream, in bytes.
 const SEND_BUFFER_MAX: usize = 256 * 1024;
+
+/// How long an idle HTTP/1.1 connection is still answered on after we have decided to leave it: its next request may be on
+/// its way already, and would be lost. HTTP/2 says goodbye in a way that cannot cross one.
+const CROSSING: Duration = Duration::from_millis(500);
 
 /// What TLS may hold of an answer until the socket takes it, in bytes: 64 KiB with head and record headers in one write.
 const UNSENT_MAX: usize = 72 * 1024;
@@ -122,7 +126,7 @@ async fn connection<H: Handler>(
     let Some(admitted) = door.admit(peer) else { return Ok(()) };
     let held: Held = Box::new((admitted, door.opened()));
     let Some(acceptor) = door.tls() else {
-        let connection = Arc::new(Connection { peer, server_name: None, held });
+        let connection = Connection::new(peer, None, held);
         return speak_http1(stream, connection, handler, stop, bounds).await;
     };
     let mut stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
@@ -136,7 +140,7 @@ async fn connection<H: Handler>(
     session.set_buffer_limit(Some(UNSENT_MAX));
     let server_name = session.server_name().map(|name| Arc::from(name.to_ascii_lowercase()));
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let connection = Arc::new(Connection { peer, server_name, held });
+    let connection = Connection::new(peer, server_name, held);
     if http2 {
         speak_http2(stream, connection, handler, stop, bounds).await
     } else {
@@ -163,7 +167,7 @@ async fn speak_http1<H: Handler>(
     // The time limits are `pace`'s; hyper's own would run beside it.
     builder.header_read_timeout(None);
     let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
+    attend(serving, Some(CROSSING), |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
 }
 
 async fn speak_http2<H: Handler>(
@@ -189,12 +193,22 @@ async fn speak_http2<H: Handler>(
         .keep_alive_timeout(bounds.header_timeout);
     let (stream, turns) = gather::gather(stream);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
-    turns.serve(attend(serving, |serving| serving.graceful_shutdown(), &pace, stop, bounds)).await
+    turns.serve(attend(serving, None, |serving| serving.graceful_shutdown(), &pace, stop, bounds)).await
+}
+
+/// How far the end of a connection is.
+enum Leaving {
+    No,
+    /// Its next answer says that it is the last.
+    Announced,
+    /// It ends when what is under way has been answered.
+    Said,
 }
 
 /// Serves a connection to its end: the client's, the gateway's, or that of our patience with it.
 async fn attend<C: Future<Output = hyper::Result<()>>>(
     serving: C,
+    crossing: Option<Duration>,
     say_goodbye: impl Fn(Pin<&mut C>),
     pace: &Pace,
     mut stop: watch::Receiver<bool>,
@@ -203,25 +217,37 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
     let mut watch = Watch::new(bounds.header_timeout, bounds.idle_timeout);
     let mut serving = pin!(serving);
     let mut look = pin!(tokio::time::sleep(watch.every()));
-    let (mut stopping, mut leaving) = (false, false);
+    let (mut stopping, mut leaving) = (false, Leaving::No);
     loop {
+        let mut leave = false;
         tokio::select! {
             biased;
             done = serving.as_mut() => return done.map_err(io::Error::other),
             _ = stop.wait_for(|stopping| *stopping), if !stopping => {
                 stopping = true;
-                say_goodbye(serving.as_mut());
+                leave = matches!(leaving, Leaving::No);
             }
             () = look.as_mut() => {
                 look.set(tokio::time::sleep(watch.every()));
-                if watch.is_over(pace) {
-                    if leaving {
-                        return Err(io::ErrorKind::TimedOut.into());
+                match leaving {
+                    Leaving::No => leave = watch.is_over(pace),
+                    Leaving::Announced => {
+                        leaving = Leaving::Said;
+                        say_goodbye(serving.as_mut());
                     }
-                    // Said first and done at the next look: a request that crosses it on its way is still answered.
-                    leaving = true;
-                    say_goodbye(serving.as_mut());
+                    Leaving::Said if watch.is_over(pace) => return Err(io::ErrorKind::TimedOut.into()),
+                    Leaving::Said => {}
                 }
+            }
+        }
+        if leave {
+            pace.leave();
+            if let Some(crossing) = crossing {
+                leaving = Leaving::Announced;
+                look.set(tokio::time::sleep(crossing));
+            } else {
+                leaving = Leaving::Said;
+                say_goodbye(serving.as_mut());
             }
         }
     }
@@ -247,5 +273,10 @@ async fn answer<H: Handler>(
     counted: pace::Request,
     request: Request<Incoming>,
 ) -> Result<Response<Answering<H::Body>>, Infallible> {
-    Ok(handler.answer(request, &connection).await.map(|body| Answering::new(body, counted)))
+    let may_be_told = request.version() <= Version::HTTP_11;
+    let mut response = handler.answer(request, &connection).await;
+    if may_be_told && counted.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Answering::new(body, counted)))
 }

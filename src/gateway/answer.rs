@@ -6,9 +6,9 @@ use bytes::{Bytes, BytesMut};
 use http::response::Parts;
 use http::{Response, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 
 use crate::upstream::body::AnswerBody;
+use crate::upstream::pool::Arriving;
 use crate::webmail::Answer;
 
 /// An answer is read up to this many bytes. Those that say what came of a sign-in or a send are a few kilobytes; a
@@ -39,7 +39,7 @@ impl ReadAnswer {
 }
 
 /// Whether the answer may say what came of a request: pages and JSON do, files and images do not.
-pub fn speaks(response: &Response<Incoming>) -> bool {
+pub fn speaks(response: &Response<Arriving>) -> bool {
     let encoded = response.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity");
     let kind = response.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -52,7 +52,7 @@ pub fn speaks(response: &Response<Incoming>) -> bool {
 
 /// Reads an answer whole where it is short enough, waiting at most `patience` for each next piece. Never fails: what
 /// cannot be read is said to be unread.
-pub async fn read(response: Response<Incoming>, patience: Duration) -> ReadAnswer {
+pub async fn read(response: Response<Arriving>, patience: Duration) -> ReadAnswer {
     let readable = speaks(&response);
     let (head, mut body) = response.into_parts();
     if !readable {

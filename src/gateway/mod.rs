@@ -60,6 +60,7 @@ use crate::store::Store;
 use crate::telemetry::Events;
 use crate::telemetry::metrics::{Metrics, RequestCounts, RequestKind};
 use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::pool::Arriving;
 use crate::upstream::spool::Spool;
 use crate::upstream::{Failed, Upstream};
 use crate::webmail::{Asked, Place, Shape};
@@ -413,7 +414,13 @@ impl Gateway {
         let mut headers = std::mem::take(&mut parts.headers);
         headers::remove_hop_by_hop(&mut headers);
         headers::join_cookies(&mut headers);
-        headers::forward(&mut headers, visit.address, &visit.host);
+        let connection = &visit.connection;
+        let address = if visit.address == connection.peer {
+            connection.peer_value.clone()
+        } else {
+            headers::address_value(visit.address)
+        };
+        headers::forward(&mut headers, address, &visit.host);
         headers.remove(header::EXPECT);
         if body.is_empty() && matches!(parts.method, Method::GET | Method::HEAD) {
             headers.remove(header::CONTENT_LENGTH);
@@ -516,7 +523,7 @@ fn read_logo(path: &std::path::Path) -> std::io::Result<bytes::Bytes> {
 /// What came of carrying a request.
 enum Carried {
     /// The webmail's answer, as it came.
-    Answer(Response<Incoming>),
+    Answer(Response<Arriving>),
     /// Both sides are joined; this goes to the browser.
     Upgraded(Response<AnswerBody>),
 }
@@ -547,6 +554,7 @@ fn host_and_site(parts: &Parts, connection: &Connection, live: &Live) -> Option<
         None => live.site_of(&name.to_ascii_lowercase())?,
     };
     if let Some(server_name) = &connection.server_name
+        && **server_name != *name
         && !live.site_of(server_name).is_some_and(|connected| Arc::ptr_eq(connected, at))
     {
         return None;

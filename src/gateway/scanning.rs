@@ -8,7 +8,6 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use tokio::sync::mpsc;
 
 use super::campaigns::Sketched;
@@ -22,6 +21,7 @@ use crate::policy::{Decision, campaign, content};
 use crate::scan::message::{self, File, Written};
 use crate::scan::{Envelope, FileReport, Report, Scanners, Turn};
 use crate::upstream::body::{AnswerBody, RequestBody};
+use crate::upstream::pool::Arriving;
 use crate::webmail::php::{Fields, FilePiece, Form};
 
 /// Of a form's names and texts at most so many bytes are read; no person writes more.
@@ -374,7 +374,7 @@ async fn pass_on(take: &mut mpsc::Receiver<Piece>, on: mpsc::Sender<Bytes>) -> O
 }
 
 /// Pours a body out as it comes. Says whether it came whole.
-async fn pour(mut body: Incoming, give: mpsc::Sender<Bytes>, patience: std::time::Duration) -> bool {
+async fn pour(mut body: Arriving, give: mpsc::Sender<Bytes>, patience: std::time::Duration) -> bool {
     loop {
         match tokio::time::timeout(patience, body.frame()).await {
             Ok(None) => return true,

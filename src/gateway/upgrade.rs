@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
-use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
 use crate::config::{Site, Upgrades};
 use crate::edge::Connection;
 use crate::upstream::body::AnswerBody;
+use crate::upstream::pool::Arriving;
 
 const WEBSOCKET: HeaderValue = HeaderValue::from_static("websocket");
 
@@ -47,7 +47,7 @@ impl Upgrade {
     }
 
     /// Joins both sides once the webmail has agreed. `connection` counts as open until one of them closes.
-    pub fn join(self, mut response: Response<Incoming>, connection: Arc<Connection>) -> Response<AnswerBody> {
+    pub fn join(self, mut response: Response<Arriving>, connection: Arc<Connection>) -> Response<AnswerBody> {
         let webmail = hyper::upgrade::on(&mut response);
         tokio::spawn(async move {
             if let (Ok(browser), Ok(webmail)) = (self.0.await, webmail.await) {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::pool::Arriving;
 use super::spool::SpoolReader;
 
 /// Why a body broke off.
@@ -82,9 +83,9 @@ pub enum AnswerBody {
     /// Ours, or an answer of the webmail that was read whole.
     Whole(Bytes),
     /// The webmail's, as it comes.
-    Streamed(Incoming),
+    Streamed(Arriving),
     /// The webmail's, of which a beginning was read already.
-    Begun(Option<Bytes>, Incoming),
+    Begun(Option<Bytes>, Arriving),
     /// One of our own pages.
     Own(axum::body::Body),
 }

@@ -25,7 +25,7 @@ impl Upstream {
             .body(RequestBody::Empty)
             .ok()?;
         tokio::time::timeout(patience, async {
-            let response = self.pooled.request(request).await.ok()?;
+            let response = self.others.request(request).await.ok()?;
             if response.status() != StatusCode::OK {
                 return None;
             }

@@ -18,6 +18,7 @@ mod strict;
 #[cfg(test)]
 mod testing;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
@@ -342,6 +343,27 @@ impl std::fmt::Debug for SetCookie<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SetCookie({})", self.name)
     }
+}
+
+/// A path in lower case; no copy where it is already, as nearly all are.
+fn lower(path: &str) -> Cow<'_, str> {
+    if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(path.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(path)
+    }
+}
+
+/// Whether a web server could run a file of this lower-case path as a script, or the path names something hidden: a part
+/// that begins with a dot, or holds an ending of PHP's anywhere (`x.php.js`).
+fn runs_or_hides(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    bytes.iter().enumerate().filter(|(_, byte)| **byte == b'.').any(|(at, _)| {
+        let rest = &bytes[at + 1..];
+        at == 0
+            || bytes[at - 1] == b'/'
+            || [&b"php"[..], b"phtml", b"phar"].iter().any(|ending| rest.starts_with(ending))
+    })
 }
 
 /// The cookies an answer sets, in order, each by itself.

@@ -28,7 +28,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-pub use client::{Answer, Client, form};
+pub use client::{Answer, Client, Connection, form};
 pub use gateway::{Gateway, Settings, binary};
 pub use roundcube::{Compose, Message, Roundcube, between, walk};
 

@@ -5,6 +5,8 @@
 //! taken only when as much has come in as PHP would have read for it. How the body was cut into chunks then cannot
 //! matter.
 
+use memchr::memchr;
+
 use super::fields::Spelling;
 use super::form::{Collected, FilePiece};
 use super::names::{is_space, normalised, register, until_nul};
@@ -483,7 +485,7 @@ fn brackets_are_sound(name: &[u8]) -> bool {
 /// Where `needle` begins, or may begin at the end of what is seen.
 fn start_of(seen: &[u8], needle: &[u8]) -> Option<usize> {
     let mut from = 0;
-    while let Some(at) = seen[from..].iter().position(|&byte| byte == needle[0]) {
+    while let Some(at) = memchr(needle[0], &seen[from..]) {
         let rest = &seen[from + at..];
         let compared = rest.len().min(needle.len());
         if rest[..compared] == needle[..compared] {
@@ -536,7 +538,7 @@ impl Occurrences {
         while let Some(&byte) = chunk.first() {
             if self.matched == 0 {
                 // Most of a large file is passed here.
-                let Some(at) = chunk.iter().position(|&byte| byte == self.word[0]) else { return };
+                let Some(at) = memchr(self.word[0], chunk) else { return };
                 self.matched = 1;
                 chunk = &chunk[at + 1..];
             } else if byte == self.word[self.matched] {

@@ -84,22 +84,19 @@ impl Webmail for Roundcube {
         if path == "/" || is("/index.php") || entry_points.iter().any(|entry| is(entry)) {
             return Place::Script;
         }
-        let lower = path.to_ascii_lowercase();
-        let mut parts = lower.split('/');
-        if parts.any(|part| {
-            part.starts_with('.') || part.contains(".php") || part.contains(".phtml") || part.contains(".phar")
-        }) {
+        let lower = lower(path);
+        if runs_or_hides(&lower) {
             return Place::Never;
         }
         let file = lower.rsplit('/').next().unwrap_or_default();
-        let kind = file.rsplit_once('.').map(|(_, kind)| kind);
-        let served = kind.is_some_and(|kind| ASSET_TYPES.contains(&kind));
-        let inner = lower.split('/').any(|part| part == "templates")
-            || (lower.starts_with("/plugins/")
-                && lower.split('/').nth(3).is_some_and(|part| PLUGIN_INNER.contains(&part)));
-        let is_folder_asset = ASSETS.iter().any(|folder| lower.starts_with(folder)) && served && !inner;
-        let is_root_asset = lower.matches('/').count() == 1 && (file == "favicon.ico" || file == "robots.txt");
-        if (is_folder_asset || is_root_asset) && !file.starts_with("composer.") && !file.starts_with("config.") {
+        let served = || file.rsplit_once('.').is_some_and(|(_, kind)| ASSET_TYPES.contains(&kind));
+        let inner = || {
+            let of_plugin = lower.strip_prefix("/plugins/").and_then(|rest| rest.split('/').nth(1));
+            of_plugin.is_some_and(|part| PLUGIN_INNER.contains(&part)) || lower.contains("/templates/")
+        };
+        let is_folder_asset = || ASSETS.iter().any(|folder| lower.starts_with(folder)) && served() && !inner();
+        let is_root_asset = || matches!(&*lower, "/favicon.ico" | "/robots.txt");
+        if (is_folder_asset() || is_root_asset()) && !file.starts_with("composer.") && !file.starts_with("config.") {
             Place::Asset
         } else {
             Place::Never

@@ -154,11 +154,8 @@ impl Webmail for SquirrelMail {
             };
             return if known { Place::Script } else { Place::Never };
         }
-        let lower = path.to_ascii_lowercase();
-        let odd = |part: &str| {
-            part.starts_with('.') || part.contains(".php") || part.contains(".phtml") || part.contains(".phar")
-        };
-        if lower.split('/').any(odd) {
+        let lower = lower(path);
+        if runs_or_hides(&lower) {
             return Place::Never;
         }
         let served = lower.rsplit_once('.').is_some_and(|(_, kind)| ASSET_TYPES.contains(&kind));

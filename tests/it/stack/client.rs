@@ -186,32 +186,27 @@ impl Client {
 
     /// Sends a request; the error says how the connection failed.
     pub async fn try_send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
-        let whole = async {
-            let (head, body) = self.begin(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            Ok::<_, anyhow::Error>(Answer { status: head.status, headers: head.headers, body })
-        };
+        let whole = async { self.connect().await?.ask(request).await };
         let answer = tokio::time::timeout(PATIENCE, whole).await??;
         self.keep_cookies(&answer);
         Ok(answer)
     }
 
     /// The same as far as the head of the answer; its body is still to come.
-    pub async fn begin(&self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+    pub async fn begin(&self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        self.connect().await?.begin(request).await
+    }
+
+    /// A connection to ask on more than once.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
         let socket = TcpSocket::new_v4()?;
         if let Some(from) = self.from {
             socket.bind(SocketAddr::new(from, 0))?;
         }
         let stream = socket.connect(self.server).await?;
         stream.set_nodelay(true)?;
-        if self.http2 {
-            let scheme = if self.tls.is_some() { "https" } else { "http" };
-            *request.uri_mut() = format!("{scheme}://{}{}", self.host, request.uri()).parse()?;
-        } else if !request.headers().contains_key(HOST) {
-            request.headers_mut().insert(HOST, HeaderValue::from_str(&self.host)?);
-        }
-        match &self.tls {
-            None => exchange(stream, request, self.http2).await,
+        let sender = match &self.tls {
+            None => speak(stream, self.http2).await?,
             Some(tls) => {
                 let mut tls = rustls::ClientConfig::clone(tls);
                 tls.alpn_protocols = vec![if self.http2 { b"h2".to_vec() } else { b"http/1.1".to_vec() }];
@@ -219,9 +214,11 @@ impl Client {
                 let stream = tokio_rustls::TlsConnector::from(Arc::new(tls))
                     .connect(ServerName::try_from(name)?, stream)
                     .await?;
-                exchange(stream, request, self.http2).await
+                speak(stream, self.http2).await?
             }
-        }
+        };
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(Connection { sender, scheme, host: self.host.clone() })
     }
 
     fn keep_cookies(&mut self, answer: &Answer) {
@@ -238,19 +235,70 @@ impl Client {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Full<Bytes>>, http2: bool) -> anyhow::Result<Response<Incoming>>
+/// An open connection.
+pub struct Connection {
+    sender: Sender,
+    scheme: &'static str,
+    host: String,
+}
+
+enum Sender {
+    Http1(hyper::client::conn::http1::SendRequest<Full<Bytes>>),
+    Http2(hyper::client::conn::http2::SendRequest<Full<Bytes>>),
+}
+
+impl Connection {
+    /// Whether the other side still takes requests on it; waits for the answer that is under way over HTTP/1.1.
+    pub async fn is_open(&mut self) -> bool {
+        match &mut self.sender {
+            Sender::Http1(sender) => sender.ready().await.is_ok(),
+            Sender::Http2(sender) => sender.ready().await.is_ok(),
+        }
+    }
+
+    /// The same connection for somebody who asks at the same time, which takes HTTP/2.
+    pub fn share(&self) -> Self {
+        let Sender::Http2(sender) = &self.sender else { panic!("HTTP/1.1 answers one after the other") };
+        Self { sender: Sender::Http2(sender.clone()), scheme: self.scheme, host: self.host.clone() }
+    }
+
+    /// Asks, as far as the head of the answer.
+    pub async fn begin(&mut self, mut request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        match &mut self.sender {
+            Sender::Http1(sender) => {
+                if !request.headers().contains_key(HOST) {
+                    request.headers_mut().insert(HOST, HeaderValue::from_str(&self.host)?);
+                }
+                Ok(sender.send_request(request).await?)
+            }
+            Sender::Http2(sender) => {
+                *request.uri_mut() = format!("{}://{}{}", self.scheme, self.host, request.uri()).parse()?;
+                Ok(sender.send_request(request).await?)
+            }
+        }
+    }
+
+    /// Asks, and reads the answer whole.
+    pub async fn ask(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Answer> {
+        let (head, body) = self.begin(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        Ok(Answer { status: head.status, headers: head.headers, body })
+    }
+}
+
+async fn speak<S>(stream: S, http2: bool) -> anyhow::Result<Sender>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let stream = TokioIo::new(stream);
     Ok(if http2 {
-        let (mut sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
+        let (sender, connection) = hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await?;
         tokio::spawn(connection);
-        sender.send_request(request).await?
+        Sender::Http2(sender)
     } else {
-        let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
+        let (sender, connection) = hyper::client::conn::http1::handshake(stream).await?;
         tokio::spawn(connection);
-        sender.send_request(request).await?
+        Sender::Http1(sender)
     })
 }
 

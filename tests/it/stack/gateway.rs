@@ -1,7 +1,8 @@
 //! `mailward serve` for one test: a configuration of its own, ports that were free, ended with the test.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -43,9 +44,19 @@ impl Settings {
     }
 }
 
+/// Who opens the public ports.
+enum Ports {
+    Mailward,
+    /// `systemd-socket-activate`, which becomes Mailward with the first connection.
+    Activated,
+    /// The test, as systemd does: they stay open from one process to the next.
+    Held([TcpListener; 2]),
+}
+
 /// A running Mailward. Its process ends when this goes.
 pub struct Gateway {
     folder: TempDir,
+    ports: Ports,
     process: Child,
     https: SocketAddr,
     http: SocketAddr,
@@ -61,29 +72,37 @@ pub fn binary() -> PathBuf {
 impl Gateway {
     /// Starts Mailward in front of `upstream` as `https://localhost` and waits until it is ready.
     pub async fn start(upstream: SocketAddr, settings: &Settings) -> Self {
-        Self::start_by(upstream, settings, false).await
+        Self::start_by(upstream, settings, |_| Ports::Mailward).await
     }
 
     /// The same, with the public ports opened and handed over by `systemd-socket-activate`.
     pub async fn start_activated(upstream: SocketAddr, settings: &Settings) -> Self {
-        Self::start_by(upstream, settings, true).await
+        Self::start_by(upstream, settings, |_| Ports::Activated).await
+    }
+
+    /// The same, with the public ports open from here to the end of the test, whatever becomes of the process.
+    pub async fn start_held(upstream: SocketAddr, settings: &Settings) -> Self {
+        let held = |addresses: [SocketAddr; 2]| {
+            Ports::Held(addresses.map(|address| TcpListener::bind(address).expect("a port that was free")))
+        };
+        Self::start_by(upstream, settings, held).await
     }
 
     /// Starts one that must not come up; what it says before it ends.
     pub async fn refused(upstream: SocketAddr, settings: &Settings) -> String {
-        let mut gateway = Self::launch(upstream, settings, false).await;
+        let mut gateway = Self::launch(upstream, settings, |_| Ports::Mailward).await;
         let status = gateway.stopped().await;
         assert!(!status.success(), "{}", gateway.log());
         gateway.log()
     }
 
-    async fn start_by(upstream: SocketAddr, settings: &Settings, activated: bool) -> Self {
-        let mut gateway = Self::launch(upstream, settings, activated).await;
+    async fn start_by(upstream: SocketAddr, settings: &Settings, ports: impl FnOnce([SocketAddr; 2]) -> Ports) -> Self {
+        let mut gateway = Self::launch(upstream, settings, ports).await;
         gateway.ready().await;
         gateway
     }
 
-    async fn launch(upstream: SocketAddr, settings: &Settings, activated: bool) -> Self {
+    async fn launch(upstream: SocketAddr, settings: &Settings, ports: impl FnOnce([SocketAddr; 2]) -> Ports) -> Self {
         let folder = tempfile::Builder::new().prefix("mailward-it-").tempdir().expect("a temporary folder");
         let [https, http, admin] = free_ports();
         let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).expect("localhost is a name");
@@ -121,14 +140,14 @@ default_domain = "campus.example"
         );
         fs::create_dir(folder.path().join("data")).expect("the folder was just made");
         fs::write(folder.path().join("mailward.toml"), text).expect("the folder was just made");
-        let handed: &[SocketAddr] = if activated { &[https, http] } else { &[] };
-        let process = serve(folder.path(), handed);
-        if activated {
+        let ports = ports([https, http]);
+        let process = serve(folder.path(), &ports, [https, http]);
+        if matches!(ports, Ports::Activated) {
             // The first connection is what starts it; it waits in the queue of the socket.
             until("systemd-socket-activate listens", 10, async || tokio::net::TcpStream::connect(https).await.ok())
                 .await;
         }
-        Self { folder, process, https, http, admin, certificate: CertificateDer::from(made.cert.der().to_vec()) }
+        Self { folder, ports, process, https, http, admin, certificate: CertificateDer::from(made.cert.der().to_vec()) }
     }
 
     async fn ready(&mut self) {
@@ -258,15 +277,25 @@ default_domain = "campus.example"
     pub async fn kill_and_restart(&mut self) {
         self.process.kill().expect("it is this process's child");
         self.process.wait().expect("it is this process's child");
-        self.process = serve(self.folder.path(), &[]);
+        self.launch_again();
         self.ready().await;
+    }
+
+    /// A new process where the last one has ended, with the same configuration and data.
+    pub async fn start_again(&mut self) {
+        self.launch_again();
+        self.ready().await;
+    }
+
+    fn launch_again(&mut self) {
+        self.process = serve(self.folder.path(), &self.ports, [self.https, self.http]);
     }
 
     /// The same for one that shows a certificate of its own making: it is ready when it answers anybody.
     pub async fn kill_and_restart_trusting_anybody(&mut self) {
         self.process.kill().expect("it is this process's child");
         self.process.wait().expect("it is this process's child");
-        self.process = serve(self.folder.path(), &[]);
+        self.launch_again();
         let http = self.plain_client();
         let request = http.request(http::Method::GET, "/", bytes::Bytes::new());
         until("Mailward answers", 30, async || http.clone().try_send(request.clone()).await.ok()).await;
@@ -285,21 +314,31 @@ default_domain = "campus.example"
     }
 }
 
-fn serve(folder: &Path, handed: &[SocketAddr]) -> Child {
+fn serve(folder: &Path, ports: &Ports, addresses: [SocketAddr; 2]) -> Child {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a folder of our own");
-    let mut command = Command::new(if handed.is_empty() { binary() } else { PathBuf::from("systemd-socket-activate") });
-    if !handed.is_empty() {
-        command.args(handed.iter().map(|address| format!("--listen={address}"))).arg(binary());
+    let mut command = match ports {
+        Ports::Mailward => Command::new(binary()),
+        Ports::Activated => {
+            let mut command = Command::new("systemd-socket-activate");
+            command.args(addresses.map(|address| format!("--listen={address}"))).arg(binary());
+            command
+        }
+        Ports::Held(_) => {
+            // What is handed over are the descriptors from 3 on, to the process of this number (sd_listen_fds(3)).
+            let mut command = Command::new("sh");
+            let handing = r#"exec 3<&0 4<&1 </dev/null >&2; LISTEN_FDS=2 LISTEN_PID=$$ exec "$@""#;
+            command.args(["-c", handing, "sh"]).arg(binary());
+            command
+        }
+    };
+    command.arg("serve").arg("--config").arg(folder.join("mailward.toml"));
+    if let Ports::Held(listeners) = ports {
+        let handed = |listener: &TcpListener| OwnedFd::from(listener.try_clone().expect("a socket can be shared"));
+        command.stdin(handed(&listeners[0])).stdout(handed(&listeners[1]));
+    } else {
+        command.stdin(Stdio::null()).stdout(log.try_clone().expect("a file can be opened twice"));
     }
-    command
-        .arg("serve")
-        .arg("--config")
-        .arg(folder.join("mailward.toml"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().expect("a file can be opened twice"))
-        .stderr(log)
-        .spawn()
-        .expect("the binary was built, and tests/run installs systemd's tools")
+    command.stderr(log).spawn().expect("the binary was built, and tests/run installs systemd's tools")
 }
 
 impl Drop for Gateway {
