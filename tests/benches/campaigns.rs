@@ -25,6 +25,7 @@ fn main() {
         ("1 MiB of words", words(120_000), false),
         ("1 MiB of HTML", html(30_000), true),
         ("1 MiB of tags that are never closed", "<a \"".repeat(1 << 18), true),
+        ("1 MiB of ampersands", "&".repeat(1 << 20), true),
         ("1 MiB of dashes in lines of their own", "-- \n".repeat(1 << 18), false),
         ("1 MiB without a space", "x".repeat(1 << 20), false),
     ] {

@@ -19,7 +19,7 @@ fn fraud(number: usize) -> String {
         number + 2,
         7919 * (number + 1)
     );
-    if number % 2 == 0 { text } else { text.replace('o', "о").replace("ea", "e\u{200b}a") }
+    if number.is_multiple_of(2) { text } else { text.replace('o', "о").replace("ea", "e\u{200b}a") }
 }
 
 /// Words that no other number has.

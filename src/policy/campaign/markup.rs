@@ -40,6 +40,9 @@ const HIDING: &[&str] = &["display:none", "visibility:hidden", "font-size:0", "o
 /// A quote within a tag hides a `>` for so many bytes.
 const TAG_BYTES_MAX: usize = 4096;
 
+/// No entity that is read is longer.
+const ENTITY_BYTES_MAX: usize = 11;
+
 /// Turns HTML to text. Takes a step for each of its bytes, and one more for each tag.
 pub(super) fn plain(html: &str) -> String {
     let mut out = Out { text: String::with_capacity(html.len() / 2), quotes: 0, is_line_begun: false };
@@ -127,8 +130,8 @@ impl Out {
         let mut rest = source;
         while let Some((before, after)) = rest.split_once('&') {
             self.flat(before);
-            let entity = after.split_once(';').filter(|(name, _)| name.len() <= 10);
-            match entity.and_then(|(name, after)| Some((character(name)?, after))) {
+            let end = after.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';');
+            match end.and_then(|end| Some((character(&after[..end])?, &after[end + 1..]))) {
                 Some((character, after)) => {
                     self.text.push(character);
                     rest = after;

@@ -19,6 +19,9 @@ const LINKS_MAX: usize = 64;
 /// Names that are masked.
 const NAMES_MAX: usize = 256;
 
+/// Of each field with addresses so many bytes are looked at.
+const NAMES_BYTES_MAX: usize = 16 * 1024;
+
 /// A word that stands for any with digits, for a name, an address, a link.
 const DIGITS: &str = "#";
 const NAME: &str = "@";
@@ -42,16 +45,13 @@ pub(super) struct Own {
 /// Reads a message. `names` are of those whom it may speak to or come from; `is_reply` says that what it quotes is not its
 /// own.
 pub(super) fn own(text: &str, is_html: bool, names: &HashSet<String>, is_reply: bool) -> Own {
-    let mut end = text.len().min(INPUT_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
+    let text = beginning(text, INPUT_BYTES_MAX);
     let plain;
     let text = if is_html {
-        plain = markup::plain(&text[..end]);
+        plain = markup::plain(text);
         &plain
     } else {
-        &text[..end]
+        text
     };
     let mut own = Own::default();
     let mut letters = 0;
@@ -85,11 +85,16 @@ pub(super) fn own(text: &str, is_html: bool, names: &HashSet<String>, is_reply: 
     own
 }
 
+fn beginning(text: &str, bytes_max: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes_max)]
+}
+
 /// The names that stand in addresses as people type them, as words.
 pub(super) fn names<'a>(typed: impl Iterator<Item = &'a str>) -> HashSet<String> {
     /// Below it a name is a word of any language as well.
     const LETTERS_LEAST: usize = 4;
-    let tokens = typed.flat_map(|typed| typed.split([' ', ',', ';', '<', '>', '"', '\n']));
+    let tokens = typed.map(|typed| beginning(typed, NAMES_BYTES_MAX));
+    let tokens = tokens.flat_map(|typed| typed.split([' ', ',', ';', '<', '>', '"', '\n']));
     let mut names = HashSet::new();
     // What stands behind the `@` is nobody's name.
     for word in tokens.filter_map(|token| token.split('@').next()).flat_map(words) {
