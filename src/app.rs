@@ -46,6 +46,7 @@ use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::intel::{Intel, Reloaded};
+use crate::policy::campaign::Sketcher;
 use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
 use crate::upstream::Upstream;
@@ -108,6 +109,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         alerts.configure(&config)?;
     }
     let live = ArcSwap::from_pointee(Live::new(config, workers, &metrics, Arc::clone(&open), &tls, &clock));
+    let sketcher = Sketcher::new(&keys);
     let shared = Arc::new(Shared {
         live,
         store: storage.store(),
@@ -120,6 +122,7 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         own: OwnPages::new(),
         letters_at_once: Arc::new(Semaphore::new(LETTERS_AT_ONCE_MAX)),
         degraded: Degraded::default(),
+        sketcher,
     });
     let (stop, stopping) = watch::channel(false);
     let running = Running {

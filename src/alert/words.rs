@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{CONTENT_SIGNALS, Event, EventKind, Severity, Timestamp, Verdict};
+use crate::domain::{CAMPAIGN_SIGNALS, CONTENT_SIGNALS, Event, EventKind, Severity, Timestamp, Verdict};
 use crate::telemetry::{line, plain};
 
 /// What was found about one thing, ready to be told.
@@ -81,6 +81,14 @@ fn about(event: &Event) -> Option<(Severity, String)> {
             (Severity::Critical, format!("the scanner {scanner} does not look at what leaves: {what}"))
         }
         EventKind::ScannerAnswers { scanner } => (Severity::Notice, format!("the scanner {scanner} answers again")),
+        EventKind::CampaignRecognised { shared, accounts, messages } => {
+            let accounts = if *accounts > 1 { format!("{accounts} accounts") } else { who.to_owned() };
+            (Severity::Critical, format!("a campaign: {messages} messages with {shared}, {accounts}"))
+        }
+        EventKind::CampaignConfirmed => {
+            (Severity::Warning, "a campaign is confirmed as a theft's, its like is refused".to_owned())
+        }
+        EventKind::CampaignCleared => (Severity::Notice, "a campaign is cleared".to_owned()),
         EventKind::SentUnasked => {
             (Severity::Critical, format!("{who}: mail left that Mailward did not recognise as a send"))
         }
@@ -110,9 +118,11 @@ fn about(event: &Event) -> Option<(Severity, String)> {
     })
 }
 
-/// Whether scanners spoke, and not what is unusual about a session.
+/// Whether a message spoke, and not what is unusual about a session.
 fn is_about_content(event: &Event) -> bool {
-    let of_content = |signal: &crate::domain::Signal| CONTENT_SIGNALS.iter().any(|kind| kind.name == signal.name);
+    let of_content = |signal: &crate::domain::Signal| {
+        CONTENT_SIGNALS.iter().chain(&CAMPAIGN_SIGNALS).any(|kind| kind.name == signal.name)
+    };
     !event.signals.is_empty() && event.signals.iter().all(of_content)
 }
 
@@ -220,7 +230,9 @@ impl Alert {
     /// Says where the desk shows it. `desk` ends with a slash.
     pub fn at_desk(mut self, desk: &str) -> Self {
         let flag = self.reference.as_ref().filter(|_| matches!(self.event.as_str(), "flag_raised" | "session_moved"));
+        let campaign = self.reference.as_ref().filter(|_| self.event.starts_with("campaign_"));
         let link = match (flag, &self.site, &self.account) {
+            _ if let Some(code) = campaign => format!("{desk}campaigns/{code}"),
             (Some(reference), ..) => format!("{desk}flags/{reference}"),
             (None, Some(site), Some(account)) => {
                 let named = [("site", site), ("name", account)];
@@ -239,6 +251,9 @@ impl Alert {
 fn subject_account(event: &Event) -> Option<String> {
     match event.kind {
         EventKind::SignInRefused if event.signals.is_empty() => None,
+        EventKind::CampaignRecognised { .. } | EventKind::CampaignConfirmed | EventKind::CampaignCleared => {
+            event.reference.map(|code| code.to_string())
+        }
         // Each address, list, scanner and thing to renew is a subject of its own.
         EventKind::AddressListed { .. }
         | EventKind::AddressDelisted { .. }
@@ -253,7 +268,8 @@ fn subject_account(event: &Event) -> Option<String> {
 fn whole_sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
-    first.chain(letters).chain(std::iter::once('.')).collect()
+    let end = (!words.ends_with('.')).then_some('.');
+    first.chain(letters).chain(end).collect()
 }
 
 fn lines(event: &Event) -> Vec<String> {
@@ -278,6 +294,8 @@ fn lines(event: &Event) -> Vec<String> {
     }
     if let (Some(reference), EventKind::FlagRaised | EventKind::SessionMoved) = (event.reference, &event.kind) {
         lines.push(format!("Look at it: mailward flag show {reference}"));
+    } else if let (Some(code), EventKind::CampaignRecognised { .. }) = (event.reference, &event.kind) {
+        lines.push(format!("Look at it: mailward campaign show {code}"));
     } else if let (Some(account), EventKind::ManyMessages { .. }) = (&event.account, &event.kind) {
         lines.push(format!("Look at it: mailward explain {}", account.as_str()));
     }

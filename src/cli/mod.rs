@@ -81,6 +81,9 @@ enum Verb {
     /// Mark an address that you distrust, take the mark off, or list those that are marked
     #[command(subcommand, arg_required_else_help = true)]
     Prefix(operate::PrefixVerb),
+    /// List, show, contain, confirm or clear messages of several accounts that have something in common
+    #[command(subcommand, arg_required_else_help = true)]
+    Campaign(operate::CampaignVerb),
     /// List or forget the browsers that an account knows
     #[command(subcommand, arg_required_else_help = true)]
     Device(operate::DeviceVerb),
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         Verb::Session(verb) => operate::session(verb, &line.config),
         Verb::Flag(verb) => operate::flag(verb, &line.config),
         Verb::Prefix(verb) => operate::prefix(verb, &line.config),
+        Verb::Campaign(verb) => operate::campaign(verb, &line.config),
         Verb::Device(verb) => operate::device(verb, &line.config),
         Verb::Admin(verb) => operate::admin(verb, &line.config),
         Verb::Explain(args) => operate::explain(args, &line.config),

@@ -36,8 +36,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::domain::{
-    Account, AccountFolding, Colour, Country, FactorKind, Limit, MOVE_SIGNALS, NetworkClass, NetworkKind,
-    PasswordFault, SIGNALS, Secret, SiteName, Timestamp, Verdict,
+    Account, AccountFolding, CAMPAIGN_SIGNALS, Colour, Country, FactorKind, Limit, MOVE_SIGNALS, NetworkClass,
+    NetworkKind, PasswordFault, SIGNALS, Secret, SiteName, Timestamp, Verdict,
 };
 use crate::webmail::Webmail;
 
@@ -698,10 +698,14 @@ pub struct Risk {
     pub weights: Vec<i32>,
     /// What the moves of a session in doubt weigh, in the order of [`crate::domain::MOVE_SIGNALS`].
     pub move_weights: Vec<i32>,
+    /// What a message's campaign says against it, in the order of [`crate::domain::CAMPAIGN_SIGNALS`].
+    pub campaign_weights: Vec<i32>,
     /// The actions, by name, that a session in doubt is asked to prove for, whatever the sum is.
     pub proof_for: Vec<&'static str>,
     /// How long what is usual for an account is remembered after it was last seen.
     pub forget_after: Duration,
+    /// How long messages of strangers are compared with those that follow.
+    pub campaigns_live: Duration,
 }
 
 impl Default for Risk {
@@ -713,8 +717,10 @@ impl Default for Risk {
             refuse: 120,
             weights: SIGNALS.iter().map(|kind| kind.weight).collect(),
             move_weights: MOVE_SIGNALS.iter().map(|kind| kind.weight).collect(),
+            campaign_weights: CAMPAIGN_SIGNALS.iter().map(|kind| kind.weight).collect(),
             proof_for: vec!["change filter", "change identity", "change password"],
             forget_after: Duration::from_secs(180 * 86_400),
+            campaigns_live: Duration::from_secs(12 * 3600),
         }
     }
 }

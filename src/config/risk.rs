@@ -9,9 +9,12 @@ use toml::de::DeValue;
 
 use super::value::{self, Report, Section, Value, duration, kind, list, parsed, short_text};
 use super::{Mode, Risk, Rule, Site, When, schema};
-use crate::domain::{Account, Action, Country, MOVE_SIGNALS, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict};
+use crate::domain::{
+    Account, Action, CAMPAIGN_SIGNALS, Country, MOVE_SIGNALS, NetworkClass, SIGNALS, SiteName, Timestamp, Verdict,
+};
 
 const DAY: Duration = Duration::from_secs(86_400);
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// Weights and thresholds beyond this are slips of the hand.
 pub(super) const WEIGHT_MAX: i32 = 1000;
@@ -33,12 +36,16 @@ pub(super) fn read_risk(section: &Section<'_, '_>) -> Risk {
         refuse: threshold("refuse", usual.refuse),
         weights: SIGNALS.iter().map(weight).collect(),
         move_weights: MOVE_SIGNALS.iter().map(weight).collect(),
+        campaign_weights: CAMPAIGN_SIGNALS.iter().map(weight).collect(),
         proof_for: section
             .get("proof_for", list(parsed(guarded_move)))
             .map_or(usual.proof_for, |actions| actions.into_iter().map(|(action, _)| action).collect()),
         forget_after: section
             .get("forget_after", duration(DAY * 7..=DAY * 3650, "between 7 days and ten years"))
             .unwrap_or(usual.forget_after),
+        campaigns_live: section
+            .get("campaigns_live", duration(HOUR..=DAY * 7, "between an hour and 7 days"))
+            .unwrap_or(usual.campaigns_live),
     };
     let steps =
         [("flag", risk.flag), ("challenge", risk.challenge), ("restrict", risk.restrict), ("refuse", risk.refuse)];

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::domain::{CONTENT_SIGNALS, MOVE_SIGNALS, SIGNALS};
+use crate::domain::{CAMPAIGN_SIGNALS, CONTENT_SIGNALS, MOVE_SIGNALS, SIGNALS};
 
 /// One table of the file.
 pub struct Table {
@@ -629,14 +629,20 @@ pub static RISK: Table = Table {
             "`180d`",
             "How long what is usual for an account is remembered after it was last seen.",
         ),
+        key(
+            "campaigns_live",
+            "duration from `1h` to `7d`",
+            "`12h`",
+            "How long messages of strangers are compared with those that follow, from the latest of a campaign on. See [campaigns.md](campaigns.md).",
+        ),
     ],
 };
 
 /// `weights` of `[risk]`: the names are those of the signals, which have a reference of their own.
 pub static RISK_WEIGHTS: Table = Table { header: "[risk.weights]", text: "", keys: &WEIGHT_KEYS };
 
-/// Those of sign-ins, and those of what a session in doubt does.
-const WEIGHTS_COUNT: usize = crate::domain::SIGNALS_COUNT + MOVE_SIGNALS.len();
+/// Those of sign-ins, of what a session in doubt does, and of a message's campaign.
+const WEIGHTS_COUNT: usize = crate::domain::SIGNALS_COUNT + MOVE_SIGNALS.len() + CAMPAIGN_SIGNALS.len();
 
 static WEIGHT_KEYS: [Key; WEIGHTS_COUNT] = weight_keys();
 
@@ -647,8 +653,12 @@ const fn weight_keys() -> [Key; WEIGHTS_COUNT] {
         keys[place].name = SIGNALS[place].name;
         place += 1;
     }
-    while place < keys.len() {
+    while place < SIGNALS.len() + MOVE_SIGNALS.len() {
         keys[place].name = MOVE_SIGNALS[place - SIGNALS.len()].name;
+        place += 1;
+    }
+    while place < keys.len() {
+        keys[place].name = CAMPAIGN_SIGNALS[place - SIGNALS.len() - MOVE_SIGNALS.len()].name;
         place += 1;
     }
     keys
@@ -1102,6 +1112,15 @@ pub fn signals_reference() -> String {
          | signal | weight | it speaks of a message | why it weighs so much |\n|---|---|---|---|\n",
     );
     for crate::domain::SignalKind { name, weight, speaks, because } in &CONTENT_SIGNALS {
+        writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
+    }
+    page.push_str(
+        "\n## Of a campaign\n\n\
+         By who else sent the like of a message lately, with or without scanners; added to what they say. Weights are changed by\n\
+         `[risk] weights`. More in [campaigns.md](campaigns.md).\n\n\
+         | signal | weight | it speaks of a message | why it weighs so much |\n|---|---|---|---|\n",
+    );
+    for crate::domain::SignalKind { name, weight, speaks, because } in &CAMPAIGN_SIGNALS {
         writeln!(page, "| `{name}` | {weight} | {speaks} | {because} |").expect("a String takes everything");
     }
     page.push_str(

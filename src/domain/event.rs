@@ -92,6 +92,20 @@ pub enum EventKind {
         /// As above.
         scanner: Arc<str>,
     },
+    /// Strangers with several accounts, or one many times, sent messages with something in common. The event's reference is
+    /// the campaign's code, the rest is of the message by which it was noticed.
+    CampaignRecognised {
+        /// What they share: [`super::FeatureKind::shared`].
+        shared: &'static str,
+        /// Accounts of strangers.
+        accounts: u32,
+        /// Messages so far.
+        messages: u32,
+    },
+    /// An operator said that a campaign is a theft's.
+    CampaignConfirmed,
+    /// An operator said that a campaign is nothing.
+    CampaignCleared,
     /// The answer said that mail left although the request was not read as a send.
     SentUnasked,
     /// An account passed the alert line.
@@ -209,13 +223,16 @@ pub enum EventKind {
 }
 
 /// The events that an alert can be about, by name; `alert/words.rs` says what it says.
-pub const ALERTS: [&str; 22] = [
+pub const ALERTS: [&str; 25] = [
     "sign_in_refused",
     "send_refused",
     "sent_unasked",
     "upload_refused",
     "scanner_silent",
     "scanner_answers",
+    "campaign_recognised",
+    "campaign_confirmed",
+    "campaign_cleared",
     "many_messages",
     "account_locked",
     "account_unlocked",
@@ -249,6 +266,9 @@ impl EventKind {
             Self::UploadRefused => "upload_refused",
             Self::ScannerSilent { .. } => "scanner_silent",
             Self::ScannerAnswers { .. } => "scanner_answers",
+            Self::CampaignRecognised { .. } => "campaign_recognised",
+            Self::CampaignConfirmed => "campaign_confirmed",
+            Self::CampaignCleared => "campaign_cleared",
             Self::SentUnasked => "sent_unasked",
             Self::ManyMessages { .. } => "many_messages",
             Self::PasswordChanged => "password_changed",

@@ -27,6 +27,8 @@ pub enum Purpose {
     Handle,
     /// Sessions, browsers, codes and tokens of operators.
     Desk,
+    /// What messages of a campaign have in common.
+    Campaign,
 }
 
 impl Purpose {
@@ -42,6 +44,7 @@ impl Purpose {
             Self::Code => b"mailward code 1",
             Self::Handle => b"mailward handle 1",
             Self::Desk => b"mailward desk 1",
+            Self::Campaign => b"mailward campaign 1",
         }
     }
 }

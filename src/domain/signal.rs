@@ -209,7 +209,42 @@ pub static MOVE_SIGNALS: [SignalKind; 5] = [
     },
 ];
 
+/// What a message may say against itself by who else sent the like of it lately. None of them speaks against what people
+/// send from their own browsers, on campus, or to those whom they have written to before.
+pub static CAMPAIGN_SIGNALS: [SignalKind; 5] = [
+    SignalKind {
+        name: "campaign",
+        weight: 50,
+        speaks: "Strangers sent nearly the same text, the same file or the same address for answers with two accounts, four messages to people outside, or with three accounts.",
+        because: "One thief with several passwords. Honest people who send the same do it from their own browsers or to their own people; one who does not proves it once.",
+    },
+    SignalKind {
+        name: "campaign_link",
+        weight: 30,
+        speaks: "The same, where links to one host are all that the messages have in common.",
+        because: "Something new that many hear of on the same day looks like this: alone it flags.",
+    },
+    SignalKind {
+        name: "campaign_wide",
+        weight: 30,
+        speaks: "Strangers used three or more accounts for it.",
+        because: "With a common text the sessions read only; with nothing but a common link they are asked for proof.",
+    },
+    SignalKind {
+        name: "campaign_repeated",
+        weight: 30,
+        speaks: "One session of a stranger sent nearly the same text twelve times to new people outside.",
+        because: "Applications and invitations are fewer in an evening; the limits bound the rest. Alone it flags.",
+    },
+    SignalKind {
+        name: "campaign_of_theft",
+        weight: 120,
+        speaks: "A stranger's message has something in common with those of a theft that an operator confirmed.",
+        because: "It is refused until the campaign is over or an operator clears it.",
+    },
+];
+
 /// The kind of that name.
 pub fn kind(name: &str) -> Option<&'static SignalKind> {
-    SIGNALS.iter().chain(&CONTENT_SIGNALS).chain(&MOVE_SIGNALS).find(|kind| kind.name == name)
+    SIGNALS.iter().chain(&CONTENT_SIGNALS).chain(&MOVE_SIGNALS).chain(&CAMPAIGN_SIGNALS).find(|kind| kind.name == name)
 }

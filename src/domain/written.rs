@@ -1,6 +1,6 @@
 //! How bytes are written where text is wanted: for `#[serde(with = "…")]`.
 
-/// Sixteen bytes as 32 lower-case hexadecimal digits.
+/// Bytes, always as many, as lower-case hexadecimal digits.
 pub mod hex {
     use std::borrow::Cow;
 
@@ -11,18 +11,18 @@ pub mod hex {
     ///
     /// # Errors
     /// The serializer's.
-    pub fn serialize<S: Serializer>(bytes: &[u8; 16], serializer: S) -> Result<S::Ok, S::Error> {
+    pub fn serialize<S: Serializer, const N: usize>(bytes: &[u8; N], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&HEXLOWER_PERMISSIVE.encode_display(bytes))
     }
 
     /// Reads them back.
     ///
     /// # Errors
-    /// Not text, or not 32 hexadecimal digits.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 16], D::Error> {
+    /// Not text, or not two hexadecimal digits for each byte.
+    pub fn deserialize<'de, D: Deserializer<'de>, const N: usize>(deserializer: D) -> Result<[u8; N], D::Error> {
         let text = <Cow<'de, str>>::deserialize(deserializer)?;
         let bytes = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).map_err(serde::de::Error::custom)?;
-        bytes.try_into().map_err(|_| serde::de::Error::custom("32 hexadecimal digits are expected"))
+        bytes.try_into().map_err(|_| serde::de::Error::custom(format!("{} hexadecimal digits are expected", 2 * N)))
     }
 }
 

@@ -2,16 +2,16 @@
 //! [`super::judging`], of which it is a part, it knows no HTTP.
 
 use super::judging::{Contained, Judging, Sending};
-use crate::domain::{Flag, FlagStatus, Reference, Scanned, SessionState, Verdict};
+use crate::domain::{Flag, FlagStatus, Reference, Scanned, SessionState, Signal, Verdict};
 use crate::policy::content::{self, Judgement, Known};
 use crate::policy::{Decision, Why, proof};
 use crate::store::Raise;
 
 impl Judging<'_> {
-    /// Judges a message by what was said of it.
-    pub async fn weigh(&self, sending: &Sending<'_>, scanned: &[Scanned]) -> Judgement {
+    /// Judges a message by what was said of it, and by what others say that sent the like.
+    pub async fn weigh(&self, sending: &Sending<'_>, scanned: &[Scanned], others: Vec<Signal>) -> Judgement {
         let (scanners, risk) = (&self.config.scanners, &self.config.risk);
-        let found = content::signals(scanned, scanners);
+        let found = [content::signals(scanned, scanners), others].concat();
         let known = Known { held_back: content::holds_back(scanned, scanners), vouched: false };
         let judgement = content::judge(found, risk, known);
         if judgement.why != Why::UnlikeByContent || self.vouched_flag(sending).await.is_none() {

@@ -8,6 +8,7 @@
 //! WebSocket, [`refusal`] words every "no". Nothing here decides.
 
 pub mod answer;
+pub mod campaigns;
 pub mod client;
 pub mod content;
 pub mod gate;
@@ -53,6 +54,7 @@ use crate::edge::{Connection, Handler};
 use crate::hook::Hook;
 use crate::intel::Intel;
 use crate::mail::Sender;
+use crate::policy::campaign::Sketcher;
 use crate::scan::Scanners;
 use crate::store::Store;
 use crate::telemetry::Events;
@@ -91,6 +93,8 @@ pub struct Shared {
     pub letters_at_once: Arc<Semaphore>,
     /// Whether the store answers.
     pub degraded: Degraded,
+    /// What messages have in common.
+    pub sketcher: Sketcher,
 }
 
 /// Since when the store does not answer. One event says so, not one for each request that meets it.

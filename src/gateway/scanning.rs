@@ -1,5 +1,6 @@
 //! What is about to leave is looked at: a message is put together from its form and its files, a file from the form that
-//! brings it, and the operator's scanners are asked. What follows from what they say is [`super::content`]'s.
+//! brings it, and the operator's scanners are asked. What follows from what they say is [`super::content`]'s, what follows
+//! from who else sent the like is [`super::campaigns`]'.
 
 use std::net::IpAddr;
 
@@ -9,13 +10,14 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
 use tokio::sync::mpsc;
 
+use super::campaigns::Sketched;
 use super::gate::stopped_event;
 use super::refusal::Stop;
 use super::script::{Script, own_cookies};
 use super::{Gateway, Visit};
 use crate::domain::action::{Recipients, SendingKind};
 use crate::domain::{Action, Composed, Event, EventKind, Said, Scanned};
-use crate::policy::{Decision, content};
+use crate::policy::{Decision, campaign, content};
 use crate::scan::message::{self, File, Written};
 use crate::scan::{Envelope, FileReport, Report, Scanners, Turn};
 use crate::upstream::body::{AnswerBody, RequestBody};
@@ -40,53 +42,92 @@ enum Piece {
     Content(Bytes),
 }
 
+/// What was found in a message.
+#[derive(Default)]
+pub(super) struct Looked {
+    /// By the scanners; empty where nobody is asked.
+    pub scanned: Vec<Scanned>,
+    /// What others may have in common with it.
+    pub sketched: Sketched,
+}
+
+/// What was found in files.
+#[derive(Default)]
+struct Found {
+    scanned: Vec<Scanned>,
+    files: Vec<File>,
+    digests: Vec<[u8; 32]>,
+}
+
 /// A form, and what was found in the files that it brings.
+#[derive(Default)]
 struct Opened {
     /// None where there is more text in it than is read.
     form: Option<Form>,
-    scanned: Vec<Scanned>,
-    files: Vec<File>,
+    found: Found,
 }
 
 impl Gateway {
-    /// What the scanners say of a message that is about to be sent. Empty where nobody is asked.
-    pub(super) async fn look_at_message(&self, script: &mut Script, parts: &Parts) -> Vec<Scanned> {
+    /// What the scanners say of a message that is about to be sent, and what others may have in common with it. `familiar`:
+    /// its sender is known here.
+    pub(super) async fn look_at_message(&self, script: &mut Script, parts: &Parts, familiar: bool) -> Looked {
         let visit = script.visit.clone();
         let scanners = &visit.live.scanners;
-        let Action::Send(sending) = &script.asked.action else { return Vec::new() };
-        if scanners.is_empty() || sending.kind == SendingKind::Receipt {
-            return Vec::new();
+        let Action::Send(sending) = &script.asked.action else { return Looked::default() };
+        let (kind, to, recipients) = (sending.kind, sending.to.clone(), sending.recipients);
+        // Only of what was written here anything can be told without scanners.
+        if kind == SendingKind::Receipt || (scanners.is_empty() && kind == SendingKind::Resend) {
+            return Looked::default();
         }
-        let (kind, to) = (sending.kind, sending.to.clone());
         let _room = scanners.room().await;
         let envelope = envelope(script, &to);
         let opened = self.open_form(script, &envelope, scanners.message_bytes_max()).await;
-        let Some(form) = opened.form else { return unread(scanners, "there is too much text in it") };
-        let (mut scanned, mut files) = (opened.scanned, opened.files);
+        let Some(form) = opened.form else {
+            return Looked { scanned: unread(scanners, "there is too much text in it"), ..Looked::default() };
+        };
+        let (mut found, mut sketched) = (opened.found, Sketched::default());
         let query =
             Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), script.site().php_max_input_vars);
         let message = match kind {
             SendingKind::Resend => match script.site().webmail.resent_at(&query, &form) {
                 Some(at) => {
                     let report = self.fetch(script, parts, &at, &envelope, scanners.message_bytes_max()).await;
-                    self.take_in(&visit, report, &mut scanned).begins.into()
+                    self.take_in(&visit, report, &mut found.scanned).begins.into()
                 }
                 None => Bytes::new(),
             },
             SendingKind::Message | SendingKind::Receipt => {
-                let Some(composed) = script.site().webmail.composed(&form) else { return scanned };
-                self.fetch_files(script, parts, &query, &form, &composed, &envelope, &mut scanned, &mut files).await;
-                self.assemble(&visit, &composed, files, &envelope)
+                let Some(composed) = script.site().webmail.composed(&form) else {
+                    return Looked { scanned: found.scanned, sketched };
+                };
+                // Without scanners a file is fetched to be known again, and only where it says something.
+                if !scanners.is_empty() || !familiar {
+                    self.fetch_files(script, parts, &query, &form, &composed, &envelope, &mut found).await;
+                }
+                sketched = self.sketch(script, &composed, recipients, &found.digests);
+                let files = std::mem::take(&mut found.files);
+                if scanners.is_empty() { Bytes::new() } else { self.assemble(&visit, &composed, files, &envelope) }
             }
         };
         script.form = Some(form);
         let config = &visit.live.config;
         let settles = |scanned: &Scanned| content::settles(scanned, &config.scanners, &config.risk);
+        let mut scanned = found.scanned;
         if !message.is_empty() && !scanned.iter().any(settles) {
             let reports = scanners.message(&envelope, &message, settles).await;
             scanned.extend(self.note_reports(&visit, reports));
         }
-        scanned
+        Looked { scanned, sketched }
+    }
+
+    fn sketch(&self, script: &Script, composed: &Composed, recipients: u32, files: &[[u8; 32]]) -> Sketched {
+        let (site, keys) = (script.site(), &self.shared.keys);
+        let message =
+            campaign::Message { composed, recipients, files, own_domains: &site.own_domains, site: &site.name };
+        Sketched {
+            features: self.shared.sketcher.features(keys, &message),
+            message: campaign::Sketcher::fingerprint(keys, composed),
+        }
     }
 
     /// Looks at the files that a form brings for a message; the answer is a refusal where they are not taken.
@@ -99,8 +140,9 @@ impl Gateway {
         let opened = self.open_form(script, &envelope, 0).await;
         script.form = opened.form;
         let config = &visit.live.config;
-        let known = content::Known { held_back: content::holds_back(&opened.scanned, &config.scanners), vouched: true };
-        let found = content::signals(&opened.scanned, &config.scanners);
+        let known =
+            content::Known { held_back: content::holds_back(&opened.found.scanned, &config.scanners), vouched: true };
+        let found = content::signals(&opened.found.scanned, &config.scanners);
         let decision = content::judge(found, &config.risk, known).upon(Decision::pass_for_now());
         if decision.permit.is_some() {
             return None;
@@ -118,9 +160,8 @@ impl Gateway {
     async fn open_form(&self, script: &Script, envelope: &Envelope, files_max: u64) -> Opened {
         let visit = &script.visit;
         let scanners = &visit.live.scanners;
-        let nothing = Opened { form: None, scanned: Vec::new(), files: Vec::new() };
         let Some(Ok(body)) = script.waiting.as_ref().map(crate::upstream::spool::Waiting::again) else {
-            return nothing;
+            return Opened::default();
         };
         let (give, mut take) = mpsc::channel(PIECES_WAITING);
         let (kind, vars) = (script.content_type.clone(), script.site().php_max_input_vars);
@@ -130,7 +171,7 @@ impl Gateway {
             pieces.flush();
             form
         });
-        let (mut scanned, mut files) = (Vec::new(), Vec::new());
+        let mut found = Found::default();
         let mut left = files_max;
         let mut next = take.recv().await;
         while let Some(piece) = next {
@@ -142,14 +183,18 @@ impl Gateway {
             let kept = usize::try_from(left).unwrap_or(usize::MAX);
             let (after, report) = tokio::join!(pass_on(&mut take, on), scanners.file(envelope, pieces, kept));
             next = after;
-            let report = self.take_in(visit, Some(report), &mut scanned);
+            let report = self.take_in(visit, Some(report), &mut found.scanned);
+            found.digests.extend(report.digest);
             let file = File { name: Some(name), kind: None, content: whole(report) };
             left -= file.content.len() as u64;
-            files.push(file);
+            found.files.push(file);
         }
         match reading.await {
-            Ok(Ok(form)) => Opened { form, scanned, files },
-            Ok(Err(_)) | Err(_) => Opened { scanned: unread(scanners, "it cannot be read from disk"), ..nothing },
+            Ok(Ok(form)) => Opened { form, found },
+            Ok(Err(_)) | Err(_) => {
+                let scanned = unread(scanners, "it cannot be read from disk");
+                Opened { found: Found { scanned, ..Found::default() }, ..Opened::default() }
+            }
         }
     }
 
@@ -164,22 +209,22 @@ impl Gateway {
         form: &Form,
         composed: &Composed,
         envelope: &Envelope,
-        scanned: &mut Vec<Scanned>,
-        files: &mut Vec<File>,
+        found: &mut Found,
     ) {
         let visit = &script.visit;
         let scanners = &visit.live.scanners;
         let mut left = scanners.message_bytes_max();
         for (place, attached) in composed.attachments.iter().enumerate() {
-            if scanned.iter().any(|scanned| scanned.said == Said::Virus) {
+            if found.scanned.iter().any(|scanned| scanned.said == Said::Virus) {
                 return;
             }
             let Some(at) = script.site().webmail.attached_at(query, form, attached) else { return };
             let fetched = if place < FETCHED_MAX { self.fetch(script, parts, &at, envelope, left).await } else { None };
-            let report = self.take_in(visit, fetched, scanned);
+            let report = self.take_in(visit, fetched, &mut found.scanned);
+            found.digests.extend(report.digest);
             let file = File { content: whole(report), ..File::default() };
             left -= file.content.len() as u64;
-            files.push(file);
+            found.files.push(file);
         }
     }
 

@@ -3,11 +3,11 @@
 use http::Response;
 use http::request::Parts;
 
-use super::Gateway;
 use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::judging::{ReservedSend, Sending};
 use super::refusal::Stop;
 use super::script::Script;
+use super::{Gateway, campaigns};
 use crate::domain::action::Recipients;
 use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Verdict};
 use crate::policy::limits::Settlement;
@@ -27,9 +27,15 @@ impl Gateway {
         self.watch_attempts(&script, &sending.account).await;
         let mut reference = self.shared.dice.reference();
         if reserved.decision.permit.is_some() {
-            let scanned = self.look_at_message(&mut script, parts).await;
-            if !scanned.is_empty() {
-                let judgement = judging.weigh(&sending, &scanned).await;
+            let looked = self.look_at_message(&mut script, parts, judging.is_familiar(&sending)).await;
+            let dice = &self.shared.dice;
+            let compared = judging.compare(&sending, &reserved, looked.sketched, || dice.reference()).await;
+            for campaign in &compared.recognised {
+                let event = script.event(EventKind::Sent { recipients });
+                self.shared.events.record(campaigns::recognised_event(event, campaign));
+            }
+            if !looked.scanned.is_empty() || !compared.signals.is_empty() {
+                let judgement = judging.weigh(&sending, &looked.scanned, compared.signals).await;
                 reserved.decision = judgement.upon(reserved.decision);
                 if reserved.decision.permit.is_some()
                     && let Err(stopped) = self.may_still_act(&mut script).await

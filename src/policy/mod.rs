@@ -10,10 +10,12 @@
 //!    webmail's answer makes of it.
 //!
 //! A sign-in that the webmail let through is judged once more by [`risk`]: [`signals`] over [`facts`], their sum, then the
-//! operator's [`rule`]s. A message that may be sent is judged once more by what it says ([`content`]). What a session may
+//! operator's [`rule`]s. A message that may be sent is judged once more by what it says ([`content`]) and by who else
+//! sent the like of it ([`campaign`]). What a session may
 //! do beside sending, and whether it still is where it was, is in [`session`]; what a session in doubt does there, in
 //! [`moves`]; what a second proof opens, in [`proof`]; how long a bad password may stay, in [`password`]; what a node lets through while a shared store is away, in [`share`].
 
+pub mod campaign;
 pub mod content;
 pub mod decision;
 pub mod facts;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tokio::net::{TcpStream, UnixStream};
@@ -22,6 +23,12 @@ const PIECES_WAITING: usize = 4;
 
 /// A scanner that is only asked whether it is there says so within this, or it is not.
 const PING_TIME_LIMIT: Duration = Duration::from_secs(3);
+
+/// Of a file so many bytes are hashed; whose beginnings are the same are taken for the same.
+const HASHED_BYTES_MAX: usize = 1 << 20;
+
+/// A shorter file may be anybody's: a card, a dot.
+const HASHED_BYTES_LEAST: usize = 512;
 
 /// All scanners of a configuration.
 pub struct Scanners {
@@ -54,6 +61,8 @@ pub struct FileReport {
     pub begins: Vec<u8>,
     /// Whether that is all of it.
     pub is_whole: bool,
+    /// SHA-256 of it, or of its first [`HASHED_BYTES_MAX`]; none of one that is too short to be told apart.
+    pub digest: Option<[u8; 32]>,
 }
 
 impl Scanners {
@@ -133,24 +142,29 @@ impl Scanners {
         }
         let feed = async move {
             let (mut begins, mut is_whole) = (Vec::new(), true);
+            let (mut digest, mut hashed) = (digest::Context::new(&digest::SHA256), 0);
             while let Some(piece) = pieces.recv().await {
                 let room = kept_max.saturating_sub(begins.len()).min(piece.len());
                 begins.extend_from_slice(&piece[..room]);
                 is_whole &= room == piece.len();
+                let hashes = HASHED_BYTES_MAX.saturating_sub(hashed).min(piece.len());
+                digest.update(&piece[..hashes]);
+                hashed += hashes;
                 for place in (0..givers.len()).rev() {
                     // Who has answered already wants no more.
                     if givers[place].send(piece.clone()).await.is_err() {
                         givers.remove(place);
                     }
                 }
-                if givers.is_empty() && !is_whole {
+                if givers.is_empty() && !is_whole && hashed >= HASHED_BYTES_MAX {
                     break;
                 }
             }
-            (begins, is_whole)
+            let digest = (hashed >= HASHED_BYTES_LEAST).then(|| digest.finish().as_ref().try_into().ok()).flatten();
+            (begins, is_whole, digest)
         };
-        let ((begins, is_whole), reports) = tokio::join!(feed, join_all(asking));
-        FileReport { reports, begins, is_whole }
+        let ((begins, is_whole, digest), reports) = tokio::join!(feed, join_all(asking));
+        FileReport { reports, begins, is_whole, digest }
     }
 
     /// Looks whether each of them is there, for whoever watches: nobody may have sent anything for hours. Returns what

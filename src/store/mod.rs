@@ -1,4 +1,5 @@
-//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices, profiles, flags.
+//! What must outlive a request, in the words of the domain: counters, sessions, locks, devices, profiles, flags,
+//! campaigns.
 //!
 //! Time is passed in; expiry is judged by it. A store that does not answer is an [`Away`], which `policy` is told as a
 //! fact. To add a backend: a folder beside `embedded/`, a type that implements [`Store`], and one line in
@@ -11,6 +12,7 @@ mod ledger;
 mod marks;
 mod record;
 pub mod redis;
+mod sightings;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -29,6 +31,7 @@ pub use ledger::{AUDIT_MAX, EVENTS_MAX, LOOKED_THROUGH_MAX, Ledger, OPERATOR_BYT
 pub use marks::{MARKS_MAX, Marks};
 pub use record::{Cursor, Page, Record};
 use serde::{Deserialize, Serialize};
+pub use sightings::{CAMPAIGNS_MAX, CAMPAIGNS_OF_SESSION_MAX, Seen, Sightings, Which};
 
 /// What every operation returns.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, Away>> + Send + 'a>>;
@@ -113,7 +116,7 @@ pub struct KnownDevice {
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
-pub trait Store: Ledger + Marks {
+pub trait Store: Ledger + Marks + Sightings {
     /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 

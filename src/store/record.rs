@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CORRESPONDENTS_MAX, Kept, KnownDevice, Lock, Sealed};
-use crate::domain::{Account, AuditEntry, Flag, PastEvent, PrefixMark, Profile, Session, SiteName, Timestamp};
+use crate::domain::{
+    Account, AuditEntry, Campaign, Flag, PastEvent, PrefixMark, Profile, Session, SiteName, Timestamp,
+};
 use crate::policy::limits::CounterKey;
 use crate::policy::window::Entry;
 
@@ -79,6 +81,8 @@ pub enum Record {
         /// The rest.
         operator: Sealed,
     },
+    /// A campaign.
+    Campaign(Box<Campaign>),
 }
 
 impl Record {
@@ -98,6 +102,7 @@ impl Record {
             Self::Event(_) => "event",
             Self::Audit(_) => "audit",
             Self::Operator { .. } => "operator",
+            Self::Campaign(_) => "campaign",
         }
     }
 }

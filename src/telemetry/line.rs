@@ -34,14 +34,15 @@ pub static FIELDS: &[(&str, &str)] = &[
         "Through which door it came, where it was not the webmail: `submission`, `imap`, `pop3`, `sieve` or `other`.",
     ),
     ("recipients", "To + Cc + Bcc of the message, or 1 for each message that is sent on."),
-    ("messages", "Messages of the account within the window of `line`, attempts included."),
+    ("messages", "Messages of the account within the window of `line`, or of the campaign; attempts included."),
+    ("accounts", "Accounts that strangers used for the campaign."),
     ("line", "The alert line that was passed, such as `100/5m`."),
     ("devices", "How many browsers were forgotten."),
     ("factor", "The kind of second proof: `passkey`, `totp`, `other_address`, `recovery_code` or `helpdesk_code`."),
     ("action", "What was asked for: `send`, `change identity`, …"),
     ("rule", "The rule that refused the request."),
     ("scanner", "Which scanner, by its name in the configuration."),
-    ("what", "What failed, in words."),
+    ("what", "What failed, or what the messages of a campaign share, in words."),
     ("told", "How much had waited for the store: changes, and counters that were charged without it."),
     ("lost", "How much could not be kept for it."),
     ("count", "How many events were dropped."),
@@ -105,6 +106,8 @@ struct Particulars<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     messages: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    accounts: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     line: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     devices: Option<u32>,
@@ -132,6 +135,9 @@ impl<'a> Particulars<'a> {
             | EventKind::SendRefused { recipients } => Self { recipients: Some(*recipients), ..Self::default() },
             EventKind::ManyMessages { messages, line } => {
                 Self { messages: Some(*messages), line: Some(line), ..Self::default() }
+            }
+            EventKind::CampaignRecognised { shared, accounts, messages } => {
+                Self { messages: Some(*messages), accounts: Some(*accounts), what: Some(shared), ..Self::default() }
             }
             EventKind::DeviceForgotten { devices } => Self { devices: Some(*devices), ..Self::default() },
             EventKind::ChallengePassed { factor }
@@ -161,6 +167,8 @@ impl<'a> Particulars<'a> {
             | EventKind::SignedOut
             | EventKind::SentUnasked
             | EventKind::UploadRefused
+            | EventKind::CampaignConfirmed
+            | EventKind::CampaignCleared
             | EventKind::PasswordChanged
             | EventKind::AccountLocked
             | EventKind::AccountUnlocked
@@ -241,6 +249,7 @@ pub fn sentence(event: &Event) -> String {
     for (name, number) in [
         ("recipients", particulars.recipients.map(u64::from)),
         ("messages", particulars.messages.map(u64::from)),
+        ("accounts", particulars.accounts.map(u64::from)),
         ("devices", particulars.devices.map(u64::from)),
         ("told", particulars.told),
         ("lost", particulars.lost),
@@ -438,6 +447,21 @@ pub fn meaning(kind: &EventKind) -> Meaning {
             "a scanner does not answer",
             "A scanner does not answer, as `what` says. Until it does, what becomes of messages stands in its `when_silent`. Said once; see `mailward doctor`.",
         ),
+        EventKind::CampaignRecognised { .. } => (
+            Level::WARN,
+            "campaign recognised",
+            "Strangers with several accounts, or one of them many times, sent messages that have something in common (`what`). Said once for each campaign; `reference` is the code that `mailward campaign` takes, which lists its accounts and contains them in one step. The account is the one whose message made it plain.",
+        ),
+        EventKind::CampaignConfirmed => (
+            Level::WARN,
+            "campaign confirmed",
+            "An operator said that a campaign is a theft's. Strangers' messages with the same in common are refused until it is over or cleared.",
+        ),
+        EventKind::CampaignCleared => (
+            Level::INFO,
+            "campaign cleared",
+            "An operator said that a campaign is nothing. What its messages have in common speaks against none any more.",
+        ),
         EventKind::ScannerAnswers { .. } => (Level::INFO, "a scanner answers again", "A scanner answers again."),
         EventKind::AddressListed { .. } => (
             Level::ERROR,
@@ -481,6 +505,9 @@ pub fn one_of_each() -> Vec<EventKind> {
         EventKind::UploadRefused,
         EventKind::ScannerSilent { scanner: "rspamd".into(), what: "it does not answer in time" },
         EventKind::ScannerAnswers { scanner: "rspamd".into() },
+        EventKind::CampaignRecognised { shared: "nearly the same text", accounts: 3, messages: 4 },
+        EventKind::CampaignConfirmed,
+        EventKind::CampaignCleared,
         EventKind::ManyMessages { messages: 101, line: "100/5m".into() },
         EventKind::PasswordChanged,
         EventKind::AccountLocked,

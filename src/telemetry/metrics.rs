@@ -513,6 +513,9 @@ impl Metrics {
             }
             EventKind::SignedOut
             | EventKind::UploadRefused
+            | EventKind::CampaignRecognised { .. }
+            | EventKind::CampaignConfirmed
+            | EventKind::CampaignCleared
             | EventKind::AddressListed { .. }
             | EventKind::AddressDelisted { .. }
             | EventKind::NearEnd { .. }

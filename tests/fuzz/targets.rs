@@ -5,9 +5,12 @@
 //!
 //! To add one: a function, a line in [`TARGETS`], a folder with an example in `tests/fuzz/corpus`.
 
+use std::sync::LazyLock;
+
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use mailward::domain::Timestamp;
+use mailward::domain::{Composed, KeyRing, Secret, Timestamp};
 use mailward::doors::postfix::Question;
+use mailward::policy::campaign::{Message, PLACES, Sketcher};
 use mailward::webmail::php::{Cookies, Fields, Form, FormReader};
 use mailward::webmail::{self, Answer, Asked, Reading, Shape, Webmail};
 
@@ -28,6 +31,7 @@ pub static TARGETS: &[Target] = &[
     ("policy", policy),
     ("configuration", configuration),
     ("access_log", access_log),
+    ("sketch", sketch),
 ];
 
 const MAX_INPUT_VARS: usize = 100;
@@ -250,4 +254,33 @@ fn access_log(bytes: &[u8]) {
             let _ = webmail.logged_sign_in(method, target, status);
         }
     }
+}
+
+/// What a message has that others may share is bounded, and the same for the same message; the first byte says whether it is
+/// HTML, and how many it goes to.
+fn sketch(input: &[u8]) {
+    static KNOWN: LazyLock<(KeyRing, Sketcher)> = LazyLock::new(|| {
+        let keys = KeyRing::new(&[Secret::new([7; 32])]);
+        let sketcher = Sketcher::new(&keys);
+        (keys, sketcher)
+    });
+    let (keys, sketcher) = &*KNOWN;
+    let first = input.first().copied().unwrap_or(0);
+    let text = String::from_utf8_lossy(input).into_owned();
+    let composed =
+        Composed { to: text.clone(), reply_to: text.clone(), text, is_html: first == b'<', ..Composed::default() };
+    let message = Message {
+        composed: &composed,
+        recipients: u32::from(first),
+        files: &[[1; 32]],
+        own_domains: &[],
+        site: "a.example",
+    };
+    let features = sketcher.features(keys, &message);
+    assert!((1..=7).contains(&features.len()), "{}", features.len());
+    for feature in &features {
+        assert!(!feature.traces.is_empty() && [0, PLACES].contains(&feature.sketch.len()));
+        assert!(feature.is_like(feature));
+    }
+    assert_eq!(features, sketcher.features(keys, &message));
 }

@@ -8,15 +8,17 @@ use mailward::clock::{Clock, Dice};
 use mailward::config;
 use mailward::domain::flag::{FlagStatus, Note};
 use mailward::domain::{
-    Account, FactorKind, Flag, FlagOrder, KeyRing, Prefix, Secret, Session, SessionState, SiteName,
+    Account, CampaignStatus, FactorKind, Flag, FlagOrder, KeyRing, Prefix, Secret, Session, SessionState, Sighting,
+    SiteName,
 };
 use mailward::policy::theft;
-use mailward::store::Store;
 use mailward::store::embedded::Embedded;
+use mailward::store::{Seen, Store};
 use mailward::telemetry::events::EventsReceived;
 use mailward::telemetry::{Events, Metrics};
 use rusqlite::Connection;
 
+use crate::store::campaigns::Case;
 use crate::store::{SETTINGS, at, code, flag, get, lesson, run, session, spot};
 
 const THIEF: &str = "203.0.113.9";
@@ -507,4 +509,70 @@ fn other_addresses_are_imported_once_and_never_those_of_the_mailbox_itself() {
     assert_eq!(import(&[("alice", "nobody"), ("a@b.example", "a@b.example")]), (0, 0, 2));
     assert_eq!(import(&[("alice", "a@x.example"), ("alice", "b@x.example"), ("alice", "c@x.example")]), (2, 0, 1));
     assert_eq!(desk.events(), ["factor_added"; 3]);
+}
+
+#[test]
+fn confirming_a_theft_refuses_the_like_of_what_its_session_sent_and_clearing_a_campaign_ends_that() {
+    let desk = Desk::new();
+    let (home, strange, raised) = desk.alice_and_a_stranger();
+    let case = Case(1);
+    let see = |session: &Session, number: u8| {
+        let sighting = Sighting {
+            site: desk.site.clone(),
+            account: session.account.clone(),
+            session: session.hash,
+            familiar: session.device_since.is_some(),
+            ..case.sighting("", u32::from(number))
+        };
+        let seen = Seen { sighting, features: vec![(case.link(number), case.code(number))], until: at(9_000) };
+        run(desk.store.see(&seen, at(50))).expect("the store answers")
+    };
+    assert_eq!((see(&strange, 1).len(), see(&strange, 2).len(), see(&home, 2).len()), (1, 1, 1));
+    let status =
+        |number| run(desk.store.campaign(&case.code(number), at(100))).expect("it answers").map(|one| one.status);
+    let code = |number| case.code(number).to_string();
+    let cleared = desk.ask(Command::ClearCampaign { code: code(2) });
+    assert!(matches!(&cleared, Reply::Campaign { campaign } if campaign.row.status == "cleared"), "{cleared:?}");
+    let confirmed = desk.ask(Command::ConfirmFlag { code: raised.code.to_string(), note: None });
+    assert!(matches!(confirmed, Reply::Confirmed { .. }), "{confirmed:?}");
+    assert_eq!(
+        (status(1), status(2)),
+        (Some(CampaignStatus::Confirmed), Some(CampaignStatus::Cleared)),
+        "what an operator cleared stays so"
+    );
+    assert!(desk.events().contains(&"campaign_confirmed"));
+    let Reply::Campaigns { campaigns, more: false } = desk.ask(Command::ListCampaigns { site: None }) else {
+        panic!("a list")
+    };
+    assert_eq!(campaigns.len(), 2);
+    assert_eq!(campaigns.iter().map(|campaign| campaign.messages).sum::<u32>(), 3);
+    assert!(campaigns.iter().all(|campaign| campaign.accounts == ["alice"]));
+    assert!(desk.refused(Command::ShowCampaign { code: code(3) }).contains("there is no campaign"));
+    let audit = run(desk.store.audit(None, None, 9)).expect("the store answers");
+    let actions: Vec<&str> = audit.iter().map(|entry| entry.action.as_str()).collect();
+    assert!(actions.contains(&"campaign.clear"), "{actions:?}");
+}
+
+#[test]
+fn containing_a_campaign_holds_what_strangers_have_of_its_accounts_and_nothing_else() {
+    let desk = Desk::new();
+    let (home, ..) = desk.alice_and_a_stranger();
+    let case = Case(2);
+    let (sender, beside) = (desk.strange(3, 30), desk.strange(4, 40));
+    for session in [&sender, &beside] {
+        run(desk.store.put_session(session.clone(), at(40))).expect("the store answers");
+    }
+    let sighting =
+        Sighting { site: desk.site.clone(), account: desk.alice.clone(), session: sender.hash, ..case.sighting("", 1) };
+    let seen = Seen { sighting, features: vec![(case.link(1), case.code(1))], until: at(9_000) };
+    run(desk.store.see(&seen, at(50))).expect("the store answers");
+    let contained = desk.ask(Command::ContainCampaign { code: case.code(1).to_string() });
+    let Reply::Done { done } = contained else { panic!("{contained:?}") };
+    assert_eq!(done.len(), 1);
+    for session in [&sender, &beside] {
+        assert_eq!(desk.session(session).state, SessionState::Restricted);
+    }
+    assert_eq!(desk.session(&home).state, SessionState::Restricted, "known for less than a day");
+    let audit = run(desk.store.audit(None, None, 9)).expect("the store answers");
+    assert_eq!((audit[0].action.as_str(), audit[0].done), ("campaign.contain", true));
 }

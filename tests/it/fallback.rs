@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mailward::domain::flag::{Activity, FlagFilter};
-use mailward::domain::{Account, PrefixMark, Reference, SessionChange, SessionState, SiteName, Timestamp, Verdict};
+use mailward::domain::{
+    Account, CampaignStatus, PrefixMark, Reference, SessionChange, SessionState, SiteName, Timestamp, Verdict,
+};
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Receipt, WhenMet};
 use mailward::policy::share::Share;
 use mailward::store::embedded::Embedded;
 use mailward::store::fallback::{Fallback, News, Settings};
-use mailward::store::{Changed, Kept, KeptKind, Ledger as _, Lock, Marks as _, Raise, Store};
+use mailward::store::{Changed, Kept, KeptKind, Ledger as _, Lock, Marks as _, Raise, Sightings as _, Store};
 use proptest::prelude::*;
 
+use crate::store::campaigns::{Case, accounts};
 use crate::store::{SETTINGS, at, fits, get, limit, run, session, units};
 use switched::Switched;
 
@@ -745,4 +748,29 @@ proptest! {
             Ok(())
         })?;
     }
+}
+
+#[test]
+fn what_an_operator_confirmed_is_refused_by_a_node_alone_and_told_when_the_store_is_back() {
+    run(async {
+        let (shared, case) = (shared(), Case(1));
+        let node = Node::on(&shared);
+        let link = |number| vec![(case.link(number), case.code(number))];
+        for number in [1, 2] {
+            let seen = case.see(&node.store, case.sighting("a", 1), link(number), 0).await;
+            assert_eq!(seen[0].status, CampaignStatus::Watched);
+        }
+        let settle = async |number, status| node.store.settle_campaign(&case.code(number), status, at(1)).await;
+        assert!(settle(1, CampaignStatus::Confirmed).await.is_ok_and(|settled| settled.is_some()));
+        node.cut(at(2)).await;
+        let alone = case.see(&node.store, case.sighting("b", 1), link(1), 3).await;
+        assert_eq!((alone[0].status, accounts(&alone[0]).len()), (CampaignStatus::Confirmed, 2));
+        assert!(settle(1, CampaignStatus::Cleared).await.is_err(), "nothing opens");
+        assert!(settle(2, CampaignStatus::Confirmed).await.is_ok());
+        let began = case.see(&node.store, case.sighting("c", 1), link(3), 4).await;
+        assert_eq!(began[0].code, case.code(3), "it goes by what it sees itself");
+        node.mend(at(5)).await;
+        let told = shared.campaign(&case.code(2), at(6)).await.expect("it answers").expect("it is there");
+        assert_eq!(told.status, CampaignStatus::Confirmed);
+    });
 }

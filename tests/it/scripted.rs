@@ -5,6 +5,7 @@
 
 mod alerts;
 mod bodies;
+mod campaigns;
 mod campus;
 pub mod challenge;
 mod chaos;

@@ -26,6 +26,12 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::stack::redis as servers;
+use campaigns::{
+    a_campaign_is_told_of_once_and_what_an_operator_said_holds, campaigns_move_to_another_store_and_become_no_milder,
+    messages_with_something_in_common_are_one_campaign_until_it_is_over,
+    of_like_messages_at_once_one_begins_and_the_others_join, texts_that_share_a_trace_by_chance_are_two_campaigns,
+    what_is_worth_nothing_joins_a_campaign_and_begins_none,
+};
 use ledger::{
     an_event_that_is_told_twice_is_counted_once, events_are_found_newest_first_and_page_by_page,
     events_that_are_too_old_are_forgotten, of_many_who_tell_the_same_events_at_once_each_is_counted_once,
@@ -37,6 +43,7 @@ use marks::{
     marks_move_to_another_store_and_none_that_is_there_is_replaced,
 };
 
+pub mod campaigns;
 pub mod ledger;
 pub mod marks;
 
@@ -1461,7 +1468,13 @@ macro_rules! backend {
             what_the_desk_knows_moves_to_another_store
             a_mark_counts_at_its_site_until_its_time_or_until_it_is_taken_off
             marks_move_to_another_store_and_none_that_is_there_is_replaced
+            messages_with_something_in_common_are_one_campaign_until_it_is_over
+            what_is_worth_nothing_joins_a_campaign_and_begins_none
+            texts_that_share_a_trace_by_chance_are_two_campaigns
+            a_campaign_is_told_of_once_and_what_an_operator_said_holds
+            campaigns_move_to_another_store_and_become_no_milder
             a_store_that_works_says_so;
+            of_like_messages_at_once_one_begins_and_the_others_join
             of_many_who_tell_the_same_events_at_once_each_is_counted_once
             fifty_at_once_never_pass_a_limit_by_even_one
             of_many_who_take_at_once_exactly_one_gets_it

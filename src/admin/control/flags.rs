@@ -157,6 +157,7 @@ impl Control {
         let sessions_ended = self.shut_out(site, account, &words, by, now, &mut missing).await;
         let devices_forgotten = self.forget_stolen_devices(&flag, &stolen, by, now, &mut missing).await;
         let mut sign_ins_forgotten = 0;
+        self.confirm_campaigns_of(&flag.session, by, now, &mut missing).await;
         if flag.status != FlagStatus::Confirmed {
             self.remember_prefix(&flag, now, &mut missing).await;
             sign_ins_forgotten = self.unteach_stolen(&flag, &stolen, now, &mut missing).await;

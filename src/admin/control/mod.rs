@@ -8,6 +8,7 @@
 //! What makes things stricter is done first and all of it, even if the store does not write: it holds in memory then. So
 //! a command that breaks off leaves things strict, and doing it again is harmless.
 
+mod campaigns;
 mod evidence;
 mod explain;
 mod factors;
@@ -41,8 +42,9 @@ pub(in crate::admin) use prefixes::exactly;
 pub use socket::{NoReply, ask, bind, serve};
 use trail::Trail;
 pub use words::{
-    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, MarkRow, MarkedRow, NoteRow,
-    OperatorCode, OperatorRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeFlag,
+    CampaignRow, ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, MarkRow, MarkedRow,
+    NoteRow, OperatorCode, OperatorRow, ParticipantRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeCampaign,
+    WholeFlag,
 };
 
 /// Rows in one answer; beyond them it says that there are more.
@@ -70,7 +72,7 @@ pub(in crate::admin) enum NotDone {
     NoSuchSession(SessionHash),
     #[error("{0:?} is not a device; a device is 32 hexadecimal digits, as `mailward device list` shows them")]
     NotADevice(String),
-    #[error("{0:?} is not a flag: {1}")]
+    #[error("{0:?} is no code: {1}")]
     NotAFlag(String, NotAReference),
     #[error("{0:?} is not one address; expected an IPv4 address, or an IPv6 address or its /64")]
     NotAPrefix(String),
@@ -78,6 +80,8 @@ pub(in crate::admin) enum NotDone {
     NotADuration(u64),
     #[error("there is no flag {0}")]
     NoSuchFlag(Reference),
+    #[error("there is no campaign {0}; it may be over")]
+    NoSuchCampaign(Reference),
     #[error("a note has at most {0} characters")]
     LongNote(usize),
     #[error("{what} {}. Do it again; what is done already is not done twice", .missing.join("; "))]
@@ -201,6 +205,11 @@ impl Control {
             }
             Command::UnmarkPrefix { prefix, site } => self.unmark_prefix(&prefix, site.as_deref(), now).await,
             Command::ListPrefixes { site } => self.marked_prefixes(site.as_deref(), now).await,
+            Command::ListCampaigns { site } => self.campaigns(site.as_deref(), now).await,
+            Command::ShowCampaign { code } => self.show_campaign(&code, now).await,
+            Command::ContainCampaign { code } => self.contain_campaign(&code, by, now).await,
+            Command::ConfirmCampaign { code, note } => self.confirm_campaign(&code, note, by, now).await,
+            Command::ClearCampaign { code } => self.clear_campaign(&code, by, now).await,
             Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
             Command::ForgetDevices { name, device, site } => {
                 self.forget_devices(&name, device.as_deref(), site.as_deref(), by, now).await

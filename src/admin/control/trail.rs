@@ -57,6 +57,9 @@ impl Trail {
             Command::PackEvidence { code } => on("flag.evidence", format!("flag {code}"), ""),
             Command::MarkPrefix { prefix, site, note, .. } => marks("prefix.mark", prefix, site, note),
             Command::UnmarkPrefix { prefix, site } => marks("prefix.unmark", prefix, site, ""),
+            Command::ContainCampaign { code } => on("campaign.contain", format!("campaign {code}"), ""),
+            Command::ConfirmCampaign { code, note } => on("campaign.confirm", format!("campaign {code}"), &noted(note)),
+            Command::ClearCampaign { code } => on("campaign.clear", format!("campaign {code}"), ""),
             Command::ImportStore { lines } => on("store.import", format!("{} records", lines.len()), ""),
             Command::BackupStore { to } => on("store.backup", to.display().to_string(), ""),
             Command::ExportStore { after: None, .. } => on("store.export", String::new(), ""),
@@ -70,6 +73,8 @@ impl Trail {
             | Command::ListSessions { .. }
             | Command::ListFlags { .. }
             | Command::ShowFlag { .. }
+            | Command::ListCampaigns { .. }
+            | Command::ShowCampaign { .. }
             | Command::ListDevices { .. }
             | Command::ListPrefixes { .. }
             | Command::ShowPolicy

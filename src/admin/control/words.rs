@@ -13,7 +13,8 @@ use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
 use crate::domain::{
-    Account, Country, FactorKind, Flag, FlagOrder, FlagPlace, FlagStatus, Profile, Session, Timestamp,
+    Account, Campaign, Country, FactorKind, Flag, FlagOrder, FlagPlace, FlagStatus, Participant, Profile, Session,
+    Timestamp,
 };
 use crate::store::{Cursor, KnownDevice, Lock};
 
@@ -163,6 +164,33 @@ pub enum Command {
     },
     /// All that is known of a flag and what surrounds it, as one archive.
     PackEvidence {
+        /// As written down.
+        code: String,
+    },
+    /// The campaigns that were recognised and are not over, the latest first.
+    ListCampaigns {
+        /// Where.
+        site: Option<String>,
+    },
+    /// One campaign with its accounts.
+    ShowCampaign {
+        /// As written down.
+        code: String,
+    },
+    /// Restricts what strangers have of all its accounts.
+    ContainCampaign {
+        /// As written down.
+        code: String,
+    },
+    /// It is a theft's: its like is refused, and its accounts are locked as by [`Command::ConfirmFlag`].
+    ConfirmCampaign {
+        /// As written down.
+        code: String,
+        /// For other operators.
+        note: Option<String>,
+    },
+    /// It is nothing: it speaks against nobody any more.
+    ClearCampaign {
         /// As written down.
         code: String,
     },
@@ -359,6 +387,18 @@ pub enum Reply {
         account: String,
         /// What the session may do now: `open`, or `ended` if it was ended already; none where it expired.
         state: Option<String>,
+    },
+    /// To [`Command::ListCampaigns`].
+    Campaigns {
+        /// The latest first.
+        campaigns: Vec<CampaignRow>,
+        /// Whether there are more than [`super::ROWS_MAX`].
+        more: bool,
+    },
+    /// To [`Command::ShowCampaign`] and [`Command::ClearCampaign`].
+    Campaign {
+        /// The campaign.
+        campaign: Box<WholeCampaign>,
     },
     /// To [`Command::ConfirmFlag`].
     Confirmed {
@@ -670,6 +710,117 @@ pub struct FlagRow {
     pub outside: u32,
     /// Sends that were stopped since.
     pub stopped: u32,
+}
+
+/// A campaign, as a list shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignRow {
+    /// Under which it is found.
+    pub code: String,
+    /// Where.
+    pub site: String,
+    /// `text`, `link`, `reply` or `file`.
+    pub kind: String,
+    /// What its messages share, for people.
+    pub shared: String,
+    /// `recognised`, `confirmed` or `cleared`; `watched` before it was recognised.
+    pub status: String,
+    /// The first message; RFC 3339.
+    pub since: String,
+    /// The latest; RFC 3339.
+    pub last: String,
+    /// When it is over, unless more follow; RFC 3339.
+    pub until: String,
+    /// Accounts that strangers used.
+    pub accounts: Vec<String>,
+    /// Others that sent the same from their own browsers, or to their own people.
+    pub others: usize,
+    /// All messages, stopped ones included.
+    pub messages: u32,
+    /// Their recipients.
+    pub recipients: u32,
+    /// Of them, outside.
+    pub outside: u32,
+}
+
+impl CampaignRow {
+    pub(in crate::admin) fn of(campaign: &Campaign) -> Self {
+        let accounts: Vec<String> = campaign.strange_accounts().into_iter().map(ToString::to_string).collect();
+        let sum = |each: fn(&Participant) -> u32| campaign.participants.iter().map(each).fold(0, u32::saturating_add);
+        Self {
+            code: campaign.code.to_string(),
+            site: campaign.site.to_string(),
+            kind: campaign.feature.kind.name().to_owned(),
+            shared: campaign.feature.kind.shared().to_owned(),
+            status: campaign.status.name().to_owned(),
+            since: campaign.since.to_string(),
+            last: campaign.last.to_string(),
+            until: campaign.until.to_string(),
+            others: campaign.accounts().len() - accounts.len(),
+            accounts,
+            messages: campaign.messages,
+            recipients: sum(|part| part.recipients),
+            outside: sum(|part| part.outside),
+        }
+    }
+}
+
+/// A campaign with all that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WholeCampaign {
+    /// What a list shows.
+    #[serde(flatten)]
+    pub row: CampaignRow,
+    /// The sessions that sent its messages, in the order in which they came.
+    pub participants: Vec<ParticipantRow>,
+}
+
+/// What one session sent of a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParticipantRow {
+    /// Whose; canonical.
+    pub account: String,
+    /// Which session.
+    pub session: String,
+    /// What it may do now; none where it expired.
+    pub state: Option<String>,
+    /// The flag that stands against it.
+    pub flag: Option<String>,
+    /// Its first message; RFC 3339.
+    pub since: String,
+    /// Its latest; RFC 3339.
+    pub last: String,
+    /// From where.
+    pub prefix: String,
+    /// When it is known.
+    pub country: Option<Country>,
+    /// Whether it is a stranger's, and its messages say something.
+    pub strange: bool,
+    /// How many, stopped ones included.
+    pub messages: u32,
+    /// Their recipients.
+    pub recipients: u32,
+    /// Of them, outside.
+    pub outside: u32,
+}
+
+impl ParticipantRow {
+    pub(super) fn of(part: &Participant, session: Option<&Session>) -> Self {
+        Self {
+            account: part.account.to_string(),
+            session: part.session.to_string(),
+            state: session.map(|session| session.state.name().to_owned()),
+            flag: session.and_then(|session| session.flag).map(|code| code.to_string()),
+            since: part.since.to_string(),
+            last: part.last.to_string(),
+            prefix: part.prefix.to_string(),
+            country: part.country,
+            strange: part.is_strange(),
+            messages: part.messages,
+            recipients: part.recipients,
+            outside: part.outside,
+        }
+    }
 }
 
 /// Why a session was flagged.

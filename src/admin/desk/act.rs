@@ -125,6 +125,7 @@ pub(super) fn said(reply: &Reply) -> String {
             done.iter().map(one).collect::<Vec<_>>().join(" ")
         }
         Reply::Flag { .. } => "Noted.".to_owned(),
+        Reply::Campaign { .. } => "Cleared; it speaks against nobody any more.".to_owned(),
         Reply::Operator { name, what } => format!("{name}: {what}."),
         Reply::Refused { why } => why.clone(),
         _ => "Done.".to_owned(),

@@ -119,6 +119,39 @@ pub(super) async fn evidence(state: State<Arc<Desk>>, visit: Extension<Visit>, P
     carried_out((state, visit), Command::PackEvidence { code }).await
 }
 
+pub(super) async fn campaigns(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    carried_out((state, visit), Command::ListCampaigns { site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn campaign(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(code): Path<String>) -> Answer {
+    carried_out((state, visit), Command::ShowCampaign { code }).await
+}
+
+pub(super) async fn contain_campaign(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::ContainCampaign { code }).await
+}
+
+pub(super) async fn confirm_campaign(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+    body: Json,
+) -> Answer {
+    carried_out((state, visit), Command::ConfirmCampaign { code, note: body.text("note") }).await
+}
+
+pub(super) async fn clear_campaign(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(code): Path<String>,
+) -> Answer {
+    carried_out((state, visit), Command::ClearCampaign { code }).await
+}
+
 pub(super) async fn sessions(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
     let given = |name| query.given(name).map(str::to_owned);
     carried_out((state, visit), Command::ListSessions { account: given("account"), site: given("site") }).await

@@ -8,7 +8,6 @@ use axum::extract::{Path, State};
 use axum::response::Response;
 use http::StatusCode;
 
-use super::Desk;
 use super::act::{self, Done};
 use super::events::{self, Line};
 use super::fault::Fault;
@@ -18,6 +17,7 @@ use super::page::{self, Frame};
 use super::prefixes::MarkShown;
 use super::visit::Visit;
 use super::words::{self, When};
+use super::{Desk, campaigns};
 use crate::admin::control::{Command, Reply};
 use crate::domain::{EventFilter, FlagStatus, Prefix, Reference, Session, SessionState, Timestamp};
 
@@ -100,6 +100,7 @@ struct FlagPage<'a> {
     outside: u32,
     notes: Vec<NoteRow>,
     changes: Vec<ChangeRow>,
+    campaigns: Vec<campaigns::Row>,
     session: Option<SessionRow>,
     lock_note: Option<String>,
     mark: Option<MarkShown>,
@@ -157,6 +158,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
         ..EventFilter::default()
     };
     let past = store.past_events(&filter, EVENTS).await?;
+    let campaigns = campaigns::of_session(desk, &flag.session, now).await?;
     let sum: i32 = flag.signals.iter().map(|signal| signal.weight).sum();
     let status = if done.iter().all(|done| done.is_done) { StatusCode::OK } else { StatusCode::CONFLICT };
     let page = FlagPage {
@@ -192,6 +194,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
                 stopped: change.stopped,
             })
             .collect(),
+        campaigns,
         session: session.map(|session| SessionRow::of(desk, &session, now)),
         lock_note: lock.map(|lock| lock.note),
         mark,

@@ -46,6 +46,9 @@ const fn kind(event: &EventKind) -> Kind {
         EventKind::FlagRaised
         | EventKind::FlagCleared
         | EventKind::FlagConfirmed
+        | EventKind::CampaignRecognised { .. }
+        | EventKind::CampaignConfirmed
+        | EventKind::CampaignCleared
         | EventKind::ManyMessages { .. }
         | EventKind::SessionMoved
         | EventKind::SessionCleared

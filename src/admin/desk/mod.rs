@@ -11,6 +11,7 @@ mod account;
 mod act;
 mod api;
 mod audit;
+mod campaigns;
 mod enrol;
 mod events;
 mod fault;
@@ -184,6 +185,9 @@ pub static ROUTES: &[Route] = &[
     Route::page("/flags/{code}", Page(Viewer), || get(flag::show)),
     Route::form("/flags/{code}", Page(Acts), || post(flag::act)),
     Route::page("/flags/{code}/evidence", Page(Acts), || get(flag::evidence)),
+    Route::page("/campaigns", Page(Viewer), || get(campaigns::list)),
+    Route::page("/campaigns/{code}", Page(Viewer), || get(campaigns::show)),
+    Route::form("/campaigns/{code}", Page(Acts), || post(campaigns::act)),
     Route::page("/account", Page(Viewer), || get(account::show)),
     Route::form("/account", Page(Acts), || post(account::act)),
     Route::page("/search", Page(Viewer), || get(search::show)),
@@ -213,6 +217,17 @@ pub static ROUTES: &[Route] = &[
         &[],
         || get(api::evidence),
     ),
+    Route::look("/api/v1/campaigns", Viewer, "The campaigns that were recognised.", &SITE, || get(api::campaigns)),
+    Route::look("/api/v1/campaigns/{code}", Viewer, "One campaign with its accounts.", &[], || get(api::campaign)),
+    Route::order(
+        "/api/v1/campaigns/{code}/contain",
+        Acts,
+        "Restricts what strangers have of all its accounts.",
+        &[],
+        || post(api::contain_campaign),
+    ),
+    Route::order("/api/v1/campaigns/{code}/confirm", Acts, "It is a theft's.", &NOTE, || post(api::confirm_campaign)),
+    Route::order("/api/v1/campaigns/{code}/clear", Acts, "It is nothing.", &[], || post(api::clear_campaign)),
     Route::look("/api/v1/sessions", Viewer, "The sessions that have not ended.", &WHOSE, || get(api::sessions)),
     Route::order("/api/v1/sessions/{session}/end", Acts, "Ends a session.", &[], || post(api::end_session)),
     Route::order("/api/v1/sessions/{session}/restrict", Acts, "Restricts an open session.", &[], || {

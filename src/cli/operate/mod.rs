@@ -1,6 +1,7 @@
 //! Commands to the running gateway through its control socket: `account` and `session` here, the others beside.
 
 mod admin;
+mod campaigns;
 mod explain;
 mod flags;
 mod import;
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 pub(super) use admin::{AdminVerb, admin};
+pub(super) use campaigns::{CampaignVerb, campaign};
 pub(super) use explain::{DeviceVerb, Explain, device, explain};
 pub(super) use flags::{FlagVerb, flag};
 pub(super) use prefixes::{PrefixVerb, prefix};
@@ -288,6 +290,8 @@ fn spoken(reply: &Reply) -> String {
         Reply::OperatorCode(code) => admin::code(code),
         Reply::Operator { name, what } => format!("{}: {}\n", plain(name), plain(what)),
         Reply::Operators { operators } => admin::listed(operators),
+        Reply::Campaigns { campaigns, more } => campaigns::listed(campaigns) + &rest(*more),
+        Reply::Campaign { campaign } => campaigns::whole(campaign),
         Reply::Restricted { site, account, state } => {
             format!("{} at {}: its session is {}\n", plain(account), plain(site), plain(state))
         }

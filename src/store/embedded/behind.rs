@@ -3,6 +3,7 @@
 use rusqlite::{Connection, params};
 
 use super::Memory;
+use super::campaigns;
 use super::correspondents::{self, Noted};
 use super::counters::Unwritten;
 use super::database::{entries, keep};
@@ -18,6 +19,7 @@ pub(super) struct Behind {
     devices: Vec<DeviceKey>,
     correspondents: Noted,
     activities: Added,
+    campaigns: campaigns::Unwritten,
 }
 
 impl Behind {
@@ -29,14 +31,16 @@ impl Behind {
             devices: memory.devices.take_forgotten(),
             correspondents: memory.correspondents.take(),
             activities: memory.activities.take(),
+            campaigns: memory.campaigns.take_unwritten(),
         };
-        let Self { counters, sessions, devices, correspondents, activities } = &taken;
+        let Self { counters, sessions, devices, correspondents, activities, campaigns } = &taken;
         let nothing = counters.is_empty()
             && sessions.touched.is_empty()
             && sessions.forgotten.is_empty()
             && devices.is_empty()
             && correspondents.is_empty()
-            && activities.is_empty();
+            && activities.is_empty()
+            && campaigns.is_empty();
         (!nothing).then_some(taken)
     }
 
@@ -52,6 +56,7 @@ impl Behind {
         memory.devices.still_forgotten(self.devices);
         memory.correspondents.are_unwritten();
         memory.activities.give_back(self.activities);
+        memory.campaigns.still_unwritten(self.campaigns);
     }
 
     pub(super) fn write(&self, database: &Connection) -> rusqlite::Result<()> {
@@ -63,6 +68,7 @@ impl Behind {
             delete.execute(params![&**site, account.as_str(), to_hex(*device)])?;
         }
         correspondents::write(database, &self.correspondents)?;
+        campaigns::write(database, &self.campaigns)?;
         flags::add(database, &self.activities)
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
-use super::rows::{account, hex, is_unreadable, millis, pragma, text, time, unreadable};
+use super::rows::{account, hex, is_unreadable, json, millis, pragma, text, time, unreadable};
 use super::writer::Change;
 use super::{Memory, schema, sessions};
 use crate::domain::Timestamp;
@@ -214,6 +214,10 @@ impl Database {
             })?;
             each("SELECT key, keep, entries FROM counters", &mut |row| {
                 memory.counters.restore(CounterKey(row.get(0)?), window(row, 1)?);
+                Ok(())
+            })?;
+            each("SELECT campaign FROM campaigns", &mut |row| {
+                memory.campaigns.restore(json(row, 0)?);
                 Ok(())
             })
         };

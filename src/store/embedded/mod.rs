@@ -3,7 +3,7 @@
 //! What is asked at every request (counters, sessions, locks, devices) is answered from memory; looking up a session
 //! touches no file. Everything that is told goes through one writer thread, which puts what waits into one transaction,
 //! applies it to memory once it is on disk, in the same order, and only then answers. So what is told is durable when a
-//! call returns. Counters, last uses, recipients and what flagged sessions do are written behind, at most a second late:
+//! call returns. Counters, campaigns, last uses, recipients and what flagged sessions do are written behind, at most a second late:
 //! being killed costs that second, never a lock, a session, a profile or a flag.
 //!
 //! Profiles, recipients and flags are on disk only, and read by a thread of its own: those of a million accounts cost no
@@ -16,6 +16,7 @@
 
 mod behind;
 mod beside;
+mod campaigns;
 mod correspondents;
 mod counters;
 mod database;
@@ -60,6 +61,7 @@ use crate::domain::{
 };
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::window::{Entry, Window};
+use campaigns::Campaigns;
 use correspondents::Correspondents;
 use flags::Activities;
 use profiles::Takes;
@@ -88,6 +90,7 @@ struct Memory {
     devices: Devices,
     correspondents: Correspondents,
     activities: Activities,
+    campaigns: Campaigns,
     profile_forgotten_after_millis: AtomicU64,
     /// The time that was passed in last, in milliseconds: rubbish is judged by it.
     latest: AtomicU64,
@@ -102,6 +105,7 @@ impl Memory {
             devices: Devices::default(),
             correspondents: Correspondents::default(),
             activities: Activities::default(),
+            campaigns: Campaigns::default(),
             profile_forgotten_after_millis: AtomicU64::new(0),
             latest: AtomicU64::new(now.as_millis()),
         };
@@ -134,6 +138,7 @@ impl Memory {
         self.counters.collect_rubbish(now);
         self.sessions.collect_rubbish(now);
         self.devices.collect_rubbish(now);
+        self.campaigns.collect_rubbish(now);
     }
 }
 

@@ -101,6 +101,12 @@ const TABLES: &[Table] = &[
         },
     },
     Table {
+        name: "campaigns",
+        keys: &["code"],
+        columns: "campaign",
+        record: |row| Ok(Record::Campaign(Box::new(json(row, 1)?))),
+    },
+    Table {
         name: "operators",
         keys: &["name"],
         columns: "version, sealed",
@@ -201,6 +207,7 @@ fn size(record: &Record) -> usize {
         | Record::Mark(_)
         | Record::Event(_)
         | Record::Audit(_) => OTHERS,
+        Record::Campaign(campaign) => size_of_val(campaign.participants.as_slice()) + OTHERS,
     }
 }
 
@@ -219,7 +226,7 @@ impl Import {
         Self { records, now, settings, changed: 0, sessions: Vec::new() }
     }
 
-    /// Writes one; says whether that changed anything. Counters are written behind.
+    /// Writes one; says whether that changed anything. Counters and campaigns are written behind.
     fn write_one(&mut self, database: &Connection, record: &mut Record) -> rusqlite::Result<bool> {
         match record {
             Record::Session(session) if self.now.since(session.last_seen) >= self.settings.session_idle => Ok(false),
@@ -283,7 +290,7 @@ impl Import {
             }
             Record::Audit(entry) => ledger::put_audit(database, entry),
             Record::Event(event) => ledger::put_event(database, event),
-            Record::Counter { .. } => Ok(false),
+            Record::Counter { .. } | Record::Campaign(_) => Ok(false),
         }
     }
 }
@@ -316,6 +323,7 @@ impl Change for Import {
                 Record::Counter { key, keep, entries } => {
                     changed += usize::from(memory.counters.merge(&key, &entries, Duration::from_millis(keep)));
                 }
+                Record::Campaign(campaign) => changed += usize::from(memory.campaigns.take_in(*campaign, self.now)),
                 Record::Session(_)
                 | Record::Profile { .. }
                 | Record::Correspondents { .. }

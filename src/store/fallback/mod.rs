@@ -11,6 +11,7 @@
 //! nobody gets a fresh allowance by an outage, and what one node learned in it is known to all afterwards.
 
 mod breaker;
+mod campaigns;
 mod journal;
 mod ledger;
 mod marks;

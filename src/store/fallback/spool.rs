@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::journal::Journal;
 use crate::domain::flag::Activity;
 use crate::domain::{
-    Account, AuditEntry, Flag, Lesson, PrefixMark, Reference, Session, SessionChange, SessionHash, SessionState,
-    SiteName, Timestamp,
+    Account, AuditEntry, CampaignStatus, Flag, Lesson, PrefixMark, Reference, Session, SessionChange, SessionHash,
+    SessionState, SiteName, Timestamp,
 };
 use crate::policy::limits::Receipt;
 use crate::store::{Answer, Away, Lock, Raise, Store};
@@ -42,6 +42,11 @@ pub(super) enum Untold {
         site: SiteName,
         account: Account,
         lesson: Lesson,
+        now: Timestamp,
+    },
+    Campaign {
+        code: Reference,
+        status: CampaignStatus,
         now: Timestamp,
     },
     Session {
@@ -117,7 +122,8 @@ impl Untold {
             | Self::Sessions { .. }
             | Self::Change { .. }
             | Self::Forget { .. }
-            | Self::Unteach { .. } => Class::Strict,
+            | Self::Unteach { .. }
+            | Self::Campaign { .. } => Class::Strict,
             Self::Session { .. } => Class::Session,
             Self::Flag(_) | Self::Raise { .. } | Self::Activity { .. } | Self::Audit(_) => Class::Flag,
             Self::Know { .. } | Self::Teach { .. } | Self::Written { .. } | Self::Refund { .. } => Class::Learned,
@@ -141,6 +147,9 @@ impl Untold {
                 }
                 Self::Unteach { site, account, lesson, now } => {
                     store.unteach(site, account, lesson.clone(), *now).await?;
+                }
+                Self::Campaign { code, status, now } => {
+                    store.settle_campaign(code, *status, *now).await?;
                 }
                 Self::Session { session, now } => store.put_session((**session).clone(), *now).await?,
                 Self::Flag(flag) => store.put_flag((**flag).clone()).await?,

@@ -1,7 +1,7 @@
 //! What stands under which key.
 
 use crate::domain::flag::FlagStatus;
-use crate::domain::{Account, Country, Reference, SessionHash, SiteName, Span, Timestamp};
+use crate::domain::{Account, Country, Reference, SessionHash, SiteName, Span, Timestamp, Trace};
 use crate::policy::limits::CounterKey;
 use crate::store::KeptKind;
 
@@ -29,6 +29,7 @@ pub(super) enum Holds {
     Factors { site: SiteName, account: Account },
     Operators,
     Marks,
+    Campaign,
 }
 
 impl Keys {
@@ -167,6 +168,25 @@ impl Keys {
         format!("{}{what}:{{events}}:{}", self.prefix, hour.as_millis())
     }
 
+    pub(super) fn campaign(&self, code: &Reference) -> String {
+        format!("{}campaign:{{campaigns}}:{code}", self.prefix)
+    }
+
+    /// What stands there is the code of the campaign that has it.
+    pub(super) fn trace(&self, trace: Trace) -> String {
+        format!("{}trace:{{campaigns}}:{trace:?}", self.prefix)
+    }
+
+    /// Those that somebody was told of, or the others.
+    pub(super) fn campaigns(&self, is_told: bool) -> String {
+        format!("{}{}:{{campaigns}}", self.prefix, if is_told { "told" } else { "watched" })
+    }
+
+    /// Those that a session sent messages of.
+    pub(super) fn campaigns_of(&self, session: &SessionHash) -> String {
+        format!("{}sent:{{campaigns}}:{session}", self.prefix)
+    }
+
     pub(super) fn audit(&self) -> String {
         format!("{}audit:{{audit}}:", self.prefix)
     }
@@ -210,6 +230,7 @@ impl Keys {
             "flag" => Holds::Flag,
             "operators" => Holds::Operators,
             "marks" => Holds::Marks,
+            "campaign" => Holds::Campaign,
             "counter" => Holds::Counter(CounterKey(rest.to_owned())),
             "kept" => {
                 let id = data_encoding::HEXLOWER.decode(rest.as_bytes()).ok()?;

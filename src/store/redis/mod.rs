@@ -39,6 +39,8 @@
 //! | `marks:{audit}:` | the prefixes that operators marked, each as JSON under `site/prefix` |
 //! | `nodes:{audit}:` | the gateways that share the store, each as JSON; expires a day after the last that said so |
 //! | `kept:{KIND}:ID`, `until:{KIND}`, `bytes:{KIND}` | until when and what is kept, all by that time, how many bytes |
+//! | `campaign:{campaigns}:CODE`, `trace:{campaigns}:…` | a campaign as JSON, its code under each of its traces |
+//! | `watched:{campaigns}`, `told:{campaigns}`, `sent:{campaigns}:HASH` | codes by their ends: all, those that somebody was told of, a session's |
 //! | `log:{n}:` | a stream of what was changed, cut to about a thousand entries |
 //! | `probe:{n}:` | the last probe |
 //!
@@ -59,6 +61,7 @@
 mod accounts;
 mod address;
 mod cache;
+mod campaigns;
 mod changes;
 mod counters;
 mod flags;

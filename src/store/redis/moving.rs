@@ -181,6 +181,7 @@ impl Node {
             Record::Mark(mark) => Ok(mark.holds(now) && self.mark_prefix(&mark, true, now).await?),
             Record::Event(event) => Ok(self.put_events(&[event], EVER, now).await? > 0),
             Record::Audit(entry) => self.note_audit(&entry).await,
+            Record::Campaign(campaign) => self.take_in_campaign(&campaign, now).await,
             Record::Operator { name, operator: Sealed { version, bytes } } => {
                 self.put_operator(&name, bytes, 0, version.max(1)).await
             }
@@ -232,6 +233,7 @@ fn read(holds: Holds, value: Value) -> Option<Vec<Record>> {
             let all = marks_of(FromRedisValue::from_redis_value(value).ok()?);
             return Some(all.into_iter().map(Record::Mark).collect());
         }
+        Holds::Campaign => Record::Campaign(Box::new(from_json(&raw(value)?).ok()?)),
         Holds::Kept(..) => return None,
         Holds::Factors { site, account } => {
             let (version, bytes): (u64, Vec<u8>) = FromRedisValue::from_redis_value(value).ok()?;

@@ -43,6 +43,7 @@ scripts! {
     EVENTS "events"
     OPERATOR "operator"
     MARK "mark"
+    CAMPAIGN "campaign"
     CHANGES "changes"
 }
 

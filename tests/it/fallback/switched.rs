@@ -7,15 +7,15 @@ use std::time::Duration;
 use mailward::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use mailward::domain::past::Events;
 use mailward::domain::{
-    Account, AuditEntry, EventFilter, Flag, Lesson, Mark, PastEvent, Prefix, PrefixMark, Profile, Reference, Sender,
-    Session, SessionChange, SessionHash, SessionState, SiteName, Span, Tally, Timestamp,
+    Account, AuditEntry, Campaign, CampaignStatus, EventFilter, Flag, Lesson, Mark, PastEvent, Prefix, PrefixMark,
+    Profile, Reference, Sender, Session, SessionChange, SessionHash, SessionState, SiteName, Span, Tally, Timestamp,
 };
 use mailward::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use mailward::policy::window::Entry;
 use mailward::store::embedded::Embedded;
 use mailward::store::{
     Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Ledger, Lock, Marks, Page, Raise, Record, Sealed,
-    Store,
+    Seen, Sightings, Store, Which,
 };
 
 /// One node's way to a store that others reach as well.
@@ -118,6 +118,18 @@ impl Marks for Switched {
         unmark_prefix(site: &'a SiteName, prefix: Prefix, now: Timestamp) -> bool;
         marked_prefix(site: &'a SiteName, prefix: Prefix, now: Timestamp) -> Option<PrefixMark>;
         marked_prefixes(site: &'a SiteName, now: Timestamp) -> Vec<PrefixMark>;
+    }
+}
+
+impl Sightings for Switched {
+    fn campaigns(&self, which: Which, most: usize, now: Timestamp) -> Answer<'_, Vec<Campaign>> {
+        self.through(move |store| store.campaigns(which, most, now))
+    }
+
+    through! {
+        see(seen: &'a Seen, now: Timestamp) -> Vec<Campaign>;
+        campaign(code: &'a Reference, now: Timestamp) -> Option<Campaign>;
+        settle_campaign(code: &'a Reference, status: CampaignStatus, now: Timestamp) -> Option<(Campaign, bool)>;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::stack::{Client, Gateway};
 pub const PASSWORD: &str = "correct horse battery";
 
 /// A computer's and a telephone's window.
-const WINDOWS: [(&str, u64, u64); 2] = [("desktop", 1440, 900), ("phone", 390, 844)];
+pub const WINDOWS: [(&str, u64, u64); 2] = [("desktop", 1440, 900), ("phone", 390, 844)];
 
 async fn start(sections: &str) -> (Upstream, Gateway) {
     let upstream = Upstream::start(roundcube).await;
