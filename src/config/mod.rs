@@ -562,6 +562,8 @@ pub struct Alert {
     pub repeat_after: Duration,
     /// What is not critical waits and is told together so often; none: at once.
     pub digest: Option<Duration>,
+    /// What is milder than this waits until these hours are over; none: nothing does.
+    pub quiet: Option<(crate::domain::QuietHours, crate::domain::Severity)>,
 }
 
 /// Who is told.

@@ -854,6 +854,18 @@ pub static ALERT: Table = Table {
             "What is not critical waits and is told together, so often.",
         ),
         key(
+            "quiet_hours",
+            "hours and their time zone: `22:00-06:00 Europe/Berlin`",
+            "none",
+            "What is milder than `quiet_below` waits until they are over, and is told together then.",
+        ),
+        key(
+            "quiet_below",
+            "`warning` or `critical`",
+            "`critical`",
+            "This and what is worse is told in quiet hours too.",
+        ),
+        key(
             "style",
             "`json`, `text` or `discord`",
             "`json`",
