@@ -23,6 +23,7 @@ mod now;
 mod openapi;
 pub mod operator;
 mod operators;
+mod own_factors;
 mod page;
 pub mod password;
 mod policy;
@@ -199,6 +200,8 @@ pub static ROUTES: &[Route] = &[
     Route::form("/operators", Page(Administrator), || post(operators::act)),
     Route::page("/me", Page(Viewer), || get(operators::me)),
     Route::form("/me", Page(Viewer), || post(operators::change)),
+    Route::page("/me/factor", Page(Viewer), || get(own_factors::form)),
+    Route::form("/me/factor", Page(Viewer), || post(own_factors::add)),
     Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
     Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
     Route::look("/api/v1/flags", Viewer, "The flags that fit.", &FLAG_FIELDS, || get(api::flags)),

@@ -55,7 +55,13 @@ pub(super) struct EnrolPassword<'a> {
     pub notice: Option<&'a str>,
 }
 
-/// A first second proof.
+impl EnrolFactor<'_> {
+    fn action(&self) -> &'static str {
+        if self.adds { "/me/factor" } else { "/enrol/factor" }
+    }
+}
+
+/// A second proof that is set up: the first, or a further one.
 #[derive(Template)]
 #[template(path = "admin/enrol_factor.html")]
 pub(super) struct EnrolFactor<'a> {
@@ -64,6 +70,8 @@ pub(super) struct EnrolFactor<'a> {
     pub app: Option<(String, String)>,
     pub may_passkey: bool,
     pub notice: Option<&'a str>,
+    /// Whether it is a further one of somebody who has signed in.
+    pub adds: bool,
 }
 
 /// One thing, said to somebody who may not be signed in.

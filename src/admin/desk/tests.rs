@@ -850,6 +850,103 @@ async fn an_operator_changes_the_password_and_only_this_session_stays() {
     assert!(opened.as_ref().is_some_and(Operator::is_ready));
 }
 
+/// The key that a page shows for an app.
+fn shown_key(page: &str) -> [u8; 20] {
+    let key = page.split("<p><code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+    let key = data_encoding::BASE32_NOPAD.decode(key.replace(' ', "").as_bytes()).expect("base 32");
+    key.try_into().expect("20 bytes")
+}
+
+/// What the radio buttons of an own page stand for.
+fn which(page: &str) -> Vec<String> {
+    let parts = page.split("name=\"which\" value=\"").skip(1);
+    parts.filter_map(|part| part.split('"').next()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_operator_has_several_second_proofs_and_never_removes_the_last() {
+    let place = Place::new();
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    let first = browser.secret;
+    let ask = |what| [("do", what), ("old", PASSWORD)];
+    assert_eq!(browser.get("/me/factor").await.location(), "/me", "not without the password");
+    assert_eq!(browser.post("/me/factor", &[("with", "totp"), ("code", "000000")]).await.location(), "/me");
+    let wrong = browser.post("/me", &[("do", "add-app"), ("old", "guess")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.get("/me/factor").await.location(), "/me", "nor with another one");
+
+    assert_eq!(browser.post("/me", &ask("add-app")).await.location(), "/me/factor?with=totp");
+    let key = shown_key(&browser.get("/me/factor?with=totp").await.body);
+    assert_ne!(key, first);
+    let named = |code: &str| [("with", "totp"), ("code", code), ("called", HOSTILE)].map(|(a, b)| (a, b.to_owned()));
+    let post = async |browser: &mut Browser, fields: [(&str, String); 3]| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/me/factor", &fields).await
+    };
+    assert_eq!(post(&mut browser, named("000000")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    browser.secret = key;
+    let code = browser.code();
+    assert_eq!(post(&mut browser, named(&code)).await.location(), "/me");
+    assert_eq!(post(&mut browser, named(&code)).await.location(), "/me", "the password counts once");
+    let page = browser.get("/me").await.body;
+    let [old, new] = <[String; 2]>::try_from(which(&page)).expect("two of them");
+    assert!(page.contains("used just now") && !page.contains("<script>alert"), "{page}");
+
+    // Each of them proves; a code is good once whichever it is of.
+    place.clock.advance(Duration::from_secs(60));
+    for secret in [first, key] {
+        browser.secret = secret;
+        browser.post("/sign-out", &[]).await;
+        browser.give_password("anna", PASSWORD).await;
+        let code = browser.code();
+        assert_eq!(browser.prove(&code).await.location(), "/flags");
+    }
+    let remove = |which: &str, old: &str| {
+        [("do", "remove-factor".to_owned()), ("which", which.to_owned()), ("old", old.to_owned())]
+    };
+    let ask = async |browser: &mut Browser, fields: [(&str, String); 3]| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/me", &fields).await
+    };
+    for (fields, why) in [
+        (remove(&old, "guess"), "The password is another one."),
+        (remove("totp 1", PASSWORD), "no such proof"),
+        (remove("", PASSWORD), "Choose which one."),
+    ] {
+        let refused = ask(&mut browser, fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.body.contains(why), "{why}: {}", refused.body);
+    }
+    assert_eq!(ask(&mut browser, remove(&old, PASSWORD)).await.status, StatusCode::OK);
+    let last = ask(&mut browser, remove(&new, PASSWORD)).await;
+    assert!(last.body.contains("It is the last one"), "{}", last.body);
+    assert_eq!(which(&browser.get("/me").await.body), [new]);
+
+    place.clock.advance(Duration::from_secs(60));
+    browser.post("/sign-out", &[]).await;
+    browser.give_password("anna", PASSWORD).await;
+    browser.secret = first;
+    let code = browser.code();
+    assert_eq!(browser.prove(&code).await.status, StatusCode::UNPROCESSABLE_ENTITY, "removed");
+    browser.secret = key;
+    let code = browser.code();
+    assert_eq!(browser.prove(&code).await.location(), "/flags");
+    // The password of ten minutes ago adds nothing.
+    assert_eq!(browser.post("/me", &[("do", "add-app"), ("old", PASSWORD)]).await.location(), "/me/factor?with=totp");
+    place.clock.advance(Duration::from_secs(601));
+    assert_eq!(browser.get("/me/factor").await.location(), "/me");
+    let actions: Vec<(String, bool)> = place.actions().await.into_iter().map(|(_, what, done)| (what, done)).collect();
+    for (action, done) in
+        [("add_factor", true), ("add_factor", false), ("remove_factor", true), ("remove_factor", false)]
+    {
+        assert!(actions.contains(&(format!("operator.{action}"), done)), "{action} {done}: {actions:?}");
+    }
+    let mut other = place.signed_in("berta", Role::Administrator).await;
+    let reset = other.post("/operators", &[("do", "reset"), ("name", "anna")]).await;
+    assert!(reset.status == StatusCode::OK && reset.body.contains("Give <strong>anna</strong> this code"));
+    assert_eq!(browser.get("/me").await.status, StatusCode::SEE_OTHER, "another operator took it all away");
+}
+
 #[tokio::test]
 async fn open_pages_hear_of_news_and_of_much_at_once_as_of_one_thing() {
     use crate::domain::{Event, EventKind};

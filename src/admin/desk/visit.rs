@@ -54,6 +54,9 @@ pub(super) struct Session {
     /// What an app is to share with us once its first code was right.
     #[serde(default)]
     pub secret: Option<[u8; 20]>,
+    /// When the password was given again, to add a second proof.
+    #[serde(default)]
+    pub adding: Option<Timestamp>,
 }
 
 /// Who asks for a page, proved as far as the page needs.
@@ -90,8 +93,15 @@ impl Desk {
         let number: [u8; 32] = self.control.dice.bytes();
         let cookie = Secret::new(data_encoding::BASE64URL_NOPAD.encode(&number));
         let id = self.ids(cookie.expose()).next().unwrap_or_default();
-        let session =
-            Session { operator: operator.to_owned(), stage, began: now, seen: now, passkey: None, secret: None };
+        let session = Session {
+            operator: operator.to_owned(),
+            stage,
+            began: now,
+            seen: now,
+            passkey: None,
+            secret: None,
+            adding: None,
+        };
         self.keep(id, &session, now).await?;
         Ok(set_cookie(COOKIE, cookie.expose(), None))
     }
