@@ -17,6 +17,7 @@ mod gated;
 mod held;
 mod held_chain;
 mod holes;
+mod hostile;
 mod languages;
 mod letters;
 mod pages;
