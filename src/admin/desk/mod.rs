@@ -21,6 +21,9 @@ mod guard;
 mod live;
 mod now;
 mod openapi;
+mod openid;
+#[cfg(test)]
+mod openid_tests;
 pub mod operator;
 mod operators;
 mod own_factors;
@@ -49,6 +52,7 @@ use super::control::Control;
 use crate::challenge::pages::PASSKEY_SCRIPT;
 use crate::domain::{Account, AuditEntry, SiteName};
 use crate::intel::Intel;
+use crate::openid::Provider;
 use crate::store::Away;
 use fault::Fault;
 pub use live::News;
@@ -56,6 +60,9 @@ use operator::Operator;
 pub use role::{Needs, Role, Route};
 use tokio::sync::Semaphore;
 use visit::Visit;
+
+/// The organisation's provider, by the configuration in force.
+pub type OpenIdSource = Box<dyn Fn() -> Option<Arc<Provider>> + Send + Sync>;
 
 /// What the configuration in force says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +87,8 @@ pub struct Desk {
     pub intel: Arc<Intel>,
     /// What open pages hear of.
     pub news: News,
+    /// Where operators may sign in as well; none: with a password only.
+    openid: OpenIdSource,
     listeners: Arc<Semaphore>,
     passwords: password::Passwords,
     tries: tries::Tries,
@@ -93,6 +102,7 @@ impl Desk {
         facts: Arc<dyn Fn() -> Facts + Send + Sync>,
         intel: Arc<Intel>,
         news: News,
+        openid: OpenIdSource,
     ) -> Self {
         Self {
             control,
@@ -100,6 +110,7 @@ impl Desk {
             facts,
             intel,
             news,
+            openid,
             listeners: Arc::new(Semaphore::new(live::LISTENERS_MAX)),
             passwords: password::Passwords::new(),
             tries: tries::Tries::new(),
@@ -171,6 +182,8 @@ pub static ROUTES: &[Route] = &[
     Route::form("/sign-in", Nobody, || post(sign_in::password)),
     Route::page("/sign-in/proof", Password, || get(sign_in::ask)),
     Route::form("/sign-in/proof", Password, || post(sign_in::prove)),
+    Route::page("/sign-in/openid", Nobody, || get(openid::begin)),
+    Route::page("/sign-in/openid/back", Nobody, || get(openid::come_back)),
     Route::page("/enrol", Nobody, || get(enrol::form)),
     Route::form("/enrol", Nobody, || post(enrol::begin)),
     Route::page("/enrol/password", Enrolment, || get(enrol::password_form)),

@@ -13,7 +13,7 @@ use super::act::{self, Done};
 use super::enrol::wrong_with;
 use super::fault::Fault;
 use super::form::Form;
-use super::operator::NewToken;
+use super::operator::{NewToken, OPENID_BEGINS};
 use super::own_factors::{self, FactorRow};
 use super::page::{self, Frame};
 use super::sign_in::{busy, gone, too_often, with_cookies};
@@ -97,6 +97,8 @@ struct TokenRow {
 #[template(path = "admin/me.html")]
 struct MePage<'a> {
     frame: Frame<'a>,
+    /// Whether they sign in here, and not at the organisation's provider.
+    is_local: bool,
     factors: Vec<FactorRow>,
     tokens: Vec<TokenRow>,
     roles: Vec<&'static str>,
@@ -123,6 +125,7 @@ impl Desk {
         let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let page = MePage {
             frame: Frame { notice: said, ..Frame::of(visit, "me") },
+            is_local: operator.openid.is_none(),
             factors: own_factors::rows(&operator, visit),
             tokens: tokens
                 .map(|token| TokenRow {
@@ -149,6 +152,9 @@ pub(super) async fn change(
     Form(form): Form,
 ) -> Result<Response, Fault> {
     let (name, now) = (visit.name.as_ref(), visit.now);
+    if name.starts_with(OPENID_BEGINS) && form.text("do") != "end-all" {
+        return Err(Fault::Refused("You sign in at your organisation: that is nothing to be changed here.".to_owned()));
+    }
     match form.text("do") {
         "add-app" | "add-passkey" => desk.begin_adding(&visit, &form).await,
         "remove-factor" => desk.remove_factor(&visit, &form).await,

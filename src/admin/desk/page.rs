@@ -25,6 +25,8 @@ pub(super) struct SignIn<'a> {
     pub next: &'a str,
     pub name: &'a str,
     pub notice: Option<&'a str>,
+    /// Whether operators may sign in at the organisation's provider.
+    pub openid: bool,
 }
 
 /// The second proof.

@@ -196,7 +196,7 @@ impl Desk {
 }
 
 /// The first cookie of this name.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(of, _)| *of == name).map(|(_, value)| value)
@@ -205,6 +205,12 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn set_cookie(name: &str, value: &str, lives: Option<Duration>) -> HeaderValue {
     let lives = lives.map_or_else(String::new, |lives| format!("; Max-Age={}", lives.as_secs()));
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{lives}");
+    HeaderValue::try_from(text).expect("letters and digits")
+}
+
+/// A cookie that comes along when another site sends the browser here: for what that site was asked.
+pub(super) fn set_lax_cookie(name: &str, value: &str, lives: Duration) -> HeaderValue {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={}", lives.as_secs());
     HeaderValue::try_from(text).expect("letters and digits")
 }
 
