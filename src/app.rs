@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -46,6 +46,7 @@ use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::intel::{Intel, Reloaded};
+use crate::openid::Provider;
 use crate::policy::campaign::Sketcher;
 use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
@@ -140,7 +141,9 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         config_path,
         stopping,
         stops: Arc::default(),
+        openid: Arc::default(),
     };
+    running.take_provider(&running.shared.live.load().config)?;
     let mut threads = running.start_workers(&sockets)?;
     let Sockets { https, http, admin, doors } = sockets;
     threads.extend(doors.answer(&running.shared, &running.stopping)?);
@@ -250,9 +253,22 @@ struct Running {
     config_path: PathBuf,
     stopping: watch::Receiver<bool>,
     stops: Arc<AtomicBool>,
+    /// Where operators may sign in besides.
+    openid: Arc<ArcSwapOption<Provider>>,
 }
 
 impl Running {
+    /// Takes the provider of a configuration in place of the one before, unless it is the same.
+    fn take_provider(&self, config: &Config) -> anyhow::Result<()> {
+        let wanted = config.desk.openid.as_ref();
+        if self.openid.load().as_ref().map(|provider| provider.settings()) == wanted {
+            return Ok(());
+        }
+        let made = wanted.map(|wanted| Provider::new(wanted.clone(), &self.tls).map(Arc::new)).transpose();
+        self.openid.store(made.map_err(anyhow::Error::msg)?);
+        Ok(())
+    }
+
     fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
         (0..self.workers).map(|worker| self.start_worker(worker, sockets)).collect()
     }
@@ -376,6 +392,7 @@ impl Running {
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
         let (storage, lookout) = (Arc::clone(&self.storage), Arc::clone(&self.lookout));
+        let openid = Arc::clone(&self.openid);
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -423,6 +440,7 @@ impl Running {
             Arc::clone(&admin.facts),
             Arc::clone(&self.shared.intel),
             self.news.clone(),
+            Box::new(move || openid.load_full()),
         ));
         let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin), &desk)));
         let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
@@ -452,6 +470,9 @@ impl Running {
             return refused(format!("{error:#}"));
         }
         if let Err(error) = self.shared.intel.configure(&config) {
+            return refused(error.to_string());
+        }
+        if let Err(error) = self.take_provider(&config) {
             return refused(error.to_string());
         }
         if let Err(error) = self.alerts.configure(&config) {

@@ -171,6 +171,7 @@ impl Alerts {
             at_least: alert.at_least,
             repeat_after: alert.repeat_after,
             digest: alert.digest,
+            quiet: alert.quiet.clone(),
         };
         Ok(Arc::new(Post {
             name,

@@ -604,7 +604,7 @@ impl OperatorRow {
         Self {
             name,
             role: operator.map(|operator| operator.role),
-            ready: operator.is_some_and(Operator::is_ready),
+            ready: operator.is_some_and(|operator| operator.is_ready() || operator.openid.is_some()),
             factors: operator.map(Operator::factor_names).unwrap_or_default(),
             tokens: operator.map_or(0, |operator| operator.tokens.len()),
             added: operator.map(|operator| operator.added.to_string()),

@@ -22,8 +22,12 @@ mod guard;
 mod live;
 mod now;
 mod openapi;
+mod openid;
+#[cfg(test)]
+mod openid_tests;
 pub mod operator;
 mod operators;
+mod own_factors;
 mod page;
 pub mod password;
 mod policy;
@@ -49,6 +53,7 @@ use super::control::Control;
 use crate::challenge::pages::PASSKEY_SCRIPT;
 use crate::domain::{Account, AuditEntry, SiteName};
 use crate::intel::Intel;
+use crate::openid::Provider;
 use crate::store::Away;
 use fault::Fault;
 pub use live::News;
@@ -56,6 +61,9 @@ use operator::Operator;
 pub use role::{Needs, Role, Route};
 use tokio::sync::Semaphore;
 use visit::Visit;
+
+/// The organisation's provider, by the configuration in force.
+pub type OpenIdSource = Box<dyn Fn() -> Option<Arc<Provider>> + Send + Sync>;
 
 /// What the configuration in force says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,6 +88,8 @@ pub struct Desk {
     pub intel: Arc<Intel>,
     /// What open pages hear of.
     pub news: News,
+    /// Where operators may sign in as well; none: with a password only.
+    openid: OpenIdSource,
     listeners: Arc<Semaphore>,
     passwords: password::Passwords,
     tries: tries::Tries,
@@ -93,6 +103,7 @@ impl Desk {
         facts: Arc<dyn Fn() -> Facts + Send + Sync>,
         intel: Arc<Intel>,
         news: News,
+        openid: OpenIdSource,
     ) -> Self {
         Self {
             control,
@@ -100,6 +111,7 @@ impl Desk {
             facts,
             intel,
             news,
+            openid,
             listeners: Arc::new(Semaphore::new(live::LISTENERS_MAX)),
             passwords: password::Passwords::new(),
             tries: tries::Tries::new(),
@@ -171,6 +183,8 @@ pub static ROUTES: &[Route] = &[
     Route::form("/sign-in", Nobody, || post(sign_in::password)),
     Route::page("/sign-in/proof", Password, || get(sign_in::ask)),
     Route::form("/sign-in/proof", Password, || post(sign_in::prove)),
+    Route::page("/sign-in/openid", Nobody, || get(openid::begin)),
+    Route::page("/sign-in/openid/back", Nobody, || get(openid::come_back)),
     Route::page("/enrol", Nobody, || get(enrol::form)),
     Route::form("/enrol", Nobody, || post(enrol::begin)),
     Route::page("/enrol/password", Enrolment, || get(enrol::password_form)),
@@ -203,6 +217,8 @@ pub static ROUTES: &[Route] = &[
     Route::form("/operators", Page(Administrator), || post(operators::act)),
     Route::page("/me", Page(Viewer), || get(operators::me)),
     Route::form("/me", Page(Viewer), || post(operators::change)),
+    Route::page("/me/factor", Page(Viewer), || get(own_factors::form)),
+    Route::form("/me/factor", Page(Viewer), || post(own_factors::add)),
     Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
     Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
     Route::look("/api/v1/flags", Viewer, "The flags that fit.", &FLAG_FIELDS, || get(api::flags)),
