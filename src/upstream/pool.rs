@@ -7,7 +7,7 @@
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
@@ -25,12 +25,12 @@ use super::{Failed, Place};
 /// Idle connections kept per webmail: as many as answer a cold visit at once.
 const KEPT_MAX: usize = 64;
 
-/// Below the shortest keep-alive of common web servers (Apache's is 5 s), so that a kept connection is hardly ever one
-/// that the other side is just closing.
-const KEPT_FOR: Duration = Duration::from_secs(4);
-
-/// How often connections that nobody has taken for [`KEPT_FOR`] are closed.
+/// How often it is looked for connections that nobody has taken.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// A connection is closed when it was seen idle so often: after 3 to 4 s, below the shortest keep-alive of common web servers
+/// (Apache's is 5 s), so that a kept connection is hardly ever one that the other side is just closing.
+const SWEEPS: u8 = 4;
 
 /// How connections to webmails are made.
 pub type Connector = HttpsConnector<HttpConnector>;
@@ -53,7 +53,8 @@ struct Shelf {
 
 struct Kept {
     sender: SendRequest<RequestBody>,
-    since: Instant,
+    /// How often it was seen idle.
+    sweeps: u8,
 }
 
 impl Pool {
@@ -122,8 +123,7 @@ impl Shelves {
         let mut shelves = self.shelves.lock();
         let kept = &mut shelves.get_mut(shelf)?.kept;
         let ready = kept.iter().rposition(|kept| kept.sender.is_ready())?;
-        let taken = kept.remove(ready);
-        (taken.since.elapsed() < KEPT_FOR).then_some(taken.sender)
+        Some(kept.remove(ready).sender)
     }
 
     fn give_back(&self, sender: SendRequest<RequestBody>, shelf: usize) {
@@ -133,7 +133,7 @@ impl Shelves {
         if let Some(shelf) = self.shelves.lock().get_mut(shelf)
             && shelf.kept.len() < KEPT_MAX
         {
-            shelf.kept.push(Kept { sender, since: Instant::now() });
+            shelf.kept.push(Kept { sender, sweeps: 0 });
         }
     }
 
@@ -160,7 +160,10 @@ async fn sweep(shelves: Weak<Shelves>) {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(shelves) = shelves.upgrade() else { return };
         for shelf in shelves.shelves.lock().iter_mut() {
-            shelf.kept.retain(|kept| !kept.sender.is_closed() && kept.since.elapsed() < KEPT_FOR);
+            shelf.kept.retain_mut(|kept| {
+                kept.sweeps += 1;
+                !kept.sender.is_closed() && kept.sweeps < SWEEPS
+            });
         }
     }
 }
