@@ -8,10 +8,10 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 use super::markup;
 
 /// Of a text so many bytes are read; the rest may be anything.
-const INPUT_BYTES_MAX: usize = 1 << 20;
+const INPUT_BYTES_MAX: usize = 256 * 1024;
 
-/// So many words are looked at: a dozen pages.
-pub(super) const WORDS_MAX: usize = 3000;
+/// So many words are looked at: some pages, and less than a millisecond of work.
+pub(super) const WORDS_MAX: usize = 1500;
 
 /// Links that are looked at.
 const LINKS_MAX: usize = 64;
@@ -266,6 +266,6 @@ mod tests {
     #[test]
     fn letters_of_scripts_without_spaces_are_words_and_much_is_cut() {
         assert_eq!(read("您的帐户"), "您 的 帐 户");
-        assert_eq!(own(&"word ".repeat(1 << 19), false, &HashSet::new(), true).words.len(), WORDS_MAX);
+        assert_eq!(own(&"word ".repeat(1 << 15), false, &HashSet::new(), true).words.len(), WORDS_MAX);
     }
 }
