@@ -18,7 +18,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use axum::Router;
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -46,6 +46,7 @@ use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
 use crate::gateway::{Degraded, Gateway, Live, Shared};
 use crate::intel::{Intel, Reloaded};
+use crate::openid::Provider;
 use crate::policy::campaign::Sketcher;
 use crate::telemetry::events::EventsFile;
 use crate::telemetry::{Events, Metrics};
@@ -61,6 +62,9 @@ const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
 
 /// Databases of addresses and lists of networks and passwords are looked at this often.
 const INTEL_EVERY: Duration = Duration::from_secs(10);
+
+/// How often it is seen what waits for receivers of alerts.
+const ALERTS_EVERY: Duration = Duration::from_secs(2);
 
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
@@ -137,7 +141,9 @@ pub fn run(config_path: PathBuf, config: Config) -> anyhow::Result<()> {
         config_path,
         stopping,
         stops: Arc::default(),
+        openid: Arc::default(),
     };
+    running.take_provider(&running.shared.live.load().config)?;
     let mut threads = running.start_workers(&sockets)?;
     let Sockets { https, http, admin, doors } = sockets;
     threads.extend(doors.answer(&running.shared, &running.stopping)?);
@@ -247,9 +253,22 @@ struct Running {
     config_path: PathBuf,
     stopping: watch::Receiver<bool>,
     stops: Arc<AtomicBool>,
+    /// Where operators may sign in besides.
+    openid: Arc<ArcSwapOption<Provider>>,
 }
 
 impl Running {
+    /// Takes the provider of a configuration in place of the one before, unless it is the same.
+    fn take_provider(&self, config: &Config) -> anyhow::Result<()> {
+        let wanted = config.desk.openid.as_ref();
+        if self.openid.load().as_ref().map(|provider| provider.settings()) == wanted {
+            return Ok(());
+        }
+        let made = wanted.map(|wanted| Provider::new(wanted.clone(), &self.tls).map(Arc::new)).transpose();
+        self.openid.store(made.map_err(anyhow::Error::msg)?);
+        Ok(())
+    }
+
     fn start_workers(&self, sockets: &Sockets) -> anyhow::Result<Vec<JoinHandle<()>>> {
         (0..self.workers).map(|worker| self.start_worker(worker, sockets)).collect()
     }
@@ -314,6 +333,7 @@ impl Running {
         let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
         let mut intel = tokio::time::interval(INTEL_EVERY);
+        let mut alerts = tokio::time::interval(ALERTS_EVERY);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -325,6 +345,10 @@ impl Running {
                     self.shared.own.forget_quiet();
                 }
                 _ = intel.tick() => self.reload_intel(),
+                _ = alerts.tick() => {
+                    let waiting = self.alerts.waiting(self.shared.clock.now());
+                    self.shared.events.metrics().alerts_waiting(waiting);
+                }
             }
         }
         self.stops.store(true, Ordering::Relaxed);
@@ -336,6 +360,7 @@ impl Running {
         history.abort();
         lookout.abort();
         scanners.abort();
+        self.storage.leave().await;
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -367,6 +392,7 @@ impl Running {
         let certificates = Arc::clone(&self.certificates);
         let stops = Arc::clone(&self.stops);
         let (storage, lookout) = (Arc::clone(&self.storage), Arc::clone(&self.lookout));
+        let openid = Arc::clone(&self.openid);
         let admin = Admin {
             metrics: Arc::clone(self.shared.events.metrics()),
             clock: self.shared.clock.clone(),
@@ -381,6 +407,7 @@ impl Running {
                     store_degraded_since: for_facts.degraded.since(),
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
+                    nodes: storage.nodes(for_facts.clock.now()),
                     listed: lookout.listed(),
                     scanners: live
                         .scanners
@@ -413,6 +440,7 @@ impl Running {
             Arc::clone(&admin.facts),
             Arc::clone(&self.shared.intel),
             self.news.clone(),
+            Box::new(move || openid.load_full()),
         ));
         let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin), &desk)));
         let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
@@ -442,6 +470,9 @@ impl Running {
             return refused(format!("{error:#}"));
         }
         if let Err(error) = self.shared.intel.configure(&config) {
+            return refused(error.to_string());
+        }
+        if let Err(error) = self.take_provider(&config) {
             return refused(error.to_string());
         }
         if let Err(error) = self.alerts.configure(&config) {

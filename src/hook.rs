@@ -84,17 +84,21 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// One that trusts nobody and posts nowhere.
-    pub(crate) fn hook(secret: Option<&[u8]>) -> Hook {
+    /// Trusts nobody.
+    pub(crate) fn tls() -> rustls::ClientConfig {
         let roots = rustls::RootCertStore::empty();
-        let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("the provider has them")
             .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_no_client_auth()
+    }
+
+    /// One that trusts nobody and posts nowhere.
+    pub(crate) fn hook(secret: Option<&[u8]>) -> Hook {
         let url = "http://127.0.0.1:1/".parse().expect("a URL");
         let key = secret.map(|secret| hmac::Key::new(hmac::HMAC_SHA256, secret));
-        Hook { key, ..Hook::new(&url, None, &tls).expect("no file to be read") }
+        Hook { key, ..Hook::new(&url, None, &tls()).expect("no file to be read") }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod gateway;
 pub mod hook;
 pub mod intel;
 pub mod mail;
+pub mod openid;
 pub mod policy;
 pub mod reputation;
 pub mod scan;

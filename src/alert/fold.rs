@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::words::{Alert, Subject};
-use crate::domain::{Severity, Timestamp};
+use crate::domain::{QuietHours, Severity, Timestamp};
 
 /// Subjects that are remembered at once; beyond that the one told longest ago is forgotten, and told again if it comes.
 const SUBJECTS_MAX: usize = 10_000;
@@ -20,6 +20,8 @@ pub struct Wants {
     pub repeat_after: Duration,
     /// What is not critical waits and is told together, so often.
     pub digest: Option<Duration>,
+    /// What is milder than this waits until these hours are over.
+    pub quiet: Option<(QuietHours, Severity)>,
 }
 
 /// Remembers what was told.
@@ -54,7 +56,7 @@ impl Fold {
 
     /// Whether and when an alert is told.
     pub fn take(&mut self, mut alert: Alert, subject: Subject, now: Timestamp) -> Option<Due> {
-        let Wants { events, at_least, repeat_after, digest } = &self.wants;
+        let Wants { events, at_least, repeat_after, digest, quiet } = &self.wants;
         let is_wanted = events.is_empty() || events.contains(&alert.event.as_str());
         if !is_wanted || alert.severity < *at_least {
             return None;
@@ -71,6 +73,9 @@ impl Fold {
             Some(every) if alert.severity < Severity::Critical => (end_of_period(now, *every), true),
             _ => (now, false),
         };
+        // A digest that is due in quiet hours waits for their end as well.
+        let over = quiet.as_ref().and_then(|(hours, below)| hours.wait(*below, alert.severity, at));
+        let (at, together) = over.map_or((at, together), |over| (over, true));
         self.make_room();
         self.told.insert(subject, Told { at: now, since: 0 });
         Some(Due { alert, at, together })
@@ -106,7 +111,7 @@ mod tests {
     }
 
     fn wants() -> Wants {
-        Wants { events: Vec::new(), at_least: Severity::Warning, repeat_after: MINUTE * 10, digest: None }
+        Wants { events: Vec::new(), at_least: Severity::Warning, repeat_after: MINUTE * 10, digest: None, quiet: None }
     }
 
     fn of(kind: EventKind, account: &str) -> (Alert, Subject) {
@@ -154,6 +159,30 @@ mod tests {
         }
         let due = take(&mut fold, many("alice"), at(10)).expect("wanted");
         assert_eq!((due.at, due.together), (at(10), false));
+    }
+
+    #[test]
+    fn in_quiet_hours_what_is_minor_waits_for_their_end_and_what_is_severe_does_not() {
+        // Midnight, UTC.
+        let midnight = 1_764_115_200_000;
+        assert_eq!(at(0).as_millis() % 86_400_000, 0);
+        let night: QuietHours =
+            QuietHours::read("22:00-06:00 UTC", |_| Some(jiff::tz::TimeZone::UTC)).expect("quiet hours");
+        let quiet = Some((night, Severity::Critical));
+        let morning = Timestamp::from_millis(midnight + 6 * 3_600_000);
+        let mut fold = Fold::new(Wants { quiet: quiet.clone(), ..wants() });
+        for second in [0, 3_600, 21_599] {
+            let due = take(&mut fold, of(EventKind::AccountLocked, &format!("a{second}")), at(second)).expect("wanted");
+            assert_eq!((due.at, due.together), (morning, true));
+        }
+        let due = take(&mut fold, many("alice"), at(10)).expect("wanted");
+        assert_eq!((due.at, due.together), (at(10), false), "critical");
+        let due = take(&mut fold, of(EventKind::AccountLocked, "bob"), at(21_600)).expect("wanted");
+        assert_eq!((due.at, due.together), (at(21_600), false), "in the morning");
+        let mut fold = Fold::new(Wants { quiet, digest: Some(MINUTE * 60), ..wants() });
+        let evening = 21 * 3_600 + 1_800;
+        let due = take(&mut fold, of(EventKind::AccountLocked, "carol"), at(evening)).expect("wanted");
+        assert_eq!(due.at, Timestamp::from_millis(morning.as_millis() + 86_400_000), "its full hour is ten at night");
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::domain::Timestamp;
 /// that is said.
 pub const WAITING_MAX: usize = 1_000;
 
+/// Of them, those that come together later: a night of minor ones leaves room for what cannot wait.
+const TOGETHER_MAX: usize = 800;
+
 /// A file of ours is far smaller; whatever else lies there is not read whole.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
@@ -78,10 +81,10 @@ impl Queue {
     /// # Errors
     /// The disk is full or broken; the alert is then not kept.
     pub fn add(&mut self, due: Due) -> io::Result<bool> {
-        if self.waiting.len() >= WAITING_MAX {
+        let Due { alert, at, together } = due;
+        if self.waiting.len() >= if together { TOGETHER_MAX } else { WAITING_MAX } {
             return Ok(false);
         }
-        let Due { alert, at, together } = due;
         let path = self.folder.join(format!("{:013}-{}.json", at.as_millis(), alert.id));
         let written = Written { at, together, alert };
         write(&path, &serde_json::to_vec(&written).map_err(io::Error::from)?)?;
@@ -110,6 +113,11 @@ impl Queue {
             }
         }
         self.waiting.retain(|waiting| !told.iter().any(|told| told.path == waiting.path));
+    }
+
+    /// Since when the one that is due for longest is, where one is at `now`.
+    pub fn oldest_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.waiting.iter().map(|waiting| waiting.at).min().filter(|at| *at <= now)
     }
 
     /// How many wait.
@@ -169,6 +177,7 @@ mod tests {
             assert!(queue.add(due(id, second, false)).expect("writable"));
         }
         assert_eq!(ids(&queue.due(at(9))), [""; 0]);
+        assert_eq!((queue.oldest_due(at(9)), queue.oldest_due(at(60))), (None, Some(at(10))));
         let first = queue.due(at(60));
         assert_eq!(ids(&first), ["01"]);
         queue.done(&first);
@@ -198,6 +207,9 @@ mod tests {
         let mut queue = Queue::open(folder.path().to_owned()).expect("writable");
         assert!(queue.is_empty());
         assert!(queue.add(due(1, 0, false)).expect("writable"));
+        queue.waiting = vec![queue.waiting[0].clone(); TOGETHER_MAX];
+        assert!(!queue.add(due(2, 0, true)).expect("writable"), "a night of minor ones");
+        assert!(queue.add(due(2, 0, false)).expect("writable"), "leaves room for what cannot wait");
         queue.waiting = vec![queue.waiting[0].clone(); WAITING_MAX];
         assert!(!queue.add(due(2, 0, false)).expect("writable"));
     }

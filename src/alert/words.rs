@@ -169,9 +169,14 @@ An alert names the account, the numbers, the reasons, the command that shows mor
 account is told once in `repeat_after`; how often it happened meanwhile stands in the next one. With `digest`, what is not
 critical waits until the full period and comes together.
 
+`quiet_hours = \"22:00-06:00 Europe/Berlin\"` lets people sleep: what is not critical waits until these hours are over and comes
+together then, by the clocks there, in summer and winter. With `quiet_below = \"warning\"` only a `notice` waits. What is
+critical never does.
+
 What a receiver did not take waits in `data_dir/alerts/NAME`, one file each, and is tried again after 2 seconds, then ever
-more rarely, at least every five minutes. Each receiver has a queue of its own, of at most 1000. After a week an alert is
-dropped, with a line in the log. Killed at the wrong moment, Mailward may tell something twice: then with the same `id`
+more rarely, at least every five minutes. Each receiver has a queue of its own, of at most 1000; what comes together later
+fills 800 of them at most. After a week an alert is dropped, with a line in the log. The metrics
+`mailward_alerts_waiting` and `mailward_alerts_late_seconds` say what waits. Killed at the wrong moment, Mailward may tell something twice: then with the same `id`
 (`Message-ID` in mail, `mailward-id` in a webhook).
 
 ## Webhooks

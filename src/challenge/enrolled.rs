@@ -46,6 +46,9 @@ pub struct EnrolledPasskey {
     pub name: String,
     /// Since when.
     pub added: Timestamp,
+    /// When it proved something last; none: never, or before this was written down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Timestamp>,
     /// The host that it was made for; browsers offer it nowhere else.
     pub host: String,
     /// The public key with its counter.

@@ -10,8 +10,8 @@ use super::risk::{among, one_or_more};
 use super::schema;
 use super::value::{self, Section, parsed};
 use super::{Alert, AlertTo, Mail, MailTls, Sms, SyslogAddress, Webhook, WebhookStyle};
-use crate::domain::Severity;
 use crate::domain::event::ALERTS;
+use crate::domain::{QuietHours, Severity};
 
 /// More receivers than this are a mailing list's business.
 const ALERTS_MAX: usize = 32;
@@ -140,6 +140,20 @@ fn read_alert(
         among(text, Severity::ALL.into_iter().map(Severity::name))
             .map(|name| Severity::from_name(name).unwrap_or(Severity::Notice))
     };
+    let below = |text: &str| {
+        among(text, [Severity::Warning, Severity::Critical].into_iter().map(Severity::name))
+            .map(|name| Severity::from_name(name).unwrap_or(Severity::Critical))
+    };
+    let quiet_below = section.get("quiet_below", parsed(below));
+    if section.value("quiet_below").is_some() && section.value("quiet_hours").is_none() {
+        report.mistake(
+            &section.place("quiet_below"),
+            "there are no quiet hours",
+            "add: quiet_hours = \"22:00-06:00 Europe/Berlin\"",
+        );
+    }
+    let quiet_hours =
+        section.get("quiet_hours", parsed(|text| QuietHours::read(text, |zone| jiff::tz::TimeZone::get(zone).ok())));
     Some(Alert {
         name,
         to,
@@ -151,6 +165,7 @@ fn read_alert(
             .get("repeat_after", value::duration(SECOND..=DAY * 7, "from one second to seven days"))
             .unwrap_or(REPEAT_AFTER),
         digest: section.get("digest", value::duration(MINUTE..=DAY, "from one minute to one day")),
+        quiet: quiet_hours.map(|hours| (hours, quiet_below.unwrap_or(Severity::Critical))),
     })
 }
 

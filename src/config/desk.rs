@@ -4,7 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::openid::read_openid;
 use super::read::read_certificate;
+use super::schema;
 use super::value::{self, Section, duration, list, parsed};
 use super::{Desk, Site};
 
@@ -30,5 +32,6 @@ pub(super) fn read_desk(section: &Section<'_, '_>, base_dir: &Path, sites: &[Arc
         tls: read_certificate(section, base_dir),
         session_idle: session_idle.unwrap_or(usual.session_idle),
         session_max: session_max.unwrap_or(usual.session_max),
+        openid: read_openid(&section.section("openid", &schema::DESK_OPENID), base_dir),
     }
 }

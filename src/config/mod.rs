@@ -14,6 +14,7 @@ mod desk;
 mod doors;
 pub mod keys;
 pub mod mistake;
+mod openid;
 mod pages;
 mod read;
 mod reputation;
@@ -25,6 +26,7 @@ mod store;
 mod value;
 
 pub use mistake::{Mistake, Mistakes, Severity};
+pub use openid::is_safe_endpoint;
 pub use read::{parse, read};
 
 use std::fmt;
@@ -562,6 +564,8 @@ pub struct Alert {
     pub repeat_after: Duration,
     /// What is not critical waits and is told together so often; none: at once.
     pub digest: Option<Duration>,
+    /// What is milder than this waits until these hours are over; none: nothing does.
+    pub quiet: Option<(crate::domain::QuietHours, crate::domain::Severity)>,
 }
 
 /// Who is told.
@@ -828,12 +832,39 @@ pub struct Desk {
     pub session_idle: Duration,
     /// A session is over so long after its sign-in.
     pub session_max: Duration,
+    /// The organisation's provider; none: operators sign in with a password.
+    pub openid: Option<OpenId>,
+}
+
+/// `[desk.openid]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenId {
+    /// The provider, letter by letter as it calls itself.
+    pub issuer: String,
+    /// What it calls us.
+    pub client_id: String,
+    /// Holds what it knows us by; none: a public client, which PKCE protects alone.
+    pub client_secret_file: Option<PathBuf>,
+    /// What is asked for, `openid` first.
+    pub scopes: Vec<String>,
+    /// Each role, least first, with what the provider says of those who have it.
+    pub roles: Vec<(&'static str, Vec<String>)>,
+    /// Where it says so.
+    pub role_claim: String,
+    /// Where it says what people are called.
+    pub name_claim: String,
+    /// Classes of sign-in that had a second factor; asked for as well.
+    pub acr: Vec<String>,
+    /// Ways of proving that are a second factor.
+    pub amr: Vec<String>,
+    /// Whether whoever the provider lets in had a second factor.
+    pub trusts_provider: bool,
 }
 
 impl Default for Desk {
     fn default() -> Self {
         let hour = Duration::from_secs(3_600);
-        Self { hosts: Vec::new(), tls: None, session_idle: hour, session_max: hour * 12 }
+        Self { hosts: Vec::new(), tls: None, session_idle: hour, session_max: hour * 12, openid: None }
     }
 }
 

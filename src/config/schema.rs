@@ -727,6 +727,7 @@ pub static TABLES: &[&Table] = &[
     &PAGES,
     &CHALLENGE,
     &DESK,
+    &DESK_OPENID,
     &RULE,
     &RULE_WHEN,
     &MAIL,
@@ -864,6 +865,18 @@ pub static ALERT: Table = Table {
             "What is not critical waits and is told together, so often.",
         ),
         key(
+            "quiet_hours",
+            "hours and their time zone: `22:00-06:00 Europe/Berlin`",
+            "none",
+            "What is milder than `quiet_below` waits until they are over, and is told together then.",
+        ),
+        key(
+            "quiet_below",
+            "`warning` or `critical`",
+            "`critical`",
+            "This and what is worse is told in quiet hours too.",
+        ),
+        key(
             "style",
             "`json`, `text` or `discord`",
             "`json`",
@@ -985,6 +998,33 @@ pub static DESK: Table = Table {
         key("key", "file (PEM)", "that of `[tls]`", "Its private key."),
         key("session_idle", "duration from `1m` to `1d`", "`1h`", "Who asks for nothing for so long signs in again."),
         key("session_max", "duration from `5m` to `7d`", "`12h`", "Who signed in so long ago signs in again."),
+        key("openid", "table", "operators sign in with a password", "`[desk.openid]`"),
+    ],
+};
+
+/// `[desk.openid]`
+pub static DESK_OPENID: Table = Table {
+    header: "[desk.openid]",
+    text: "Your organisation's provider (OpenID Connect), where operators may sign in too. It must know the address \
+           `https://HOST:PORT/sign-in/openid/back`. More in [desk.md](desk.md#sign-in-at-your-organisation).",
+    keys: &[
+        key("issuer", "https address", "required", "The provider, letter by letter as it calls itself."),
+        key("client_id", "text", "required", "What it calls Mailward."),
+        key("client_secret_file", "file", "a client without a secret", "Holds what it knows Mailward by."),
+        key("scopes", "scope or list of scopes", "`profile`", "What is asked for besides `openid`."),
+        key("role_claim", "text", "`groups`", "Where it says to what people belong; dots lead into what is nested."),
+        key("viewers", "text or list of texts", "nobody", "Who looks: what stands in `role_claim`."),
+        key("operators", "text or list of texts", "nobody", "The same, for operators."),
+        key(
+            "administrators",
+            "text or list of texts",
+            "nobody",
+            "The same, for administrators. Who is none of them is not let in.",
+        ),
+        key("name_claim", "text", "`preferred_username`", "Where it says what people are called in the audit log."),
+        key("amr", "text or list of texts", "none", "What in `amr` proves a second factor: `mfa`, `hwk`, `otp`."),
+        key("acr", "text or list of texts", "none", "What in `acr` proves a second factor; it is asked for."),
+        key("trust_provider", "`true` or `false`", "`false`", "`true`: whoever it lets in had a second factor."),
     ],
 };
 

@@ -79,6 +79,11 @@ pub(super) struct Section<'r, 't> {
 }
 
 impl<'r, 't> Section<'r, 't> {
+    /// Whether the file has it.
+    pub(super) const fn is_there(&self) -> bool {
+        self.table.is_some()
+    }
+
     /// A table; keys that are not known are reported at once.
     pub(super) fn new(report: &'r Report<'t>, schema: &'static Table, table: &'r DeTable<'t>, span: Span) -> Self {
         let section = Self { report, schema, table: Some(table), span };

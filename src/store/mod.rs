@@ -9,6 +9,7 @@ pub mod embedded;
 pub mod fallback;
 mod kept;
 mod ledger;
+mod marks;
 mod record;
 pub mod redis;
 mod sightings;
@@ -27,6 +28,7 @@ use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::window::Entry;
 pub use kept::{FACTORS_BYTES_MAX, Kept, KeptKind, Sealed};
 pub use ledger::{AUDIT_MAX, EVENTS_MAX, LOOKED_THROUGH_MAX, Ledger, OPERATOR_BYTES_MAX, OPERATORS_MAX};
+pub use marks::{MARKS_MAX, Marks};
 pub use record::{Cursor, Page, Record};
 use serde::{Deserialize, Serialize};
 pub use sightings::{CAMPAIGNS_MAX, CAMPAIGNS_OF_SESSION_MAX, Seen, Sightings, Which};
@@ -114,7 +116,7 @@ pub struct KnownDevice {
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
-pub trait Store: Ledger + Sightings {
+pub trait Store: Ledger + Marks + Sightings {
     /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 
@@ -258,7 +260,7 @@ pub trait Store: Ledger + Sightings {
     /// The flag with this code.
     fn flag<'a>(&'a self, code: &'a Reference) -> Answer<'a, Option<Flag>>;
 
-    /// The flags that fit, newest first, at most `most`.
+    /// The flags that fit, in the order that is asked for, at most `most`.
     fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>>;
 
     /// Takes in what else was found about a flagged session, by [`Flag::raise`]; says whether there is such a flag.

@@ -3,7 +3,7 @@
 use super::words::{OperatorCode, OperatorRow, Reply};
 use super::{By, Control, NotDone};
 use crate::admin::desk::Role;
-use crate::admin::desk::operator::{self, Operator};
+use crate::admin::desk::operator::{self, OPENID_BEGINS, OpenIdOwner, Operator};
 use crate::domain::Timestamp;
 use crate::store::Away;
 
@@ -51,11 +51,40 @@ impl Control {
     }
 
     pub(super) async fn remove_operator(&self, typed: &str) -> Result<Reply, NotDone> {
-        let name = operator_name(typed)?;
+        // Also one who signs in at the provider.
+        let openid = typed.strip_prefix(OPENID_BEGINS).and_then(operator::openid_name);
+        let name = openid.map_or_else(|| operator_name(typed), Ok)?;
         if !self.store.remove_operator(&name).await? {
             return Err(NotDone::NoSuchOperator(name));
         }
         Ok(Reply::Operator { name, what: "removed".to_owned() })
+    }
+
+    /// Notes that somebody signed in at the provider, who has this role now; made if there is none of that name. False where
+    /// the name is another person's.
+    pub(in crate::admin) async fn openid_signed_in(
+        &self,
+        name: &str,
+        owner: &OpenIdOwner,
+        role: Role,
+        now: Timestamp,
+    ) -> Result<bool, NotDone> {
+        let signed_in = |operator: &mut Operator| {
+            let is_theirs = operator.openid.as_ref() == Some(owner);
+            if is_theirs {
+                operator.role = role;
+                operator.signed_in = Some(now);
+            }
+            is_theirs
+        };
+        if let Some(is_theirs) = self.change_operator(name, signed_in).await? {
+            return Ok(is_theirs);
+        }
+        let made = Operator::of_openid(owner.clone(), role, now);
+        let sealed = made.seal(name, &self.keys, self.dice.bytes());
+        // Where somebody was faster, it may be another person.
+        self.store.put_operator(name, sealed, 0).await?;
+        Ok(self.change_operator(name, signed_in).await? == Some(true))
     }
 
     pub(super) async fn operators(&self) -> Result<Reply, NotDone> {

@@ -126,7 +126,8 @@ impl Desk {
         if with_passkey && let Some(question) = question {
             let kept = question.kept.map(|kept| kept.expose().clone());
             self.keep(visit.id, &Session { passkey: kept, ..session }, visit.now).await?;
-            let page = EnrolFactor { passkey: question.shown.as_deref(), app: None, may_passkey: true, notice };
+            let page =
+                EnrolFactor { passkey: question.shown.as_deref(), app: None, may_passkey: true, notice, adds: false };
             return Ok(page::shown(status, &page));
         }
         let secret = session.secret.unwrap_or_else(|| self.control.dice.bytes());
@@ -135,7 +136,7 @@ impl Desk {
         }
         let address = totp::address(&secret, &format!("Mailward {}", visit.host), &visit.name);
         let app = Some((totp::spelled(&secret), totp::picture(&address).unwrap_or_default()));
-        let page = EnrolFactor { passkey: None, app, may_passkey: question.is_some(), notice };
+        let page = EnrolFactor { passkey: None, app, may_passkey: question.is_some(), notice, adds: false };
         Ok(page::shown(status, &page))
     }
 }
@@ -165,10 +166,11 @@ pub(super) async fn set_factor(
                 let Some(key) = passkey::finish(&answer, &operator.factors, &about) else { return false };
                 let name = enrolled::short_name(form.text("called"), "passkey");
                 let host = visit.host.to_string();
-                operator.factors.passkeys.push(EnrolledPasskey { number, name, added: now, host, key });
+                operator.factors.passkeys.push(EnrolledPasskey { number, name, added: now, used: None, host, key });
             } else {
                 let (Some(secret), Some(step)) = (session.secret, step) else { return false };
-                operator.factors.apps.push(totp::new_app(secret, "first app".to_owned(), number, step, now));
+                let called = enrolled::short_name(form.text("called"), "first app");
+                operator.factors.apps.push(totp::new_app(secret, called, number, step, now));
             }
             operator.enrolment = None;
             operator.signed_in = Some(now);

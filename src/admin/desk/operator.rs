@@ -46,7 +46,23 @@ pub struct Operator {
     /// For programs.
     #[serde(default)]
     pub tokens: Vec<Token>,
+    /// Whose it is at the organisation's provider; none for those who sign in here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub openid: Option<OpenIdOwner>,
 }
+
+/// A person as the provider knows them: the same for ever, whatever they are called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenIdOwner {
+    /// The provider.
+    pub issuer: String,
+    /// The person.
+    pub subject: String,
+}
+
+/// With what the names of those begin who sign in at the provider. No other operator can be called so: whoever chooses
+/// names there becomes nobody here.
+pub const OPENID_BEGINS: &str = "openid:";
 
 /// A code with which an operator begins.
 #[derive(Serialize, Deserialize)]
@@ -80,6 +96,11 @@ pub fn name(typed: &str) -> Option<String> {
     is_name.then_some(name)
 }
 
+/// The name of an operator whom the provider calls so; none where it is no name.
+pub fn openid_name(called: &str) -> Option<String> {
+    name(called).map(|name| format!("{OPENID_BEGINS}{name}")).filter(|name| name.len() <= NAME_MAX)
+}
+
 impl Operator {
     /// One who has not begun, and the code for it. `random` is.
     pub fn new(name: &str, role: Role, keys: &KeyRing, random: [u8; 20], now: Timestamp) -> (Self, String) {
@@ -92,9 +113,25 @@ impl Operator {
             enrolment: None,
             void_before: now,
             tokens: Vec::new(),
+            openid: None,
         };
         let code = operator.begin_again(name, keys, random, now);
         (operator, code)
+    }
+
+    /// One who signs in at the provider. There is nothing with which they could sign in here.
+    pub fn of_openid(owner: OpenIdOwner, role: Role, now: Timestamp) -> Self {
+        Self {
+            role,
+            added: now,
+            signed_in: None,
+            password: None,
+            factors: Enrolled::default(),
+            enrolment: None,
+            void_before: now,
+            tokens: Vec::new(),
+            openid: Some(owner),
+        }
     }
 
     /// Forgets password, factors, tokens and sessions; returns the code for a new beginning. `random` is.
@@ -135,7 +172,8 @@ impl Operator {
         let passkeys =
             self.factors.passkeys.iter().map(|passkey| format!("{} “{}”", FactorKind::Passkey.name(), passkey.name));
         let apps = self.factors.apps.iter().map(|app| format!("app “{}”", app.name));
-        passkeys.chain(apps).collect()
+        let provider = self.openid.iter().map(|_| "OpenID Connect".to_owned());
+        passkeys.chain(apps).chain(provider).collect()
     }
 
     /// A new token, shown this once. None where there is no room. `random` is.

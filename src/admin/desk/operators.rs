@@ -13,7 +13,8 @@ use super::act::{self, Done};
 use super::enrol::wrong_with;
 use super::fault::Fault;
 use super::form::Form;
-use super::operator::NewToken;
+use super::operator::{NewToken, OPENID_BEGINS};
+use super::own_factors::{self, FactorRow};
 use super::page::{self, Frame};
 use super::sign_in::{busy, gone, too_often, with_cookies};
 use super::tries::Try;
@@ -96,7 +97,9 @@ struct TokenRow {
 #[template(path = "admin/me.html")]
 struct MePage<'a> {
     frame: Frame<'a>,
-    factors: Vec<String>,
+    /// Whether they sign in here, and not at the organisation's provider.
+    is_local: bool,
+    factors: Vec<FactorRow>,
     tokens: Vec<TokenRow>,
     roles: Vec<&'static str>,
     token: Option<String>,
@@ -109,7 +112,7 @@ pub(super) async fn me(State(desk): State<Arc<Desk>>, Extension(visit): Extensio
 }
 
 impl Desk {
-    async fn own_page(
+    pub(super) async fn own_page(
         &self,
         visit: &Visit,
         said: Option<String>,
@@ -122,7 +125,8 @@ impl Desk {
         let status = if wrong.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let page = MePage {
             frame: Frame { notice: said, ..Frame::of(visit, "me") },
-            factors: operator.factor_names(),
+            is_local: operator.openid.is_none(),
+            factors: own_factors::rows(&operator, visit),
             tokens: tokens
                 .map(|token| TokenRow {
                     number: token.number,
@@ -148,7 +152,12 @@ pub(super) async fn change(
     Form(form): Form,
 ) -> Result<Response, Fault> {
     let (name, now) = (visit.name.as_ref(), visit.now);
+    if name.starts_with(OPENID_BEGINS) && form.text("do") != "end-all" {
+        return Err(Fault::Refused("You sign in at your organisation: that is nothing to be changed here.".to_owned()));
+    }
     match form.text("do") {
+        "add-app" | "add-passkey" => desk.begin_adding(&visit, &form).await,
+        "remove-factor" => desk.remove_factor(&visit, &form).await,
         "password" => desk.change_password(&visit, &headers, &form).await,
         "end-all" => {
             desk.change_operator(name, |operator| operator.void_before = now).await?;

@@ -25,6 +25,8 @@ pub(super) struct SignIn<'a> {
     pub next: &'a str,
     pub name: &'a str,
     pub notice: Option<&'a str>,
+    /// Whether operators may sign in at the organisation's provider.
+    pub openid: bool,
 }
 
 /// The second proof.
@@ -55,7 +57,13 @@ pub(super) struct EnrolPassword<'a> {
     pub notice: Option<&'a str>,
 }
 
-/// A first second proof.
+impl EnrolFactor<'_> {
+    fn action(&self) -> &'static str {
+        if self.adds { "/me/factor" } else { "/enrol/factor" }
+    }
+}
+
+/// A second proof that is set up: the first, or a further one.
 #[derive(Template)]
 #[template(path = "admin/enrol_factor.html")]
 pub(super) struct EnrolFactor<'a> {
@@ -64,6 +72,8 @@ pub(super) struct EnrolFactor<'a> {
     pub app: Option<(String, String)>,
     pub may_passkey: bool,
     pub notice: Option<&'a str>,
+    /// Whether it is a further one of somebody who has signed in.
+    pub adds: bool,
 }
 
 /// One thing, said to somebody who may not be signed in.

@@ -51,8 +51,9 @@ pub(super) fn next(asked: &str) -> &str {
 }
 
 /// The form.
-pub(super) async fn form(Query(query): Query) -> Response {
-    page::shown(StatusCode::OK, &SignIn { next: next(query.text("next")), name: "", notice: None })
+pub(super) async fn form(State(desk): State<Arc<Desk>>, Query(query): Query) -> Response {
+    let openid = desk.has_provider();
+    page::shown(StatusCode::OK, &SignIn { next: next(query.text("next")), name: "", notice: None, openid })
 }
 
 /// Name and password.
@@ -78,7 +79,10 @@ pub(super) async fn password(
     if !right {
         desk.note_stranger(&visit, &name, "operator.password", false).await?;
         let notice = Some("Name or password are wrong.");
-        return Ok(page::shown(StatusCode::UNPROCESSABLE_ENTITY, &SignIn { next, name: typed, notice }));
+        return Ok(page::shown(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            &SignIn { next, name: typed, notice, openid: desk.has_provider() },
+        ));
     }
     charged.give_back();
     desk.end(&headers, now).await?;

@@ -30,11 +30,11 @@ const HOST: &str = "desk.example.edu:9443";
 /// What a page must never become, wherever a client or an operator wrote it.
 const HOSTILE: &str = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";
 
-struct Place {
+pub(super) struct Place {
     router: Router,
     control: Arc<Control>,
     store: Arc<dyn Store>,
-    clock: Clock,
+    pub(super) clock: Clock,
     keys: Arc<KeyRing>,
     news: News,
     _events: crate::telemetry::events::EventsReceived,
@@ -42,6 +42,11 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
+        Self::with_provider(Box::new(|| None))
+    }
+
+    /// One whose operators may sign in elsewhere.
+    pub(super) fn with_provider(openid: super::OpenIdSource) -> Self {
         let text = "data_dir = \".\"\n[[site]]\nhosts = [\"one.example\"]\nupstream = \"http://127.0.0.1:1\"\n\
                     webmail = \"roundcube\"\n";
         let config = crate::config::parse(text, "mailward.toml", std::path::Path::new("."), NOW);
@@ -72,7 +77,7 @@ impl Place {
         let intel = Arc::new(Intel::open(&config, NOW).expect("what is compiled in"));
         let facts: Arc<dyn Fn() -> Facts + Send + Sync> = Arc::new(Facts::default);
         let news = News::new();
-        let desk = Arc::new(Desk::new(Arc::clone(&control), settings, Arc::clone(&facts), intel, news.clone()));
+        let desk = Arc::new(Desk::new(Arc::clone(&control), settings, Arc::clone(&facts), intel, news.clone(), openid));
         let admin = Admin {
             metrics: Metrics::new(NOW),
             clock: clock.clone(),
@@ -83,7 +88,7 @@ impl Place {
         Self { router, control, store, clock, keys, news, _events: events }
     }
 
-    async fn command(&self, command: Command) -> Reply {
+    pub(super) async fn command(&self, command: Command) -> Reply {
         self.control.answer(command, &By::command_line()).await
     }
 
@@ -95,7 +100,7 @@ impl Place {
         }
     }
 
-    fn browser(&self) -> Browser {
+    pub(super) fn browser(&self) -> Browser {
         Browser {
             router: self.router.clone(),
             clock: self.clock.clone(),
@@ -106,7 +111,7 @@ impl Place {
     }
 
     /// Somebody of this role who has signed in.
-    async fn signed_in(&self, name: &str, role: Role) -> Browser {
+    pub(super) async fn signed_in(&self, name: &str, role: Role) -> Browser {
         let code = self.add(name, role).await;
         let mut browser = self.browser();
         browser.enrol(name, &code).await;
@@ -123,7 +128,7 @@ impl Place {
         token.expose().clone()
     }
 
-    async fn actions(&self) -> Vec<(String, String, bool)> {
+    pub(super) async fn actions(&self) -> Vec<(String, String, bool)> {
         let entries = self.store.audit(None, None, 1_000).await.expect("the store answers");
         entries.into_iter().rev().map(|entry| (entry.by, entry.action, entry.done)).collect()
     }
@@ -147,25 +152,25 @@ impl Place {
     }
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: String,
 }
 
 impl Answer {
-    fn location(&self) -> &str {
+    pub(super) fn location(&self) -> &str {
         self.headers.get(header::LOCATION).map_or("", |value| value.to_str().expect("ASCII"))
     }
 }
 
 /// A browser with its cookies.
 #[derive(Clone)]
-struct Browser {
+pub(super) struct Browser {
     router: Router,
     clock: Clock,
     cookies: BTreeMap<String, String>,
-    address: IpAddr,
+    pub(super) address: IpAddr,
     secret: [u8; 20],
 }
 
@@ -194,7 +199,9 @@ impl Browser {
         for cookie in answer.headers().get_all(header::SET_COOKIE) {
             let text = cookie.to_str().expect("ASCII");
             assert!(text.starts_with("__Host-"), "{text}");
-            for attribute in ["Secure", "HttpOnly", "SameSite=Strict", "Path=/"] {
+            // What was asked of a provider must come along with its answer, from another site.
+            let same_site = if text.contains("_openid=") { "SameSite=Lax" } else { "SameSite=Strict" };
+            for attribute in ["Secure", "HttpOnly", same_site, "Path=/"] {
                 assert!(text.split("; ").any(|part| part == attribute), "{text}");
             }
             let (name, value) = text.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
@@ -212,12 +219,12 @@ impl Browser {
         Answer { status, headers, body }
     }
 
-    async fn get(&mut self, path: &str) -> Answer {
+    pub(super) async fn get(&mut self, path: &str) -> Answer {
         let request = self.request(Method::GET, path, "");
         self.send(request).await
     }
 
-    async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request = self.request(Method::POST, path, &body);
         self.send(request).await
@@ -386,7 +393,7 @@ async fn every_route_is_open_to_its_role_and_to_no_lesser_one() {
         for route in ROUTES {
             let path = path_of(route, &flag);
             // These would end the session that the others are tried with.
-            if path == "/sign-out" || path == "/sign-in" || path == "/enrol" {
+            if path == "/sign-out" || path.starts_with("/sign-in") && path != "/sign-in/proof" || path == "/enrol" {
                 continue;
             }
             let mut request = browser.request(route.method.clone(), &path, "");
@@ -507,6 +514,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
     browser.post("/me", &[("do", "token"), ("called", HOSTILE), ("role", "viewer"), ("days", "3")]).await;
     let noted = browser.post(&format!("/flags/{}", flag.code), &[("do", "note"), ("note", HOSTILE)]).await;
     assert_eq!(noted.status, StatusCode::OK);
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.7"), ("note", HOSTILE)]).await;
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", HOSTILE), ("note", HOSTILE)]).await;
     let encoded: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
     let account: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
     for path in [
@@ -523,6 +532,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
         "/audit".to_owned(),
         format!("/audit?by={encoded}"),
         "/operators".to_owned(),
+        "/prefixes".to_owned(),
+        "/search?q=192.0.2.7".to_owned(),
         "/me".to_owned(),
         format!("/enrol?name={encoded}"),
         format!("/sign-in?next={encoded}"),
@@ -574,6 +585,58 @@ async fn one_click_contains_and_one_lets_back_in() {
 }
 
 #[tokio::test]
+async fn an_address_is_marked_with_one_click_and_unmarked_with_one() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    let (site, prefix) = (crate::domain::SiteName::from("one.example"), crate::domain::Prefix::of(flag.address));
+    let mark = async || place.store.marked_prefix(&site, prefix, place.clock.now()).await.expect("it answers");
+    let mut browser = place.signed_in("anna", Role::Operator).await;
+    let path = format!("/flags/{}", flag.code);
+    let marked = browser.post(&path, &[("do", "mark")]).await;
+    assert!(marked.body.contains("Take the mark off") && marked.body.contains("marked</span> by"), "{}", marked.body);
+    let found = mark().await.expect("it is marked");
+    assert_eq!((found.by.as_str(), found.note), ("anna", format!("flag {}", flag.code)));
+    assert_eq!(found.until, found.since.after(Duration::from_secs(30 * 86_400)));
+    let search = browser.get(&format!("/search?q={prefix}")).await.body;
+    assert!(search.contains("marked</span> at one.example"), "{search}");
+    assert!(search.contains(&flag.code.to_string()), "what came from there");
+    assert!(browser.get("/prefixes").await.body.contains(&prefix.to_string()));
+    let off = browser.post(&path, &[("do", "unmark")]).await;
+    assert!(off.body.contains("not marked any more"), "{}", off.body);
+    assert_eq!(mark().await, None);
+
+    let long = browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.0"), ("days", "366")]).await;
+    assert!(long.status == StatusCode::CONFLICT && long.body.contains("1 to 365 days"), "{}", long.body);
+    for (days, given) in [("0", "192.0.2.1"), ("7", "192.0.2.0/24"), ("7", ""), ("7", "example.edu")] {
+        let refused = browser.post("/prefixes", &[("do", "mark"), ("prefix", given), ("days", days)]).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{given} for {days} days");
+    }
+    for days in ["", "7"] {
+        let fields = [("do", "mark"), ("prefix", "2001:db8::9"), ("days", days), ("site", "one.example")];
+        assert_eq!(browser.post("/prefixes", &fields).await.status, StatusCode::OK);
+    }
+    let all = place.store.marked_prefixes(&site, place.clock.now()).await.expect("it answers");
+    let [network] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(
+        (network.prefix.to_string(), network.until),
+        ("2001:db8::/64".to_owned(), network.since.after(Duration::from_secs(7 * 86_400)),)
+    );
+    let trail: Vec<_> =
+        place.actions().await.into_iter().filter(|(_, action, _)| action.starts_with("prefix.")).collect();
+    let expected = [("mark", true), ("unmark", true), ("mark", false)]
+        .map(|(what, done)| ("anna".to_owned(), format!("prefix.{what}"), done));
+    assert_eq!(trail[..3], expected);
+    let Reply::Marks { marks, more: false } = place.command(Command::ListPrefixes { site: None }).await else {
+        panic!("no list")
+    };
+    assert_eq!(marks.len(), 1);
+    let mut viewer = place.signed_in("vera", Role::Viewer).await;
+    assert!(!viewer.get("/prefixes").await.body.contains("<button class=\"button\""), "a viewer only looks");
+    assert_eq!(viewer.post(&path, &[("do", "mark")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(mark().await, None);
+}
+
+#[tokio::test]
 async fn many_flags_are_paged_through_and_each_is_seen_once() {
     let place = Place::new();
     for number in 0..260 {
@@ -597,6 +660,32 @@ async fn many_flags_are_paged_through_and_each_is_seen_once() {
 }
 
 #[tokio::test]
+async fn flags_of_one_moment_are_all_seen_wherever_a_page_ends() {
+    let place = Place::new();
+    for number in 0..120 {
+        let flag = place.put_flag(number, &format!("account{number:03}")).await;
+        let recipients = crate::domain::flag::Activity { recipients: 7, ..flag.since.clone() };
+        place.store.put_flag(Flag { time: NOW, since: recipients, ..flag }).await.expect("the store answers");
+    }
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    for order in crate::domain::FlagOrder::ALL {
+        let (mut path, mut seen) = (format!("/flags?sort={}", order.name()), Vec::new());
+        for _ in 0..3 {
+            let page = browser.get(&path).await.body;
+            let found = page.split("<a class=\"mono\" href=\"/flags/").skip(1);
+            seen.extend(found.map(|code| code[..9].to_owned()));
+            let next = page.split("href=\"/flags?").find(|part| part.contains("rel=\"next\""));
+            let Some(next) = next else { break };
+            path = format!("/flags?{}", next.split('"').next().unwrap_or_default().replace("&#38;", "&"));
+        }
+        let many = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!((many, seen.len()), (120, 120), "{order:?}");
+    }
+}
+
+#[tokio::test]
 async fn flags_are_sorted_on_the_page_and_paged_through() {
     let place = Place::new();
     let mut browser = place.signed_in("vera", Role::Viewer).await;
@@ -609,11 +698,16 @@ async fn flags_are_sorted_on_the_page_and_paged_through() {
     let at = |page: &str, number: u32| page.find(&format!(">{number} recipients<"));
     assert!(at(&first, 60).is_some_and(|most| at(&first, 11).is_some_and(|least| most < least)));
     assert_eq!(at(&first, 10), None);
-    assert!(first.contains("/flags?sort=recipients&#38;from=50"), "where it goes on");
-    let second = browser.get("/flags?sort=recipients&from=50").await.body;
+    let next = first.split("/flags?sort=recipients&#38;after=").nth(1).and_then(|rest| rest.split('"').next());
+    let next = format!("/flags?sort=recipients&after={}", next.expect("where it goes on"));
+    // One that is raised meanwhile and comes first moves none of the others to another page.
+    let mut flag = place.put_flag(61, "new").await;
+    flag.since.recipients = 99;
+    place.store.put_flag(flag).await.expect("the store answers");
+    let second = browser.get(&next).await.body;
     assert!(at(&second, 10).is_some() && at(&second, 1).is_some() && at(&second, 11).is_none());
-    assert!(!second.contains("from=100"));
-    for (asked, status) in [("sort=weight", 400), ("from=x", 400), ("sort=account&from=99999999999", 200)] {
+    assert!(!second.contains("after="), "that was the last");
+    for (asked, status) in [("sort=weight", 400), ("after=x", 400), ("sort=account&after=1-00000000-0-zoe", 200)] {
         assert_eq!(browser.get(&format!("/flags?{asked}")).await.status.as_u16(), status, "{asked}");
     }
 }
@@ -761,6 +855,103 @@ async fn an_operator_changes_the_password_and_only_this_session_stays() {
     assert_eq!(elsewhere.get("/me").await.status, StatusCode::SEE_OTHER);
     let opened = place.control.operator("anna").await.expect("it answers").map(|(operator, _)| operator);
     assert!(opened.as_ref().is_some_and(Operator::is_ready));
+}
+
+/// The key that a page shows for an app.
+fn shown_key(page: &str) -> [u8; 20] {
+    let key = page.split("<p><code>").nth(1).and_then(|rest| rest.split('<').next()).expect("a key");
+    let key = data_encoding::BASE32_NOPAD.decode(key.replace(' ', "").as_bytes()).expect("base 32");
+    key.try_into().expect("20 bytes")
+}
+
+/// What the radio buttons of an own page stand for.
+fn which(page: &str) -> Vec<String> {
+    let parts = page.split("name=\"which\" value=\"").skip(1);
+    parts.filter_map(|part| part.split('"').next()).map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn an_operator_has_several_second_proofs_and_never_removes_the_last() {
+    let place = Place::new();
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    let first = browser.secret;
+    let ask = |what| [("do", what), ("old", PASSWORD)];
+    assert_eq!(browser.get("/me/factor").await.location(), "/me", "not without the password");
+    assert_eq!(browser.post("/me/factor", &[("with", "totp"), ("code", "000000")]).await.location(), "/me");
+    let wrong = browser.post("/me", &[("do", "add-app"), ("old", "guess")]).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(browser.get("/me/factor").await.location(), "/me", "nor with another one");
+
+    assert_eq!(browser.post("/me", &ask("add-app")).await.location(), "/me/factor?with=totp");
+    let key = shown_key(&browser.get("/me/factor?with=totp").await.body);
+    assert_ne!(key, first);
+    let named = |code: &str| [("with", "totp"), ("code", code), ("called", HOSTILE)].map(|(a, b)| (a, b.to_owned()));
+    let post = async |browser: &mut Browser, fields: [(&str, String); 3]| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/me/factor", &fields).await
+    };
+    assert_eq!(post(&mut browser, named("000000")).await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    browser.secret = key;
+    let code = browser.code();
+    assert_eq!(post(&mut browser, named(&code)).await.location(), "/me");
+    assert_eq!(post(&mut browser, named(&code)).await.location(), "/me", "the password counts once");
+    let page = browser.get("/me").await.body;
+    let [old, new] = <[String; 2]>::try_from(which(&page)).expect("two of them");
+    assert!(page.contains("used just now") && !page.contains("<script>alert"), "{page}");
+
+    // Each of them proves; a code is good once whichever it is of.
+    place.clock.advance(Duration::from_secs(60));
+    for secret in [first, key] {
+        browser.secret = secret;
+        browser.post("/sign-out", &[]).await;
+        browser.give_password("anna", PASSWORD).await;
+        let code = browser.code();
+        assert_eq!(browser.prove(&code).await.location(), "/flags");
+    }
+    let remove = |which: &str, old: &str| {
+        [("do", "remove-factor".to_owned()), ("which", which.to_owned()), ("old", old.to_owned())]
+    };
+    let ask = async |browser: &mut Browser, fields: [(&str, String); 3]| {
+        let fields: Vec<(&str, &str)> = fields.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        browser.post("/me", &fields).await
+    };
+    for (fields, why) in [
+        (remove(&old, "guess"), "The password is another one."),
+        (remove("totp 1", PASSWORD), "no such proof"),
+        (remove("", PASSWORD), "Choose which one."),
+    ] {
+        let refused = ask(&mut browser, fields).await;
+        assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(refused.body.contains(why), "{why}: {}", refused.body);
+    }
+    assert_eq!(ask(&mut browser, remove(&old, PASSWORD)).await.status, StatusCode::OK);
+    let last = ask(&mut browser, remove(&new, PASSWORD)).await;
+    assert!(last.body.contains("It is the last one"), "{}", last.body);
+    assert_eq!(which(&browser.get("/me").await.body), [new]);
+
+    place.clock.advance(Duration::from_secs(60));
+    browser.post("/sign-out", &[]).await;
+    browser.give_password("anna", PASSWORD).await;
+    browser.secret = first;
+    let code = browser.code();
+    assert_eq!(browser.prove(&code).await.status, StatusCode::UNPROCESSABLE_ENTITY, "removed");
+    browser.secret = key;
+    let code = browser.code();
+    assert_eq!(browser.prove(&code).await.location(), "/flags");
+    // The password of ten minutes ago adds nothing.
+    assert_eq!(browser.post("/me", &[("do", "add-app"), ("old", PASSWORD)]).await.location(), "/me/factor?with=totp");
+    place.clock.advance(Duration::from_secs(601));
+    assert_eq!(browser.get("/me/factor").await.location(), "/me");
+    let actions: Vec<(String, bool)> = place.actions().await.into_iter().map(|(_, what, done)| (what, done)).collect();
+    for (action, done) in
+        [("add_factor", true), ("add_factor", false), ("remove_factor", true), ("remove_factor", false)]
+    {
+        assert!(actions.contains(&(format!("operator.{action}"), done)), "{action} {done}: {actions:?}");
+    }
+    let mut other = place.signed_in("berta", Role::Administrator).await;
+    let reset = other.post("/operators", &[("do", "reset"), ("name", "anna")]).await;
+    assert!(reset.status == StatusCode::OK && reset.body.contains("Give <strong>anna</strong> this code"));
+    assert_eq!(browser.get("/me").await.status, StatusCode::SEE_OTHER, "another operator took it all away");
 }
 
 #[tokio::test]

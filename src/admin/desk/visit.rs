@@ -54,6 +54,9 @@ pub(super) struct Session {
     /// What an app is to share with us once its first code was right.
     #[serde(default)]
     pub secret: Option<[u8; 20]>,
+    /// When the password was given again, to add a second proof.
+    #[serde(default)]
+    pub adding: Option<Timestamp>,
 }
 
 /// Who asks for a page, proved as far as the page needs.
@@ -90,8 +93,15 @@ impl Desk {
         let number: [u8; 32] = self.control.dice.bytes();
         let cookie = Secret::new(data_encoding::BASE64URL_NOPAD.encode(&number));
         let id = self.ids(cookie.expose()).next().unwrap_or_default();
-        let session =
-            Session { operator: operator.to_owned(), stage, began: now, seen: now, passkey: None, secret: None };
+        let session = Session {
+            operator: operator.to_owned(),
+            stage,
+            began: now,
+            seen: now,
+            passkey: None,
+            secret: None,
+            adding: None,
+        };
         self.keep(id, &session, now).await?;
         Ok(set_cookie(COOKIE, cookie.expose(), None))
     }
@@ -186,7 +196,7 @@ impl Desk {
 }
 
 /// The first cookie of this name.
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(of, _)| *of == name).map(|(_, value)| value)
@@ -195,6 +205,12 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 fn set_cookie(name: &str, value: &str, lives: Option<Duration>) -> HeaderValue {
     let lives = lives.map_or_else(String::new, |lives| format!("; Max-Age={}", lives.as_secs()));
     let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Strict{lives}");
+    HeaderValue::try_from(text).expect("letters and digits")
+}
+
+/// A cookie that comes along when another site sends the browser here: for what that site was asked.
+pub(super) fn set_lax_cookie(name: &str, value: &str, lives: Duration) -> HeaderValue {
+    let text = format!("{name}={value}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age={}", lives.as_secs());
     HeaderValue::try_from(text).expect("letters and digits")
 }
 

@@ -42,6 +42,7 @@ impl Factor for Passkeys {
         let mut keys = enrolled.passkeys.iter_mut().filter(|passkey| passkey.host == about.host);
         let Some(passkey) = keys.find(|passkey| passkey.key.cred_id() == result.cred_id()) else { return false };
         passkey.key.update_credential(&result);
+        passkey.used = Some(about.now);
         true
     }
 }

@@ -53,6 +53,11 @@ pub fn new_app(secret: [u8; 20], name: String, number: u64, used_step: u64, now:
     EnrolledApp { number, name, added: now, secret, last_step: used_step }
 }
 
+/// When an app proved something last, to the half minute; setting it up is such a time.
+pub fn last_used(app: &EnrolledApp) -> Timestamp {
+    Timestamp::from_millis(app.last_step.saturating_mul(STEP_SECONDS * 1_000))
+}
+
 /// The secret as people type it into an app: base 32 in groups of four.
 pub fn spelled(secret: &[u8; 20]) -> String {
     let text = data_encoding::BASE32_NOPAD.encode(secret);

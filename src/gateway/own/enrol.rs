@@ -109,7 +109,7 @@ impl Gateway {
                 return false;
             };
             let (name, host) = (name.clone(), about.host.to_owned());
-            enrolled.passkeys.push(EnrolledPasskey { number, name, added: about.now, host, key });
+            enrolled.passkeys.push(EnrolledPasskey { number, name, added: about.now, used: None, host, key });
             true
         };
         self.added(caller, FactorKind::Passkey, add).await

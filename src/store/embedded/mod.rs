@@ -26,6 +26,7 @@ mod flags;
 mod kept;
 mod ledger;
 mod locks;
+mod marks;
 mod moving;
 mod profiles;
 mod reader;

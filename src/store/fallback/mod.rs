@@ -14,6 +14,7 @@ mod breaker;
 mod campaigns;
 mod journal;
 mod ledger;
+mod marks;
 mod operations;
 mod spool;
 mod stale;

@@ -28,6 +28,7 @@ pub(super) enum Holds {
     Kept(KeptKind, [u8; 16]),
     Factors { site: SiteName, account: Account },
     Operators,
+    Marks,
     Campaign,
 }
 
@@ -194,6 +195,14 @@ impl Keys {
         format!("{}operators:{{audit}}:", self.prefix)
     }
 
+    pub(super) fn marks(&self) -> String {
+        format!("{}marks:{{audit}}:", self.prefix)
+    }
+
+    pub(super) fn nodes(&self) -> String {
+        format!("{}nodes:{{audit}}:", self.prefix)
+    }
+
     /// A counter, and the part it is in.
     pub(super) fn counter(&self, key: &CounterKey) -> (String, u8) {
         let shard = part([counted(key)]);
@@ -220,6 +229,7 @@ impl Keys {
             "factors" => account(rest).map(|(site, account)| Holds::Factors { site, account })?,
             "flag" => Holds::Flag,
             "operators" => Holds::Operators,
+            "marks" => Holds::Marks,
             "campaign" => Holds::Campaign,
             "counter" => Holds::Counter(CounterKey(rest.to_owned())),
             "kept" => {

@@ -42,6 +42,7 @@ scripts! {
     FLAG "flag"
     EVENTS "events"
     OPERATOR "operator"
+    MARK "mark"
     CAMPAIGN "campaign"
     CHANGES "changes"
 }
@@ -64,6 +65,7 @@ mod tests {
             "EXISTS",
             "GET",
             "HDEL",
+            "HEXISTS",
             "HGET",
             "HGETALL",
             "HINCRBY",

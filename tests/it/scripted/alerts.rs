@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use mailward::clock::Clock;
+
 use super::upstream::{Received, Reply, Upstream};
 use super::{roundcube, send, signed_in};
 use crate::stack::{Gateway, Settings, until};
@@ -119,6 +121,46 @@ async fn a_receiver_that_hangs_hurts_neither_the_others_nor_the_webmail() {
         .await;
     }
     assert_eq!(hanging.seen().len(), 1, "one at a time waits there");
+    let sample = |metrics: &str, name: &str| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        value.and_then(|value| value.parse::<u64>().ok())
+    };
+    until("what waits is counted", 20, async || {
+        let metrics = gateway.admin_client().get("/metrics").await.text();
+        let waits = |name| sample(&metrics, &format!("mailward_alerts_waiting{{receiver=\"{name}\"}}"));
+        let late = |name| sample(&metrics, &format!("mailward_alerts_late_seconds{{receiver=\"{name}\"}}"));
+        let is_late = waits("hangs") >= Some(2) && late("hangs") >= Some(1) && late("nobody") >= Some(1);
+        (is_late && waits("chat") == Some(0) && late("chat") == Some(0)).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn in_quiet_hours_what_is_minor_waits_and_what_is_critical_does_not() {
+    let receiver = receiver(&Arc::default()).await;
+    let now = jiff::Timestamp::from_millisecond(Clock::system().now().as_millis() as i64).expect("a time of ours");
+    let hour = |hours: i64| {
+        let then = now.checked_add(jiff::SignedDuration::from_hours(hours)).expect("a time of ours");
+        format!("{:.16}", then.to_string()).split('T').nth(1).expect("a time").to_owned()
+    };
+    let (_upstream, gateway) = start(&format!(
+        "[[alert]]\nwebhook = \"http://{}/\"\nquiet_hours = \"{}-{} UTC\"\n",
+        receiver.address(),
+        hour(-2),
+        hour(2)
+    ))
+    .await;
+    assert!(gateway.command(&["account", "lock", "minor"]).status.success());
+    run_wild(&gateway, "alice").await;
+    until("what is critical comes", 10, async || alerts(&receiver, "many_messages").pop()).await;
+    assert!(alerts(&receiver, "account_locked").is_empty());
+    until("what waits is counted, and is not late", 10, async || {
+        let metrics = gateway.admin_client().get("/metrics").await.text();
+        let says = |sample: &str| metrics.lines().any(|line| line == sample);
+        let waits = says("mailward_alerts_waiting{receiver=\"webhook\"} 1");
+        (waits && says("mailward_alerts_late_seconds{receiver=\"webhook\"} 0")).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
