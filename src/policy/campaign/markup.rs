@@ -133,7 +133,9 @@ impl Out {
         }
         self.is_line_begun = true;
         let mut rest = source;
-        while let Some((before, after)) = rest.split_once('&') {
+        while let Some((before, after)) = rest.split_once('&')
+            && self.text.len() < SEEN_BYTES_MAX
+        {
             self.flat(before);
             let end = after.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';');
             match end.and_then(|end| Some((character(&after[..end])?, &after[end + 1..]))) {
@@ -151,7 +153,9 @@ impl Out {
     }
 
     fn flat(&mut self, text: &str) {
-        self.text.extend(text.chars().map(|letter| if matches!(letter, '\r' | '\n') { ' ' } else { letter }));
+        self.text.extend(
+            text.chars().take(SEEN_BYTES_MAX).map(|letter| if matches!(letter, '\r' | '\n') { ' ' } else { letter }),
+        );
     }
 }
 

@@ -7,8 +7,9 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use super::markup;
 
-/// Of a text so many bytes are read; the rest may be anything.
-const INPUT_BYTES_MAX: usize = 256 * 1024;
+/// Of a text so many bytes are read, and of one in HTML more, most of which nobody sees; the rest may be anything.
+const PLAIN_BYTES_MAX: usize = 64 * 1024;
+const HTML_BYTES_MAX: usize = 256 * 1024;
 
 /// So many words are looked at: some pages, and less than a millisecond of work.
 pub(super) const WORDS_MAX: usize = 1500;
@@ -45,14 +46,14 @@ pub(super) struct Own {
 /// Reads a message. `names` are of those whom it may speak to or come from; `is_reply` says that what it quotes is not its
 /// own.
 pub(super) fn own(text: &str, is_html: bool, names: &HashSet<String>, is_reply: bool) -> Own {
-    let text = beginning(text, INPUT_BYTES_MAX);
     let plain;
     let text = if is_html {
-        plain = markup::plain(text);
+        plain = markup::plain(beginning(text, HTML_BYTES_MAX));
         &plain
     } else {
         text
     };
+    let text = beginning(text, PLAIN_BYTES_MAX);
     let mut own = Own::default();
     let mut letters = 0;
     for line in lines(text, is_reply) {
