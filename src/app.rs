@@ -61,6 +61,9 @@ const CERTIFICATES_EVERY: Duration = Duration::from_secs(10);
 /// Databases of addresses and lists of networks and passwords are looked at this often.
 const INTEL_EVERY: Duration = Duration::from_secs(10);
 
+/// How often it is seen what waits for receivers of alerts.
+const ALERTS_EVERY: Duration = Duration::from_secs(2);
+
 /// Flood guards forget quiet prefixes this often.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 
@@ -311,6 +314,7 @@ impl Running {
         let mut certificates = tokio::time::interval(CERTIFICATES_EVERY);
         let mut forget = tokio::time::interval(FORGET_EVERY);
         let mut intel = tokio::time::interval(INTEL_EVERY);
+        let mut alerts = tokio::time::interval(ALERTS_EVERY);
         loop {
             tokio::select! {
                 _ = terminate.recv() => break,
@@ -322,6 +326,10 @@ impl Running {
                     self.shared.own.forget_quiet();
                 }
                 _ = intel.tick() => self.reload_intel(),
+                _ = alerts.tick() => {
+                    let waiting = self.alerts.waiting(self.shared.clock.now());
+                    self.shared.events.metrics().alerts_waiting(waiting);
+                }
             }
         }
         self.stops.store(true, Ordering::Relaxed);
@@ -333,6 +341,7 @@ impl Running {
         history.abort();
         lookout.abort();
         scanners.abort();
+        self.storage.leave().await;
         if let Some(admin) = admin {
             admin.abort();
         }
@@ -378,6 +387,7 @@ impl Running {
                     store_degraded_since: for_facts.degraded.since(),
                     store_waiting: storage.waiting(),
                     store_clock_apart: storage.clock_apart(),
+                    nodes: storage.nodes(for_facts.clock.now()),
                     listed: lookout.listed(),
                     scanners: live
                         .scanners

@@ -20,7 +20,7 @@ use http::{StatusCode, header};
 use serde::Serialize;
 
 use crate::clock::Clock;
-use crate::domain::{SiteName, Timestamp};
+use crate::domain::{NodeSeen, SiteName, Timestamp};
 use crate::telemetry::{Metrics, metrics};
 
 /// The connection's other end, put into the request's extensions by whoever accepted it. Decided at the edge: the
@@ -57,6 +57,8 @@ pub struct Facts {
     pub store_waiting: usize,
     /// How far the shared store's clock and this node's are apart; none where it is not known, or there is none.
     pub store_clock_apart: Option<Duration>,
+    /// The gateways that share the store, this one first. One that is silent is no reason to take this one out of service.
+    pub nodes: Vec<NodeFacts>,
     /// Addresses that mail leaves from, and the blocklists that they are on. No reason to take a node out of service.
     pub listed: Vec<(IpAddr, String)>,
     /// Each site.
@@ -74,6 +76,31 @@ pub struct SiteFacts {
     pub upstream_answers: Option<bool>,
     /// When its certificate ends; none: not known.
     pub certificate_ends: Option<Timestamp>,
+}
+
+/// What is known of one gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFacts {
+    /// The name of its machine.
+    pub name: String,
+    /// Of Mailward.
+    pub version: String,
+    /// Since when it runs.
+    pub since: Timestamp,
+    /// For how long nothing was heard of it; zero for the one that answers.
+    pub quiet_for: Duration,
+    /// How far its clock is ahead of the store's, in milliseconds, below zero where it is behind; none: not known, or there
+    /// is no clock but its own.
+    pub clock_ahead: Option<i64>,
+    /// Whether it is the one that answers.
+    pub is_this: bool,
+}
+
+impl NodeFacts {
+    /// Whether it should have been heard of.
+    pub fn is_silent(&self) -> bool {
+        self.quiet_for > NodeSeen::SILENT_AFTER
+    }
 }
 
 /// What the facts amount to.

@@ -28,6 +28,7 @@ use tokio::task::JoinHandle;
 use crate::clock::{Clock, Dice};
 use crate::config::{self, AlertTo};
 use crate::domain::{Event, Timestamp};
+use crate::telemetry::metrics::AlertsWaiting;
 use fold::{Fold, Wants};
 use queue::{Queue, Waiting};
 use words::Alert;
@@ -179,6 +180,16 @@ impl Alerts {
             queue: Mutex::new(queue),
             woken: Notify::new(),
         }))
+    }
+
+    /// What each receiver must still be told.
+    pub fn waiting(&self, now: Timestamp) -> Vec<AlertsWaiting> {
+        let of = |telling: &Telling| {
+            let queue = telling.post.queue.lock();
+            let (waiting, oldest_due) = (queue.len(), queue.oldest_due(now));
+            AlertsWaiting { receiver: telling.post.name.clone(), waiting, oldest_due }
+        };
+        self.told.lock().iter().map(of).collect()
     }
 
     /// Takes in what happened. Writes to disk where somebody is to be told, which is rare; never waits for anybody.

@@ -112,6 +112,11 @@ impl Queue {
         self.waiting.retain(|waiting| !told.iter().any(|told| told.path == waiting.path));
     }
 
+    /// Since when the one that is due for longest is, where one is at `now`.
+    pub fn oldest_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.waiting.iter().map(|waiting| waiting.at).min().filter(|at| *at <= now)
+    }
+
     /// How many wait.
     pub fn len(&self) -> usize {
         self.waiting.len()
@@ -169,6 +174,7 @@ mod tests {
             assert!(queue.add(due(id, second, false)).expect("writable"));
         }
         assert_eq!(ids(&queue.due(at(9))), [""; 0]);
+        assert_eq!((queue.oldest_due(at(9)), queue.oldest_due(at(60))), (None, Some(at(10))));
         let first = queue.due(at(60));
         assert_eq!(ids(&first), ["01"]);
         queue.done(&first);

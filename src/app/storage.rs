@@ -1,15 +1,18 @@
 //! The store that the configuration asks for, and what looks after it while the gateway runs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::Context as _;
 
+use parking_lot::Mutex;
+
+use crate::admin::NodeFacts;
 use crate::clock::Dice;
 use crate::config::Config;
-use crate::domain::{Event, EventKind, Timestamp};
+use crate::domain::{Event, EventKind, NodeSeen, Timestamp};
 use crate::gateway::Shared;
 use crate::policy::share::Share;
 use crate::store::embedded::Embedded;
@@ -23,8 +26,8 @@ const EMBEDDED_EVERY: Duration = Duration::from_secs(10);
 /// A shared store that is away is looked after this often; how often it is tried then is for [`Fallback`] to say.
 const SHARED_EVERY: Duration = Duration::from_millis(100);
 
-/// Clocks are compared this often.
-const CLOCKS_EVERY: Duration = Duration::from_secs(60);
+/// The longest name that a machine can have.
+const NAME_CHARS_MAX: usize = 64;
 
 /// What a node keeps beside a shared store is in this folder of `data_dir`.
 const OWN_FOLDER: &str = "node";
@@ -35,6 +38,16 @@ pub(super) struct Storage {
     /// Whether the embedded store could be written when it was tried last.
     is_well: AtomicBool,
     data_dir: PathBuf,
+    /// This gateway, as it says of itself.
+    this: NodeSeen,
+    heard: Mutex<Option<Heard>>,
+}
+
+/// Who else shares the store, and when that was asked.
+struct Heard {
+    nodes: Vec<NodeSeen>,
+    ours: Timestamp,
+    theirs: Timestamp,
 }
 
 enum Kind {
@@ -59,7 +72,9 @@ impl Storage {
         } else {
             open_shared(config, u64::from_le_bytes(dice.bytes()), now)?
         };
-        Ok(Self { kind, is_well: AtomicBool::new(true), data_dir: config.data_dir.clone() })
+        let data_dir = config.data_dir.clone();
+        let this = this_node(&data_dir, now);
+        Ok(Self { kind, is_well: AtomicBool::new(true), data_dir, this, heard: Mutex::default() })
     }
 
     pub(super) fn store(&self) -> Arc<dyn Store> {
@@ -101,8 +116,27 @@ impl Storage {
         }
     }
 
-    /// Compares the clocks.
-    async fn compare_clocks(&self, shared: &Shared) {
+    /// The gateways that share the store, this one first; with the embedded store this one alone.
+    pub(super) fn nodes(&self, now: Timestamp) -> Vec<NodeFacts> {
+        let facts = |node: &NodeSeen, quiet_for, clock_ahead| NodeFacts {
+            name: node.name.clone(),
+            version: node.version.clone(),
+            since: node.since,
+            quiet_for,
+            clock_ahead,
+            is_this: node.id == self.this.id,
+        };
+        let heard = self.heard.lock();
+        let Some(Heard { nodes, ours, theirs }) = &*heard else { return vec![facts(&self.this, Duration::ZERO, None)] };
+        let (own, others): (Vec<_>, Vec<_>) = nodes.iter().partition(|node| node.id == self.this.id);
+        let ahead = own.first().map(|own| own.clock_ahead);
+        let quiet_for = |node: &NodeSeen| theirs.since(node.seen).saturating_add(now.since(*ours));
+        let others = others.into_iter().map(|node| facts(node, quiet_for(node), Some(node.clock_ahead)));
+        std::iter::once(facts(&self.this, Duration::ZERO, ahead)).chain(others).collect()
+    }
+
+    /// Says that this gateway is there, hears who else is, and compares the clocks.
+    async fn beat(&self, shared: &Shared) {
         let Kind::Shared { redis, store, apart } = &self.kind else { return };
         if store.away_since().is_some() {
             return;
@@ -111,6 +145,17 @@ impl Storage {
             let ours = shared.clock.now();
             let found = ours.since(theirs).max(theirs.since(ours));
             apart.store(u64::try_from(found.as_millis()).unwrap_or(u64::MAX - 1) + 1, Ordering::Relaxed);
+            let whole = |time: Timestamp| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+            let clock_ahead = whole(ours).saturating_sub(whole(theirs));
+            match redis.beat(NodeSeen { seen: theirs, clock_ahead, ..self.this.clone() }).await {
+                Ok(nodes) => {
+                    let is_silent = |node: &&NodeSeen| theirs.since(node.seen) > NodeSeen::SILENT_AFTER;
+                    let silent = nodes.iter().filter(is_silent).count();
+                    shared.events.metrics().nodes(nodes.len() - silent, silent);
+                    *self.heard.lock() = Some(Heard { nodes, ours, theirs });
+                }
+                Err(away) => tracing::debug!(what = %away.what, "who else shares the store is not known"),
+            }
         }
     }
 
@@ -120,14 +165,15 @@ impl Storage {
             Kind::Embedded(_) => EMBEDDED_EVERY,
             Kind::Shared { .. } => SHARED_EVERY,
         };
-        let mut clocks = tokio::time::interval(CLOCKS_EVERY);
+        let mut beats = tokio::time::interval(NodeSeen::EVERY);
+        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut ticks = tokio::time::interval(every);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
-                _ = clocks.tick() => {
-                    self.compare_clocks(&shared).await;
+                _ = beats.tick() => {
+                    self.beat(&shared).await;
                     continue;
                 }
             }
@@ -148,6 +194,15 @@ impl Storage {
                 shared.events.record(Event::new(now, kind));
             }
             shared.events.metrics().store_waiting(self.waiting());
+        }
+    }
+
+    /// This gateway stops.
+    pub(super) async fn leave(&self) {
+        if let Kind::Shared { redis, .. } = &self.kind
+            && let Err(away) = redis.leave(self.this.id.clone()).await
+        {
+            tracing::debug!(what = %away.what, "the others were not told that this gateway stops");
         }
     }
 
@@ -179,6 +234,22 @@ impl Storage {
             Kind::Embedded(_) => self.is_well.load(Ordering::Relaxed),
             Kind::Shared { store, .. } => store.away_since().is_none(),
         }
+    }
+}
+
+/// This gateway. Two on one machine have folders of their own.
+fn this_node(data_dir: &Path, now: Timestamp) -> NodeSeen {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let name: String = name.trim().chars().take(NAME_CHARS_MAX).collect();
+    let whole = [name.as_bytes(), b"\0", data_dir.as_os_str().as_encoded_bytes()].concat();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &whole);
+    NodeSeen {
+        id: data_encoding::HEXLOWER.encode(&digest.as_ref()[..8]),
+        name,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        since: now,
+        seen: now,
+        clock_ahead: 0,
     }
 }
 

@@ -78,6 +78,9 @@ enum Verb {
     /// List, show, clear or confirm what the running gateway noticed
     #[command(subcommand, arg_required_else_help = true)]
     Flag(operate::FlagVerb),
+    /// Mark an address that you distrust, take the mark off, or list those that are marked
+    #[command(subcommand, arg_required_else_help = true)]
+    Prefix(operate::PrefixVerb),
     /// List or forget the browsers that an account knows
     #[command(subcommand, arg_required_else_help = true)]
     Device(operate::DeviceVerb),
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Verb::Account(verb) => operate::account(verb, &line.config),
         Verb::Session(verb) => operate::session(verb, &line.config),
         Verb::Flag(verb) => operate::flag(verb, &line.config),
+        Verb::Prefix(verb) => operate::prefix(verb, &line.config),
         Verb::Device(verb) => operate::device(verb, &line.config),
         Verb::Admin(verb) => operate::admin(verb, &line.config),
         Verb::Explain(args) => operate::explain(args, &line.config),

@@ -4,7 +4,9 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Country, NetworkClass, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict};
+use super::{
+    Account, Country, FlagOrder, FlagPlace, NetworkClass, Reference, SessionHash, Signal, SiteName, Timestamp, Verdict,
+};
 
 /// A flagged session with its reasons. It has the code that the person's page shows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -197,8 +199,12 @@ pub struct FlagFilter {
     pub status: Option<FlagStatus>,
     /// From this country.
     pub country: Option<Country>,
-    /// Older than this: for the next page.
+    /// Older than this.
     pub before: Option<Timestamp>,
+    /// In this order.
+    pub order: FlagOrder,
+    /// Behind this place in that order: for the next page.
+    pub after: Option<FlagPlace>,
 }
 
 #[cfg(test)]

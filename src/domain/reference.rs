@@ -6,7 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 /// Eight characters without look-alikes, shown on every page of Mailward's and written in the event behind it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Reference([u8; 8]);
 
 /// Crockford's base 32: no I, L, O, U, so it survives being read over a telephone.

@@ -105,7 +105,7 @@ pub static SIGNALS: [SignalKind; SIGNALS_COUNT] = [
     SignalKind {
         name: "theft_from_prefix",
         weight: 60,
-        speaks: "From an address where an operator confirmed a theft within a month.",
+        speaks: "From an address where an operator confirmed a theft within a month, or that an operator marked.",
         because: "With one more thing odd it asks for proof; a shared address of honest people stays usable on known devices.",
     },
     SignalKind {

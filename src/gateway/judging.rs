@@ -346,10 +346,11 @@ impl Judging<'_> {
             None => DeviceFact::New,
         };
         let whereabouts = self.whereabouts(client.address);
-        let (profile, failures_before, thefts_from_prefix, country_at_site) = tokio::join!(
+        let (profile, failures_before, thefts_from_prefix, prefix_mark, country_at_site) = tokio::join!(
             self.store.profile(&site.name, account, self.now),
             self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW),
             self.count(theft::key(&site.name, client.prefix), theft::WINDOW),
+            self.store.marked_prefix(&site.name, client.prefix, self.now),
             self.country_at_site(site, &whereabouts),
         );
         let profile = self.fact(profile);
@@ -357,6 +358,7 @@ impl Judging<'_> {
         facts.password = password;
         facts.failures_before = failures_before;
         facts.thefts_from_prefix = thefts_from_prefix;
+        facts.prefix_mark = self.fact(prefix_mark);
         facts.country_at_site = country_at_site;
         if !attempt.door.is_webmail() {
             // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
@@ -416,6 +418,7 @@ impl Judging<'_> {
             newcomers_from_prefix: Fact::Known(0),
             networks_for_account: Fact::Known(0),
             thefts_from_prefix: Fact::Known(0),
+            prefix_mark: Fact::Known(None),
             home_country: self.home_country(),
             has_open_flag: Fact::Known(false),
             password: PasswordQuality::default(),
@@ -585,6 +588,7 @@ impl Judging<'_> {
         let mut facts = self.facts(site, &session.account, &there, DeviceFact::Unasked, profile.as_ref());
         facts.agent = spot.agent;
         facts.thefts_from_prefix = self.count(theft::key(&site.name, spot.prefix), theft::WINDOW).await;
+        facts.prefix_mark = self.fact(self.store.marked_prefix(&site.name, spot.prefix, self.now).await);
         facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
         let (judgement, _) = self.rolled_out(site, &session.account, judgement);

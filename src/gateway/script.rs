@@ -181,7 +181,7 @@ impl Gateway {
         let content_type = parts.headers.get(header::CONTENT_TYPE).cloned();
         let (form, waiting) = if parts.method == Method::POST {
             let mut body = body;
-            match self.read_body(visit, content_type.as_ref(), &mut body).await {
+            match Box::pin(self.read_body(visit, content_type.as_ref(), &mut body)).await {
                 Ok((form, waiting)) => (form, Some(waiting)),
                 Err(Stop::TooLarge) => {
                     let listen = &visit.live.config.listen;
@@ -312,7 +312,8 @@ impl Gateway {
         Fact::StoreAway
     }
 
-    /// Asks the session's state, then takes the request the way its action goes.
+    /// Asks the session's state, then takes the request the way its action goes. What is rarely needed is boxed: an
+    /// ordinary request should not be moved about with room for it.
     pub(super) async fn judge(&self, mut script: Script, parts: &mut Parts) -> Response<AnswerBody> {
         if script.shows_ended_page() && script.enforces() {
             // The webmail's own sign-in form says it best, and it comes when the session cookie does not. A redirect
@@ -342,7 +343,7 @@ impl Gateway {
                     return self.to_challenge(&script.visit, asked_for);
                 }
                 if decision.why == Why::Challenged
-                    && let Some(held) = self.hold(&script, parts).await
+                    && let Some(held) = Box::pin(self.hold(&script, parts)).await
                 {
                     return held;
                 }
@@ -372,7 +373,7 @@ impl Gateway {
         let judging = self.judging(&script.visit, &on_away);
         match (session_policy::action(script.state(), action), script.known_session()) {
             (Err(stopped), Some(session)) if stopped.why == Why::Restricted => {
-                judging.restricted_may(session, action, stopped).await?;
+                Box::pin(judging.restricted_may(session, action, stopped)).await?;
             }
             (Err(stopped), _) => return Err(stopped),
             (Ok(()), _) => {}
@@ -389,7 +390,7 @@ impl Gateway {
         if session.flag.is_none() {
             return Ok(());
         }
-        judging.judge_move(script.site(), session, &script.client, action).await
+        Box::pin(judging.judge_move(script.site(), session, &script.client, action)).await
     }
 
     /// The same after something took its time: an operator may have ended the session meanwhile, or another of its messages
@@ -419,7 +420,7 @@ impl Gateway {
         let on_away = self.on_away(visit);
         let judging = self.judging(visit, &on_away);
         let code = self.shared.dice.reference();
-        let (session, judgement) = judging.watch(visit.site(), session, client, code).await?;
+        let (session, judgement) = Box::pin(judging.watch(visit.site(), session, client, code)).await?;
         if let Some(judgement) = judgement.filter(|judgement| judgement.is_flagged()) {
             let mut event = visit.event_of(EventKind::SessionMoved, client);
             event.session = Some(session.hash);
@@ -446,10 +447,10 @@ impl Gateway {
         let on_away = self.on_away(&script.visit);
         let judging = self.judging(&script.visit, &on_away);
         match action {
-            Action::Send(_) if stopped => judging.note_stopped(&flag).await,
+            Action::Send(_) if stopped => Box::pin(judging.note_stopped(&flag)).await,
             Action::Send(_) => {}
             action if action.move_signal().is_some() => {
-                judging.note_change(session, action.name(), script.targets(parts), stopped).await;
+                Box::pin(judging.note_change(session, action.name(), script.targets(parts), stopped)).await;
             }
             _ => {}
         }
@@ -513,7 +514,7 @@ impl Gateway {
         if posts || script.asked.action == Action::SignOut {
             let answer = answer::read(response, timeout).await;
             let outcome = script.site().webmail.outcome(&script.asked, &answer.seen());
-            self.learn(&script, outcome).await;
+            Box::pin(self.learn(&script, outcome)).await;
             self.follow_session(&script, &answer.seen()).await;
             return match whole_or_nothing(answer) {
                 Some(response) => self.finish(visit, response),

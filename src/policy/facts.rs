@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use super::Fact;
 use crate::domain::{
-    Account, Agent, Country, NetworkClass, PasswordQuality, Position, Profile, SiteName, Timestamp, Whereabouts,
+    Account, Agent, Country, NetworkClass, PasswordQuality, Position, PrefixMark, Profile, SiteName, Timestamp,
+    Whereabouts,
 };
 
 /// Everything that signals and rules look at.
@@ -44,6 +45,8 @@ pub struct Facts<'a> {
     pub networks_for_account: Fact<u32>,
     /// Thefts that operators confirmed from this prefix within [`super::theft::WINDOW`].
     pub thefts_from_prefix: Fact<u32>,
+    /// The mark that an operator set on this prefix, where it counts now.
+    pub prefix_mark: Fact<Option<PrefixMark>>,
     /// Where people of this site are expected who have not been seen yet: the country of the campus, when it is known.
     pub home_country: Option<Country>,
     /// Whether a flag that restricted a session of the account for what it sent is open still, within

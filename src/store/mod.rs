@@ -8,6 +8,7 @@ pub mod embedded;
 pub mod fallback;
 mod kept;
 mod ledger;
+mod marks;
 mod record;
 pub mod redis;
 
@@ -25,6 +26,7 @@ use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::window::Entry;
 pub use kept::{FACTORS_BYTES_MAX, Kept, KeptKind, Sealed};
 pub use ledger::{AUDIT_MAX, EVENTS_MAX, LOOKED_THROUGH_MAX, Ledger, OPERATOR_BYTES_MAX, OPERATORS_MAX};
+pub use marks::{MARKS_MAX, Marks};
 pub use record::{Cursor, Page, Record};
 use serde::{Deserialize, Serialize};
 
@@ -111,7 +113,7 @@ pub struct KnownDevice {
 }
 
 /// The operations a gateway needs. All are safe to call from many tasks at once.
-pub trait Store: Ledger {
+pub trait Store: Ledger + Marks {
     /// Takes all charges in one atomic step, or none. No two of them have the same key.
     fn charge<'a>(&'a self, charges: &'a [Charge], now: Timestamp) -> Answer<'a, Charged>;
 
@@ -255,7 +257,7 @@ pub trait Store: Ledger {
     /// The flag with this code.
     fn flag<'a>(&'a self, code: &'a Reference) -> Answer<'a, Option<Flag>>;
 
-    /// The flags that fit, newest first, at most `most`.
+    /// The flags that fit, in the order that is asked for, at most `most`.
     fn flags<'a>(&'a self, filter: &'a FlagFilter, most: usize) -> Answer<'a, Vec<Flag>>;
 
     /// Takes in what else was found about a flagged session, by [`Flag::raise`]; says whether there is such a flag.

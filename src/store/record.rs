@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CORRESPONDENTS_MAX, Kept, KnownDevice, Lock, Sealed};
-use crate::domain::{Account, AuditEntry, Flag, PastEvent, Profile, Session, SiteName, Timestamp};
+use crate::domain::{Account, AuditEntry, Flag, PastEvent, PrefixMark, Profile, Session, SiteName, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::policy::window::Entry;
 
@@ -66,6 +66,8 @@ pub enum Record {
         /// Themselves.
         factors: Sealed,
     },
+    /// A mark on a prefix.
+    Mark(PrefixMark),
     /// A past event; what was counted of it is counted anew.
     Event(PastEvent),
     /// What an operator did.
@@ -92,6 +94,7 @@ impl Record {
             Self::Counter { .. } => "counter",
             Self::Kept(_) => "kept",
             Self::Factors { .. } => "factors",
+            Self::Mark(_) => "mark",
             Self::Event(_) => "event",
             Self::Audit(_) => "audit",
             Self::Operator { .. } => "operator",

@@ -115,6 +115,22 @@ pub static DESCRIBED: &[Described] = &[
     gauge("mailward_store_waiting", &[], "Changes that wait until a shared store can be told of them"),
     counter("mailward_store_lost", &[], "Changes that could not be kept until the store was back"),
     gauge(
+        "mailward_nodes",
+        &[],
+        "Gateways that share the store and were heard of within 35 seconds, this one among them",
+    ),
+    gauge("mailward_nodes_silent", &[], "Gateways that shared the store within a day, did not stop and are silent now"),
+    gauge(
+        "mailward_alerts_waiting",
+        &["receiver"],
+        "Alerts that a receiver was not told yet, those of a later digest among them",
+    ),
+    gauge(
+        "mailward_alerts_late_seconds",
+        &["receiver"],
+        "For how long the oldest alert that is due has waited for its receiver; 0: none is late",
+    ),
+    gauge(
         "mailward_configuration_reloaded_timestamp_seconds",
         &[],
         "When the configuration in force was read, as Unix time",
@@ -321,12 +337,27 @@ struct Seen {
     /// In milliseconds; 0 while the store answers.
     store_degraded_since: AtomicU64,
     store_waiting: AtomicI64,
+    nodes: AtomicI64,
+    nodes_silent: AtomicI64,
+    /// By the receiver's name.
+    alerts: Mutex<Vec<AlertsWaiting>>,
     configured: AtomicU64,
     certificates: Mutex<BTreeMap<SiteName, Timestamp>>,
     /// Whether each is silent; by name, those of the configuration in force.
     scanners: Mutex<BTreeMap<Arc<str>, bool>>,
     /// The time of the scrape in progress: days left are counted from it.
     now: AtomicU64,
+}
+
+/// What one receiver of alerts must still be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertsWaiting {
+    /// Its name in the configuration.
+    pub receiver: String,
+    /// How many alerts.
+    pub waiting: usize,
+    /// Since when the oldest of them is due; none where none is.
+    pub oldest_due: Option<Timestamp>,
 }
 
 impl Metrics {
@@ -368,6 +399,9 @@ impl Metrics {
             connections_open: AtomicI64::new(0),
             store_degraded_since: AtomicU64::new(0),
             store_waiting: AtomicI64::new(0),
+            nodes: AtomicI64::new(1),
+            nodes_silent: AtomicI64::new(0),
+            alerts: Mutex::default(),
             configured: AtomicU64::new(started.as_millis()),
             certificates: Mutex::default(),
             scanners: Mutex::default(),
@@ -563,6 +597,18 @@ impl Metrics {
         self.seen.store_waiting.store(i64::try_from(waiting).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
+    /// How many gateways share the store, and how many of them are silent.
+    pub fn nodes(&self, heard_of: usize, silent: usize) {
+        for (gauge, many) in [(&self.seen.nodes, heard_of), (&self.seen.nodes_silent, silent)] {
+            gauge.store(i64::try_from(many).unwrap_or(i64::MAX), Ordering::Relaxed);
+        }
+    }
+
+    /// What each receiver of alerts must still be told; in place of what was said before.
+    pub fn alerts_waiting(&self, receivers: Vec<AlertsWaiting>) {
+        *self.seen.alerts.lock() = receivers;
+    }
+
     /// Everything as OpenMetrics text. `now` is the time of the scrape.
     pub fn render(&self, now: Timestamp) -> String {
         self.seen.now.store(now.as_millis(), Ordering::Relaxed);
@@ -604,6 +650,7 @@ impl Collector for Seen {
         self.encode_requests(&mut encoder)?;
         self.encode_certificates(&mut encoder)?;
         self.encode_scanners(&mut encoder)?;
+        self.encode_alerts(&mut encoder)?;
         let seconds = |millis: u64| (millis / 1_000) as i64;
         let degraded_since = self.store_degraded_since.load(Ordering::Relaxed);
         for (name, value) in [
@@ -611,6 +658,8 @@ impl Collector for Seen {
             ("mailward_store_degraded", i64::from(degraded_since > 0)),
             ("mailward_store_degraded_since_timestamp_seconds", seconds(degraded_since)),
             ("mailward_store_waiting", self.store_waiting.load(Ordering::Relaxed)),
+            ("mailward_nodes", self.nodes.load(Ordering::Relaxed)),
+            ("mailward_nodes_silent", self.nodes_silent.load(Ordering::Relaxed)),
             ("mailward_configuration_reloaded_timestamp_seconds", seconds(self.configured.load(Ordering::Relaxed))),
             ("mailward_process_start_timestamp_seconds", seconds(self.started.as_millis())),
         ] {
@@ -637,6 +686,24 @@ impl Seen {
                 let status = STATUS_CLASSES[cell % STATUS_CLASSES.len()];
                 let labels = [("site", &**site), ("action", action), ("status", status)];
                 ConstCounter::new(sum).encode(family.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn encode_alerts(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let alerts = self.alerts.lock();
+        let now = Timestamp::from_millis(self.now.load(Ordering::Relaxed));
+        let late = |waiting: &AlertsWaiting| waiting.oldest_due.map_or(0, |due| now.since(due).as_secs() as i64);
+        let many = |waiting: &AlertsWaiting| i64::try_from(waiting.waiting).unwrap_or(i64::MAX);
+        let gauges: [(&str, &dyn Fn(&AlertsWaiting) -> i64); 2] =
+            [("mailward_alerts_waiting", &many), ("mailward_alerts_late_seconds", &late)];
+        for (name, value) in gauges {
+            let kind = ConstGauge::new(0_i64).metric_type();
+            let mut family = encoder.encode_descriptor(name, described(name).help, None, kind)?;
+            for waiting in alerts.iter() {
+                let labels = [("receiver", waiting.receiver.as_str())];
+                ConstGauge::new(value(waiting)).encode(family.encode_family(&labels)?)?;
             }
         }
         Ok(())
@@ -733,6 +800,11 @@ mod tests {
         for kind in line::one_of_each() {
             metrics.observe(&Event { kind, ..line::example() });
         }
+        metrics.alerts_waiting(vec![AlertsWaiting {
+            receiver: "day".to_owned(),
+            waiting: 2,
+            oldest_due: Some(Timestamp::from_millis(86_400_000 * 3 - 90_000)),
+        }]);
         metrics.range_asked(None);
         metrics.door_asked("postfix", "passed");
         let scanner: Arc<str> = "rspamd".into();
@@ -756,6 +828,11 @@ mod tests {
                 .unwrap_or_else(|| panic!("{name} is not described, or of another kind"));
             let labels: Vec<_> = rest.split("=\"").filter_map(|part| part.rsplit([',', '"', '{']).next()).collect();
             assert_eq!(&labels[..labels.len() - 1], found.labels, "{sample}");
+        }
+        for sample in
+            [r#"mailward_alerts_waiting{receiver="day"} 2"#, r#"mailward_alerts_late_seconds{receiver="day"} 90"#]
+        {
+            assert!(text.contains(sample), "{sample}: {text}");
         }
         assert!(text.contains(r#"mailward_certificate_days_left{site="webmail.example.edu"} 7"#), "{text}");
         assert!(text.contains("mailward_store_degraded 0") && text.contains("mailward_store_lost_total 0"), "{text}");

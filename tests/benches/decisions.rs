@@ -1,12 +1,14 @@
 //! What a sign-in and a message cost beside the webmail: from the question to the decision that is written down, with the
-//! embedded store in a file, empty and with many accounts.
+//! embedded store in a file or with a Redis of its own, with few accounts and with many.
 //!
 //! ```text
-//! cargo run --release --example decisions [ACCOUNTS]
+//! cargo run --release --example decisions [--redis] [ACCOUNTS …]
 //! ```
 //!
-//! Each step is timed by the clock, which counts waiting for the disk, and the whole by the processor time of this process
-//! with all its threads, which does not.
+//! Each step is timed by the clock, which counts waiting for the store, and the whole by processor time: that of the thread
+//! which decides, as a worker does, and that of this process with all its threads, SQLite's among them.
+
+mod redis_server;
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr};
@@ -25,8 +27,10 @@ use mailward::domain::{
 use mailward::gateway::judging::{Attempt, Judging, Sending};
 use mailward::intel::Intel;
 use mailward::policy::Fact;
-use mailward::store::embedded::{Embedded, Settings};
-use mailward::store::{Away, Store as _};
+use mailward::store::embedded::Embedded;
+use mailward::store::redis::{self, Redis};
+use mailward::store::{Away, Settings, Store};
+use redis_server::Server;
 
 /// 25 November 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_795_564_800_000);
@@ -44,7 +48,21 @@ const LESSONS: u32 = 4;
 const AT_ONCE: u32 = 4_096;
 
 fn main() -> anyhow::Result<()> {
-    let accounts: u32 = std::env::args().nth(1).map_or(Ok(1_000), |text| text.parse())?;
+    let mut words: Vec<String> = std::env::args().skip(1).collect();
+    let shared = words.first().is_some_and(|word| word == "--redis");
+    if shared {
+        words.remove(0);
+    }
+    if words.is_empty() {
+        words.push("1000".to_owned());
+    }
+    for accounts in words {
+        measure(accounts.parse()?, shared)?;
+    }
+    Ok(())
+}
+
+fn measure(accounts: u32, shared: bool) -> anyhow::Result<()> {
     let text = "[networks]\ncampus = [\"192.0.2.0/24\"]\ncampus_country = \"DE\"\n\
                 [[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
     let config = config::parse(text, "mailward.toml", Path::new(""), NOW).expect("a good file");
@@ -52,8 +70,19 @@ fn main() -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let settings =
         Settings { session_idle: Duration::from_secs(86_400), profile_forgotten_after: config.risk.forget_after };
-    let store = Embedded::open(folder.path(), NOW, settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let server = if shared { Some(Server::start()?) } else { None };
+    let store: Arc<dyn Store> = match &server {
+        Some(server) => {
+            let url = vec![Secret::new(server.url.clone())];
+            let settings = redis::Settings {
+                operation_timeout: Duration::from_secs(5),
+                ..redis::Settings::new(url, settings, u64::from(std::process::id()) << 32)
+            };
+            runtime.block_on(async { Redis::connect(settings) }).map(Arc::new)?
+        }
+        None => Arc::new(Embedded::open(folder.path(), NOW, settings)?),
+    };
     let bench = Bench {
         keys: KeyRing::new(&[Secret::new([7; KeyRing::KEY_BYTES])]),
         dice: Dice::repeating(7),
@@ -66,8 +95,9 @@ fn main() -> anyhow::Result<()> {
         let before = resident();
         bench.teach().await;
         println!(
-            "{accounts} profiles: {} KiB of memory more, {} KiB on disk",
-            resident() - before,
+            "{}, {accounts} profiles: {} KiB of memory more, {} KiB on disk",
+            if shared { "Redis" } else { "embedded" },
+            resident().saturating_sub(before),
             size(folder.path())
         );
         bench.sign_ins().await;
@@ -79,7 +109,7 @@ fn main() -> anyhow::Result<()> {
 struct Bench {
     config: Config,
     intel: Intel,
-    store: Embedded,
+    store: Arc<dyn Store>,
     keys: KeyRing,
     dice: Dice,
     accounts: u32,
@@ -119,7 +149,7 @@ impl Bench {
         let site = &self.config.sites[0];
         let on_away = |away: &Away| panic!("{away}");
         let (mut reserve, mut judge, mut admit) = (Timer::default(), Timer::default(), Timer::default());
-        let cpu = processor();
+        let begun = Spent::now();
         for number in 0..DECISIONS {
             let now = Timestamp::from_millis(NOW.as_millis() + u64::from(number) * 1_000);
             let judging = self.judging(now, &on_away);
@@ -142,10 +172,7 @@ impl Bench {
             admit.time(judging.admit(&attempt, &reserved, &judged, hash, code, device)).await;
             judging.give_back(&reserved.receipt).await;
         }
-        println!(
-            "a sign-in, processor time of all of it: {} us",
-            (processor() - cpu).as_micros() / u128::from(DECISIONS)
-        );
+        begun.print("a sign-in", DECISIONS);
         reserve.print("  reserved before the webmail is asked");
         judge.print("  judged when it said yes");
         admit.print("  written down, on disk");
@@ -159,7 +186,7 @@ impl Bench {
         let mut seen = HashSet::new();
         sessions.retain(|session| seen.insert(session.account.clone()));
         let (mut reserve, mut note) = (Timer::default(), Timer::default());
-        let cpu = processor();
+        let begun = Spent::now();
         for (number, session) in sessions.iter().enumerate() {
             let now = Timestamp::from_millis(NOW.as_millis() + (u64::from(DECISIONS) + number as u64) * 1_000);
             let judging = self.judging(now, &on_away);
@@ -178,18 +205,14 @@ impl Bench {
             assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);
             note.time(judging.note_sent(&sending, &reserved)).await;
         }
-        let messages = sessions.len() as u128;
-        println!(
-            "a message to five on a new browser, processor time: {} us",
-            (processor() - cpu).as_micros() / messages
-        );
+        begun.print("a message to five on a new browser", sessions.len() as u32);
         reserve.print("  reserved before it goes");
         note.print("  noted when it left");
     }
 
     fn judging<'a>(&'a self, now: Timestamp, on_away: &'a (dyn Fn(&Away) + Sync)) -> Judging<'a> {
         Judging {
-            store: &self.store,
+            store: &*self.store,
             intel: &self.intel,
             keys: &self.keys,
             config: &self.config,
@@ -238,13 +261,37 @@ fn mixed(number: u32) -> u32 {
     number ^ (number >> 16)
 }
 
-/// Processor time of this process, user and system, of all its threads.
-fn processor() -> Duration {
-    /// The kernel reports in hundredths of a second.
-    const TICK: Duration = Duration::from_millis(10);
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ').skip(11).take(2);
-    TICK * fields.filter_map(|field| field.parse::<u32>().ok()).sum::<u32>()
+/// Processor time, user and system.
+struct Spent {
+    here: Duration,
+    in_all: Duration,
+}
+
+impl Spent {
+    fn now() -> Self {
+        Self { here: on_processor("/proc/thread-self"), in_all: threads().map(|thread| on_processor(&thread)).sum() }
+    }
+
+    fn print(&self, what: &str, times: u32) {
+        let now = Self::now();
+        let each = |then: Duration, now: Duration| now.saturating_sub(then).as_nanos() as f64 / f64::from(times) / 1e3;
+        println!(
+            "{what}, processor time: {:.0} us where it is decided, {:.0} us with the store's threads",
+            each(self.here, now.here),
+            each(self.in_all, now.in_all)
+        );
+    }
+}
+
+fn threads() -> impl Iterator<Item = String> {
+    let entries = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    entries.map(|entry| entry.path().display().to_string())
+}
+
+/// By the scheduler's account, in nanoseconds.
+fn on_processor(thread: &str) -> Duration {
+    let stat = std::fs::read_to_string(format!("{thread}/schedstat")).unwrap_or_default();
+    Duration::from_nanos(stat.split(' ').next().and_then(|nanos| nanos.parse().ok()).unwrap_or(0))
 }
 
 /// Memory of this process, in KiB, by the kernel's account.

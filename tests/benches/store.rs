@@ -9,10 +9,8 @@
 //! given by address is written to under a prefix of its own, which stays there. Everything else is the same in every run.
 
 mod desk;
+mod redis_server;
 
-use std::net::TcpListener;
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +23,7 @@ use mailward::policy::limits::{Charge, Charged, Cost, CounterKey};
 use mailward::store::embedded::Embedded;
 use mailward::store::redis::{self, Redis};
 use mailward::store::{KnownDevice, Record, Settings, Store};
+use redis_server::Server;
 
 /// 25 November 2026.
 const NOW: Timestamp = Timestamp::from_millis(1_795_564_800_000);
@@ -73,35 +72,6 @@ fn main() -> anyhow::Result<()> {
     let file = std::fs::metadata(folder.path().join("mailward.db"))?.len();
     println!("{:<56} {:>10} MiB", "the file", file >> 20);
     Ok(())
-}
-
-/// A server that ends with this process, if that ends in an orderly way.
-struct Server {
-    url: String,
-    process: Child,
-}
-
-impl Server {
-    fn start() -> anyhow::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        anyhow::ensure!(Path::new("/usr/bin/redis-server").exists(), "redis-server is not installed");
-        let process = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
-            .stdout(Stdio::null())
-            .spawn()?;
-        let server = Self { url: format!("redis://127.0.0.1:{port}"), process };
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            std::thread::yield_now();
-        }
-        Ok(server)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _gone = self.process.wait();
-    }
 }
 
 async fn compare(

@@ -340,7 +340,7 @@ fn flags_devices_and_accounts_are_read_and_settled_from_the_command_line() {
     assert!(listed.contains(&row), "{listed}");
     assert_eq!(said(&["flag", "list", "--before", "2026-12-01"]), "no flag\n");
     let json: Reply = serde_json::from_str(&said(&["flag", "list", "--json"])).expect("JSON for programs");
-    assert!(matches!(&json, Reply::Flags { flags, more: false } if flags[0].code == code), "{json:?}");
+    assert!(matches!(&json, Reply::Flags { flags, more: false, .. } if flags[0].code == code), "{json:?}");
     assert!(said(&["flag", "note", &code.to_lowercase(), "asked her"]).contains("command line: asked her\n"));
     let shown = said(&["flag", "show", &code]);
     for line in
@@ -369,6 +369,30 @@ fn flags_devices_and_accounts_are_read_and_settled_from_the_command_line() {
     );
     let refused = served.command(&["flag", "show", "7K3M-9QWX"]);
     assert_eq!((refused.status.code(), err(&refused).as_str()), (Some(1), "mailward: there is no flag 7K3M-9QWX\n"));
+}
+
+#[test]
+fn addresses_are_marked_listed_and_unmarked_from_the_command_line() {
+    let served = Served::start();
+    let said = |words: &[&str]| {
+        let output = served.command(words);
+        assert_eq!(output.status.code(), Some(0), "{words:?}: {}", err(&output));
+        out(&output)
+    };
+    assert_eq!(said(&["prefix", "list"]), "no address is marked\n");
+    let mark = ["prefix", "mark", "2001:db8::9", "--days", "7", "--site", "one.example", "--note", "\u{1b}[2Jodd"];
+    assert_eq!(said(&mark), "2001:db8::/64 at one.example: marked until 2026-12-08\n");
+    let listed = said(&["prefix", "list"]);
+    let row = "2001:db8::/64  one.example  command line  2026-12-01 00:00Z  2026-12-08 00:00Z";
+    assert!(listed.contains(row) && !listed.contains('\u{1b}'), "{listed}");
+    let json: Reply = serde_json::from_str(&said(&["prefix", "list", "--json"])).expect("JSON for programs");
+    assert!(matches!(&json, Reply::Marks { marks, more: false } if marks.len() == 1), "{json:?}");
+    let unmark = ["prefix", "unmark", "2001:db8::/64", "--site", "one.example"];
+    assert_eq!(said(&unmark), "2001:db8::/64 at one.example: not marked any more\n");
+    assert_eq!(said(&unmark), "2001:db8::/64 at one.example: was not marked\n");
+    let refused = served.command(&["prefix", "mark", "192.0.2.0/24"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(err(&refused).contains("\"192.0.2.0/24\" is not one address"), "{}", err(&refused));
 }
 
 #[test]

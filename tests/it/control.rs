@@ -7,7 +7,9 @@ use mailward::admin::control::{By, Command, Control, Explained, Reply};
 use mailward::clock::{Clock, Dice};
 use mailward::config;
 use mailward::domain::flag::{FlagStatus, Note};
-use mailward::domain::{Account, FactorKind, Flag, KeyRing, Prefix, Secret, Session, SessionState, SiteName};
+use mailward::domain::{
+    Account, FactorKind, Flag, FlagOrder, KeyRing, Prefix, Secret, Session, SessionState, SiteName,
+};
 use mailward::policy::theft;
 use mailward::store::Store;
 use mailward::store::embedded::Embedded;
@@ -386,8 +388,19 @@ fn flags_are_listed_by_every_condition_shown_whole_and_noted() {
     let listed = |status, account: Option<&str>, country: Option<&str>, before| {
         let account = account.map(str::to_owned);
         let country = country.map(|country| country.parse().expect("a country"));
-        match desk.ask(Command::ListFlags { status, account, country, before, site: None, most: None }) {
-            Reply::Flags { flags, more: false } => flags.into_iter().map(|flag| flag.account).collect::<Vec<_>>(),
+        match desk.ask(Command::ListFlags {
+            status,
+            account,
+            country,
+            before,
+            site: None,
+            order: FlagOrder::Newest,
+            after: None,
+            most: None,
+        }) {
+            Reply::Flags { flags, more: false, next: None } => {
+                flags.into_iter().map(|flag| flag.account).collect::<Vec<_>>()
+            }
             reply => panic!("{reply:?}"),
         }
     };

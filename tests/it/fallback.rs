@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mailward::domain::flag::{Activity, FlagFilter};
-use mailward::domain::{Account, Reference, SessionChange, SessionState, SiteName, Timestamp, Verdict};
+use mailward::domain::{Account, PrefixMark, Reference, SessionChange, SessionState, SiteName, Timestamp, Verdict};
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Receipt, WhenMet};
 use mailward::policy::share::Share;
 use mailward::store::embedded::Embedded;
 use mailward::store::fallback::{Fallback, News, Settings};
-use mailward::store::{Changed, Kept, KeptKind, Ledger as _, Lock, Raise, Store};
+use mailward::store::{Changed, Kept, KeptKind, Ledger as _, Lock, Marks as _, Raise, Store};
 use proptest::prelude::*;
 
 use crate::store::{SETTINGS, at, fits, get, limit, run, session, units};
@@ -365,6 +365,40 @@ fn a_lock_set_while_the_store_is_away_holds_at_once_and_everywhere_afterwards() 
         );
         assert!(two.store.unlock(&site(), &alice()).await.expect("it answers"));
         assert!(!locked(&one.store, "alice").await);
+    });
+}
+
+#[test]
+fn an_address_marked_while_the_store_is_away_is_marked_at_once_and_everywhere_afterwards() {
+    run(async {
+        let shared = shared();
+        let (one, two) = (Node::on(&shared), Node::on(&shared));
+        let mark = |address: &str| PrefixMark {
+            site: site(),
+            prefix: address.parse().expect("an address"),
+            by: "anna".to_owned(),
+            since: at(0),
+            until: at(900),
+            note: String::new(),
+        };
+        let (seen, unseen, new) = (mark("192.0.2.1"), mark("192.0.2.2"), mark("192.0.2.3"));
+        let is_marked = async |store: &Fallback, mark: &PrefixMark| {
+            store.marked_prefix(&site(), mark.prefix, at(5)).await.expect("it answers").is_some()
+        };
+        for mark in [&seen, &unseen] {
+            two.store.mark_prefix(mark.clone()).await.expect("it answers");
+        }
+        assert!(is_marked(&one.store, &seen).await);
+        one.cut(at(1)).await;
+        one.store.mark_prefix(new.clone()).await.expect("it holds here");
+        assert!(is_marked(&one.store, &seen).await && is_marked(&one.store, &new).await);
+        assert!(!is_marked(&one.store, &unseen).await, "nobody came from there to this node");
+        one.store.unmark_prefix(&site(), seen.prefix, at(2)).await.expect_err("nothing is loosened");
+        assert!(!is_marked(&two.store, &new).await, "the other does not know yet");
+        one.mend(at(4)).await;
+        assert!(is_marked(&two.store, &new).await);
+        assert!(two.store.unmark_prefix(&site(), new.prefix, at(5)).await.expect("it answers"));
+        assert!(!is_marked(&one.store, &new).await);
     });
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use mailward::domain::flag::{Activity, Change, FlagFilter, FlagStatus, Note};
 use mailward::domain::{
-    Account, Agent, Flag, Lesson, Limit, NetworkClass, Prefix, Profile, Reference, Session, SessionChange, SessionHash,
-    SessionState, Signal, SiteName, Spot, Timestamp, Verdict,
+    Account, Agent, Flag, FlagOrder, Lesson, Limit, NetworkClass, Prefix, Profile, Reference, Session, SessionChange,
+    SessionHash, SessionState, Signal, SiteName, Spot, Timestamp, Verdict,
 };
 use mailward::policy::limits::{Charge, Charged, Cost, CounterKey, Over, Receipt};
 use mailward::policy::share::Share;
@@ -32,8 +32,13 @@ use ledger::{
     operators_are_changed_only_by_whoever_saw_the_version_before, what_operators_did_is_listed_newest_first,
     what_the_desk_knows_moves_to_another_store,
 };
+use marks::{
+    a_mark_counts_at_its_site_until_its_time_or_until_it_is_taken_off,
+    marks_move_to_another_store_and_none_that_is_there_is_replaced,
+};
 
 pub mod ledger;
+pub mod marks;
 
 pub const SETTINGS: Settings =
     Settings { session_idle: Duration::from_secs(3600), profile_forgotten_after: Duration::from_secs(180 * 86_400) };
@@ -1049,6 +1054,54 @@ async fn flags_are_found_by_every_condition_and_page_by_page(store: &dyn Store) 
     assert!(found(&at_site(), 0).await.is_empty());
 }
 
+async fn flags_come_in_every_order_page_by_page_and_none_is_lost_where_a_page_ends(store: &dyn Store) {
+    let mut all = Vec::new();
+    for number in 0..48_u64 {
+        let mut one = flag("f5", ["f5 anna", "f5 änne", "f5 bob", "f5 B-b"][(number / 3 % 4) as usize], 5_000 + number);
+        // Four moments only: most pages end between flags of the same one.
+        one.time = at(500 + number % 4);
+        one.status = FlagStatus::ALL[(number % 5).min(3) as usize];
+        one.verdict = Verdict::ALL[(number * 7 % 6) as usize];
+        one.country = if number % 4 == 0 { None } else { "ZZ".parse().ok() };
+        store.put_flag(one.clone()).await.expect("the store answers");
+        // What is sent later moves a flag in the lists.
+        let did =
+            Activity { messages: (number % 3) as u32, recipients: (number * 11 % 90) as u32, ..Activity::default() };
+        store.add_to_flag(&one.code, did.clone()).await.expect("the store answers");
+        one.since.add(&did);
+        all.push(one);
+    }
+    store.flush().await.expect("it can be written");
+    let at_site = FlagFilter { site: Some("f5".into()), ..FlagFilter::default() };
+    let bob = Account::from_canonical("f5 bob");
+    for order in FlagOrder::ALL {
+        for filter in [
+            FlagFilter { order, ..at_site.clone() },
+            FlagFilter { order, status: Some(FlagStatus::Open), ..at_site.clone() },
+            FlagFilter { order, account: Some(bob.clone()), ..FlagFilter::default() },
+            FlagFilter { order, country: "ZZ".parse().ok(), before: Some(at(503)), ..at_site.clone() },
+        ] {
+            let fits = |flag: &&Flag| {
+                filter.status.is_none_or(|status| flag.status == status)
+                    && filter.account.as_ref().is_none_or(|account| flag.account == *account)
+                    && filter.country.is_none_or(|country| flag.country == Some(country))
+                    && filter.before.is_none_or(|before| flag.time < before)
+            };
+            let mut expected: Vec<&Flag> = all.iter().filter(fits).collect();
+            expected.sort_by_key(|flag| flag.ranked().place(order));
+            let (mut found, mut next): (Vec<Flag>, FlagFilter) = (Vec::new(), filter.clone());
+            loop {
+                let page = store.flags(&next, 5).await.expect("the store answers");
+                let Some(last) = page.last() else { break };
+                next.after = Some(last.ranked().place(order));
+                found.extend(page);
+            }
+            let codes = |flags: &[&Flag]| flags.iter().map(|flag| flag.code).collect::<Vec<_>>();
+            assert_eq!(codes(&found.iter().collect::<Vec<_>>()), codes(&expected), "{filter:?}");
+        }
+    }
+}
+
 fn what_several_operators_and_sessions_do_to_a_flag_at_once_is_all_kept(store: &dyn Store) {
     let one = flag("f4", "alice", 401);
     run(store.put_flag(one.clone())).expect("the store answers");
@@ -1394,6 +1447,7 @@ macro_rules! backend {
             a_flag_is_found_by_its_code_and_changed_under_it
             a_flag_is_raised_settled_and_added_to
             flags_are_found_by_every_condition_and_page_by_page
+            flags_come_in_every_order_page_by_page_and_none_is_lost_where_a_page_ends
             what_is_kept_is_there_until_its_time_and_taken_once
             a_held_message_may_be_large
             factors_are_changed_only_by_whoever_saw_the_version_before
@@ -1405,6 +1459,8 @@ macro_rules! backend {
             what_operators_did_is_listed_newest_first
             operators_are_changed_only_by_whoever_saw_the_version_before
             what_the_desk_knows_moves_to_another_store
+            a_mark_counts_at_its_site_until_its_time_or_until_it_is_taken_off
+            marks_move_to_another_store_and_none_that_is_there_is_replaced
             a_store_that_works_says_so;
             of_many_who_tell_the_same_events_at_once_each_is_counted_once
             fifty_at_once_never_pass_a_limit_by_even_one

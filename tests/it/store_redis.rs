@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mailward::domain::{Account, Secret, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp};
+use mailward::domain::{
+    Account, NodeSeen, Secret, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp,
+};
 use mailward::policy::limits::{Charged, Cost, CounterKey};
 use mailward::policy::share::Share;
 use mailward::policy::window::{Entry, Window};
@@ -22,6 +24,38 @@ fn two(urls: &[String]) -> [Redis; 2] {
     let one = settings(urls);
     let other = Settings { random: one.random + (1 << 31), ..one.clone() };
     [connect(one), connect(other)]
+}
+
+fn node(id: &str, name: &str, seen: Timestamp) -> NodeSeen {
+    let (id, name) = (id.to_owned(), name.to_owned());
+    NodeSeen { id, name, version: "0.1.0".to_owned(), since: at(0), seen, clock_ahead: -3 }
+}
+
+#[test]
+fn gateways_hear_of_each_other_and_one_that_is_silent_is_named_for_a_day() {
+    let server = Server::start(&[]);
+    run(async {
+        let [one, other] = two(&[server.url()]);
+        let names = |nodes: &[NodeSeen]| nodes.iter().map(|node| node.name.clone()).collect::<Vec<_>>();
+        let beat = async |store: &Redis, node: NodeSeen| store.beat(node).await.expect("the store answers");
+        assert_eq!(names(&beat(&one, node("1", "web1", at(10))).await), ["web1"]);
+        let both = beat(&other, node("2", "web2", at(12))).await;
+        assert_eq!(both, [node("1", "web1", at(10)), node("2", "web2", at(12))]);
+        assert_eq!(beat(&one, node("1", "web1", at(20))).await[1].seen, at(12));
+        let day = NodeSeen::FORGOTTEN_AFTER.as_secs();
+        assert_eq!(names(&beat(&one, node("1", "web1", at(11 + day))).await), ["web1", "web2"], "silent");
+        assert_eq!(names(&beat(&one, node("1", "web1", at(12 + day))).await), ["web1"], "forgotten");
+        beat(&other, node("2", "web2", at(13 + day))).await;
+        other.leave("2".to_owned()).await.expect("the store answers");
+        assert_eq!(names(&beat(&one, node("1", "web1", at(14 + day))).await), ["web1"], "gone, and not silent");
+        for number in 0..(NodeSeen::MAX as u64 + 9) {
+            let known = beat(&other, node(&format!("n{number}"), "many", at(20 + day + number))).await;
+            assert!(known.len() <= NodeSeen::MAX);
+        }
+        let known = beat(&one, node("1", "web1", at(200 + day))).await;
+        assert_eq!(known.len(), NodeSeen::MAX);
+        assert!(!known.iter().any(|node| node.id == "n9"), "those silent for longest make room");
+    });
 }
 
 /// A short limit, so that tests need not wait for long.

@@ -27,9 +27,11 @@ impl Control {
             // One more than is shown: so it is known whether there are more.
             found.extend(self.store.flags(&filter, most + 1).await?);
         }
-        found.sort_by_key(|flag| std::cmp::Reverse(flag.time));
+        found.sort_by_cached_key(|flag| flag.ranked().place(filter.order));
         let more = found.len() > most;
-        Ok(Reply::Flags { flags: found.iter().take(most).map(FlagRow::of).collect(), more })
+        found.truncate(most);
+        let next = found.last().filter(|_| more).map(|flag| flag.ranked().place(filter.order));
+        Ok(Reply::Flags { flags: found.iter().map(FlagRow::of).collect(), more, next })
     }
 
     pub(super) async fn show_flag(&self, code: &str, now: Timestamp) -> Result<Reply, NotDone> {

@@ -15,6 +15,7 @@ mod flags;
 mod moving;
 mod operators;
 pub mod policy;
+mod prefixes;
 mod socket;
 mod trail;
 mod words;
@@ -36,11 +37,12 @@ use crate::policy::proof;
 use crate::store::{Away, Lock, Store};
 use crate::telemetry::Events;
 
+pub(in crate::admin) use prefixes::exactly;
 pub use socket::{NoReply, ask, bind, serve};
 use trail::Trail;
 pub use words::{
-    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, NoteRow, OperatorCode,
-    OperatorRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeFlag,
+    ChangeRow, Command, DeviceRow, Done, Explained, FlagRow, HelpdeskCodeRow, LockRow, MarkRow, MarkedRow, NoteRow,
+    OperatorCode, OperatorRow, Reply, SessionRow, SignalRow, Usual, UsualRow, WholeFlag,
 };
 
 /// Rows in one answer; beyond them it says that there are more.
@@ -70,6 +72,10 @@ pub(in crate::admin) enum NotDone {
     NotADevice(String),
     #[error("{0:?} is not a flag: {1}")]
     NotAFlag(String, NotAReference),
+    #[error("{0:?} is not one address; expected an IPv4 address, or an IPv6 address or its /64")]
+    NotAPrefix(String),
+    #[error("an address is marked for 1 to {0} days")]
+    NotADuration(u64),
     #[error("there is no flag {0}")]
     NoSuchFlag(Reference),
     #[error("a note has at most {0} characters")]
@@ -179,8 +185,8 @@ impl Control {
                 self.restrict_sessions(&account, site.as_deref(), by, now).await
             }
             Command::ClearSession { hash } => self.clear_session(&hash, by, now).await,
-            Command::ListFlags { status, account, country, before, site, most } => {
-                let filter = FlagFilter { status, country, before, ..FlagFilter::default() };
+            Command::ListFlags { status, account, country, before, site, order, after, most } => {
+                let filter = FlagFilter { status, country, before, order, after, ..FlagFilter::default() };
                 self.flags(filter, account.as_deref(), site.as_deref(), most.unwrap_or(FLAGS_MAX)).await
             }
             Command::ShowFlag { code } => self.show_flag(&code, now).await,
@@ -190,6 +196,11 @@ impl Control {
             Command::PackEvidence { code } => self.evidence(&code, by, now).await,
             Command::ShowPolicy => self.policy(now).await,
             Command::TryPolicy { changes } => self.try_policy(&changes, now).await,
+            Command::MarkPrefix { prefix, site, days, note } => {
+                self.mark_prefix(&prefix, site.as_deref(), days, &note, by, now).await
+            }
+            Command::UnmarkPrefix { prefix, site } => self.unmark_prefix(&prefix, site.as_deref(), now).await,
+            Command::ListPrefixes { site } => self.marked_prefixes(site.as_deref(), now).await,
             Command::ListDevices { name, site } => self.devices(&name, site.as_deref(), now).await,
             Command::ForgetDevices { name, device, site } => {
                 self.forget_devices(&name, device.as_deref(), site.as_deref(), by, now).await

@@ -24,6 +24,10 @@ impl Trail {
         let on = |action, target: String, note: &str| {
             Some(Self { action, target, site: None, account: None, note: note.to_owned() })
         };
+        let marks = |action, prefix: &str, site: &Option<String>, note: &str| {
+            let target = site.as_ref().map_or_else(|| prefix.to_owned(), |site| format!("{prefix} at {site}"));
+            Some(Self { action, target, site: site.clone(), account: None, note: note.to_owned() })
+        };
         let noted = |note: &Option<String>| note.clone().unwrap_or_default();
         match command {
             Command::LockAccount { name, site, note, until_password_change: false } => {
@@ -51,6 +55,8 @@ impl Trail {
             Command::ConfirmFlag { code, note } => on("flag.confirm", format!("flag {code}"), &noted(note)),
             Command::NoteFlag { code, note } => on("flag.note", format!("flag {code}"), note),
             Command::PackEvidence { code } => on("flag.evidence", format!("flag {code}"), ""),
+            Command::MarkPrefix { prefix, site, note, .. } => marks("prefix.mark", prefix, site, note),
+            Command::UnmarkPrefix { prefix, site } => marks("prefix.unmark", prefix, site, ""),
             Command::ImportStore { lines } => on("store.import", format!("{} records", lines.len()), ""),
             Command::BackupStore { to } => on("store.backup", to.display().to_string(), ""),
             Command::ExportStore { after: None, .. } => on("store.export", String::new(), ""),
@@ -65,6 +71,7 @@ impl Trail {
             | Command::ListFlags { .. }
             | Command::ShowFlag { .. }
             | Command::ListDevices { .. }
+            | Command::ListPrefixes { .. }
             | Command::ShowPolicy
             | Command::TryPolicy { .. }
             | Command::ListOperators

@@ -12,7 +12,9 @@ use crate::admin::desk::Role;
 use crate::admin::desk::operator::Operator;
 use crate::domain::flag::{Change, Note};
 use crate::domain::profile::{Seen, Sighting};
-use crate::domain::{Account, Country, FactorKind, Flag, FlagStatus, Profile, Session, Timestamp};
+use crate::domain::{
+    Account, Country, FactorKind, Flag, FlagOrder, FlagPlace, FlagStatus, Profile, Session, Timestamp,
+};
 use crate::store::{Cursor, KnownDevice, Lock};
 
 /// What an operator asks for. A `site` is named by any of its hosts; absent, all sites are meant. Names are folded like
@@ -111,7 +113,7 @@ pub enum Command {
         /// 32 hexadecimal digits.
         hash: String,
     },
-    /// The flags that fit, newest first.
+    /// The flags that fit.
     ListFlags {
         /// Only these.
         status: Option<FlagStatus>,
@@ -123,6 +125,12 @@ pub enum Command {
         before: Option<Timestamp>,
         /// Where.
         site: Option<String>,
+        /// In this order.
+        #[serde(default)]
+        order: FlagOrder,
+        /// Where the page before ended.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        after: Option<FlagPlace>,
         /// At most so many, and [`super::FLAGS_MAX`].
         #[serde(default, skip_serializing_if = "Option::is_none")]
         most: Option<usize>,
@@ -164,6 +172,31 @@ pub enum Command {
     TryPolicy {
         /// Names as in [`super::policy::Policy`], such as `risk.weights.new_country`, and what they shall be.
         changes: BTreeMap<String, String>,
+    },
+    /// Marks an address: what comes from it counts like what comes from where a theft came from.
+    MarkPrefix {
+        /// An IPv4 address, or an IPv6 address or its /64.
+        prefix: String,
+        /// Where.
+        site: Option<String>,
+        /// For so many days; none: as long as a theft counts.
+        #[serde(default)]
+        days: Option<u32>,
+        /// For other operators.
+        #[serde(default)]
+        note: String,
+    },
+    /// Takes a mark off.
+    UnmarkPrefix {
+        /// As [`Command::MarkPrefix`] takes it.
+        prefix: String,
+        /// Where.
+        site: Option<String>,
+    },
+    /// The addresses that are marked.
+    ListPrefixes {
+        /// Where.
+        site: Option<String>,
     },
     /// The browsers that an account knows.
     ListDevices {
@@ -301,10 +334,13 @@ pub enum Reply {
     },
     /// To [`Command::ListFlags`].
     Flags {
-        /// Newest first.
+        /// In the order that was asked for.
         flags: Vec<FlagRow>,
         /// Whether there are more than were asked for.
         more: bool,
+        /// Where the next page begins, if there are more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        next: Option<FlagPlace>,
     },
     /// To [`Command::ShowFlag`] and [`Command::NoteFlag`].
     Flag {
@@ -365,6 +401,18 @@ pub enum Reply {
         /// A zip archive, in base64.
         archive: String,
     },
+    /// To [`Command::MarkPrefix`] and [`Command::UnmarkPrefix`].
+    Marked {
+        /// One for each site.
+        done: Vec<MarkedRow>,
+    },
+    /// To [`Command::ListPrefixes`].
+    Marks {
+        /// Those that count, the latest first.
+        marks: Vec<MarkRow>,
+        /// Whether there are more than [`super::ROWS_MAX`].
+        more: bool,
+    },
     /// To [`Command::ListDevices`].
     Devices {
         /// Last used first.
@@ -422,6 +470,34 @@ pub struct LockRow {
     pub account: String,
     /// Since when; RFC 3339.
     pub since: String,
+    /// The operator's words.
+    pub note: String,
+}
+
+/// What was done to a mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkedRow {
+    /// Where.
+    pub site: String,
+    /// An IPv4 address with `/32`, or an IPv6 /64.
+    pub prefix: String,
+    /// `marked until` a day, `not marked any more` or `was not marked`.
+    pub what: String,
+}
+
+/// One mark.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarkRow {
+    /// An IPv4 address with `/32`, or an IPv6 /64.
+    pub prefix: String,
+    /// Where it counts.
+    pub site: String,
+    /// Who set it.
+    pub by: String,
+    /// Since when; RFC 3339.
+    pub since: String,
+    /// It counts no more then; RFC 3339.
+    pub until: String,
     /// The operator's words.
     pub note: String,
 }

@@ -175,6 +175,8 @@ pub(super) async fn act(
         "clear" => Command::ClearSession { hash: given("session") },
         "forget" => Command::ForgetDevices { name, device: Some(given("device")), site: at },
         "forget-all" => Command::ForgetDevices { name, device: None, site: at },
+        "mark" => Command::MarkPrefix { prefix: given("prefix"), site: at, days: None, note: given("note") },
+        "unmark" => Command::UnmarkPrefix { prefix: given("prefix"), site: at },
         "helpdesk-code" => Command::MakeHelpdeskCode { name, site: at },
         "remove-factors" => Command::RemoveFactors { name, factor: None, site: at },
         _ => return Err(Fault::Bad("There is no such button.".to_owned())),
@@ -220,6 +222,11 @@ async fn shown(
             |enrolled| named_factors(&enrolled, now),
         ),
     };
+    let mut rows = Vec::with_capacity(sessions.len());
+    for session in &sessions {
+        let is_marked = store.marked_prefix(site, session.spot.prefix, now).await?.is_some();
+        rows.push(SessionRow { is_marked, ..SessionRow::of(desk, session, now) });
+    }
     let status = if done.iter().all(|done| done.is_done) { StatusCode::OK } else { StatusCode::CONFLICT };
     let page = AccountPage {
         frame: Frame::of(visit, "search"),
@@ -248,7 +255,7 @@ async fn shown(
                 used: words::when(known.last_used, now),
             })
             .collect(),
-        sessions: sessions.iter().map(|session| SessionRow::of(desk, session, now)).collect(),
+        sessions: rows,
         flags: flags.iter().map(|flag| Row::of(desk, flag, now)).collect(),
         events: past.events.iter().map(|event| events::line(event, now)).collect(),
         done,

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::visit::Visit;
 use super::words::counted;
 use crate::admin::control::{Command, Reply};
-use crate::domain::{Flag, Reference};
+use crate::domain::{Flag, Prefix, Reference};
 
 /// What came of one step.
 pub(super) struct Done {
@@ -54,6 +54,13 @@ fn steps(flag: &Flag, button: &str, note: Option<&str>) -> Option<Vec<Command>> 
                 Command::ClearFlag { code, note },
             ]
         }
+        "mark" => vec![Command::MarkPrefix {
+            prefix: Prefix::of(flag.address).to_string(),
+            site,
+            days: None,
+            note: note.unwrap_or_else(|| format!("flag {code}")),
+        }],
+        "unmark" => vec![Command::UnmarkPrefix { prefix: Prefix::of(flag.address).to_string(), site }],
         "note" => vec![Command::NoteFlag { code, note: note? }],
         _ => return None,
     })
@@ -113,6 +120,10 @@ pub(super) fn said(reply: &Reply) -> String {
             counted(*sign_ins_forgotten, "sign-in", "sign-ins"),
         ),
         Reply::Restricted { state, .. } => format!("The session is {state}."),
+        Reply::Marked { done } => {
+            let one = |row: &crate::admin::control::MarkedRow| format!("{} at {}: {}.", row.prefix, row.site, row.what);
+            done.iter().map(one).collect::<Vec<_>>().join(" ")
+        }
         Reply::Flag { .. } => "Noted.".to_owned(),
         Reply::Operator { name, what } => format!("{name}: {what}."),
         Reply::Refused { why } => why.clone(),

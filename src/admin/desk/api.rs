@@ -16,6 +16,7 @@ use super::form::{Fields, Json, Query};
 use super::now::{Counts, LINES};
 use super::visit::Visit;
 use super::{Desk, Role, act, events};
+use crate::admin::NodeFacts;
 use crate::admin::control::{Command, FlagRow};
 use crate::domain::{AuditEntry, Span};
 use crate::store::Away;
@@ -56,9 +57,18 @@ pub(super) async fn openapi() -> Response {
 pub(super) async fn status(State(desk): State<Arc<Desk>>, Extension(visit): Extension<Visit>) -> Answer {
     let facts = (desk.facts)();
     let (readiness, reasons) = facts.judge(visit.now);
+    let node = |node: &NodeFacts| {
+        json!({
+            "name": node.name, "version": node.version, "since": node.since.to_string(), "this": node.is_this,
+            "quiet_for_seconds": node.quiet_for.as_secs(), "silent": node.is_silent(),
+            "clock_ahead_ms": node.clock_ahead,
+        })
+    };
+    let nodes: Vec<Value> = facts.nodes.iter().map(node).collect();
     let store: Result<(), Away> = desk.control.store.probe(visit.now).await;
     Ok(written(&json!({
         "status": readiness, "reasons": reasons, "store_answers": store.is_ok(),
+        "nodes": nodes,
         "version": env!("CARGO_PKG_VERSION"), "time": visit.now.to_string(),
     })))
 }
@@ -71,7 +81,7 @@ pub(super) async fn flags(State(desk): State<Arc<Desk>>, Query(query): Query) ->
     }
     let (flags, next) = desk.wanted_flags(&wanted, most(&query)?).await?;
     let rows: Vec<FlagRow> = flags.iter().map(FlagRow::of).collect();
-    Ok(written(&json!({ "flags": rows, "next": next.map(|before| before.as_millis().to_string()) })))
+    Ok(written(&json!({ "flags": rows, "next": next })))
 }
 
 pub(super) async fn flag(state: State<Arc<Desk>>, visit: Extension<Visit>, Path(code): Path<String>) -> Answer {
@@ -149,6 +159,24 @@ pub(super) async fn account(state: State<Arc<Desk>>, visit: Extension<Visit>, Qu
 
 pub(super) async fn locks(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
     carried_out((state, visit), Command::ListLocks { site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn prefixes(state: State<Arc<Desk>>, visit: Extension<Visit>, Query(query): Query) -> Answer {
+    carried_out((state, visit), Command::ListPrefixes { site: query.given("site").map(str::to_owned) }).await
+}
+
+pub(super) async fn mark_prefix(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let texts = body.texts();
+    let days = texts.get("days").map(|days| days.parse()).transpose();
+    let days = days.map_err(|_| Fault::Bad("\"days\" is a number".to_owned()))?;
+    let (prefix, site) = (needed(&body, "prefix")?, body.text("site"));
+    let note = body.text("note").unwrap_or_default();
+    carried_out((state, visit), Command::MarkPrefix { prefix, site, days, note }).await
+}
+
+pub(super) async fn unmark_prefix(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (prefix, site) = (needed(&body, "prefix")?, body.text("site"));
+    carried_out((state, visit), Command::UnmarkPrefix { prefix, site }).await
 }
 
 pub(super) async fn lock(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {

@@ -15,10 +15,11 @@ use super::fault::Fault;
 use super::flags::Row;
 use super::form::Form;
 use super::page::{self, Frame};
+use super::prefixes::MarkShown;
 use super::visit::Visit;
 use super::words::{self, When};
 use crate::admin::control::{Command, Reply};
-use crate::domain::{EventFilter, FlagStatus, Reference, Session, SessionState, Timestamp};
+use crate::domain::{EventFilter, FlagStatus, Prefix, Reference, Session, SessionState, Timestamp};
 
 /// Past events of the account that are shown beside a flag.
 const EVENTS: usize = 40;
@@ -55,6 +56,8 @@ pub(super) struct SessionRow {
     pub last_seen: When,
     pub device: String,
     pub flag: Option<String>,
+    /// Whether its address is marked.
+    pub is_marked: bool,
 }
 
 impl SessionRow {
@@ -79,6 +82,7 @@ impl SessionRow {
                 .device_since
                 .map_or_else(|| "new browser".to_owned(), |since| format!("browser known since {}", since.day())),
             flag: session.flag.map(|code| code.to_string()),
+            is_marked: false,
         }
     }
 }
@@ -98,6 +102,7 @@ struct FlagPage<'a> {
     changes: Vec<ChangeRow>,
     session: Option<SessionRow>,
     lock_note: Option<String>,
+    mark: Option<MarkShown>,
     is_open: bool,
     is_confirmed: bool,
     events: Vec<Line>,
@@ -145,6 +150,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
     let now = visit.now;
     let session = store.session(&flag.session, now).await?;
     let lock = store.locked(&flag.site, &flag.account).await?;
+    let mark = desk.mark_on(&flag.site, Prefix::of(flag.address), now).await?;
     let filter = EventFilter {
         site: Some(Arc::clone(&flag.site)),
         account: Some(flag.account.clone()),
@@ -188,6 +194,7 @@ async fn shown(desk: &Desk, visit: &Visit, code: &str, done: Vec<Done>) -> Resul
             .collect(),
         session: session.map(|session| SessionRow::of(desk, &session, now)),
         lock_note: lock.map(|lock| lock.note),
+        mark,
         is_open: flag.status == FlagStatus::Open,
         is_confirmed: flag.status == FlagStatus::Confirmed,
         events: past.events.iter().map(|event| events::line(event, now)).collect(),

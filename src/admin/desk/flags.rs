@@ -1,6 +1,5 @@
 //! The flagged sessions: the list that is the heart of the desk, and what is done to several of them at once.
 
-use std::cmp::Reverse;
 use std::sync::Arc;
 
 use askama::Template;
@@ -17,7 +16,7 @@ use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words::{self, When};
 use crate::domain::flag::FlagFilter;
-use crate::domain::{Country, Flag, FlagStatus, Reference, Severity, Timestamp, Verdict};
+use crate::domain::{Country, Flag, FlagOrder, FlagPlace, FlagStatus, Prefix, Reference, Severity, Timestamp, Verdict};
 use crate::store::Away;
 
 /// Flags on one page.
@@ -30,53 +29,14 @@ const LOOKED_THROUGH_MAX: usize = 2_000;
 const AT_ONCE: usize = 200;
 const AT_ONCE_MAX: usize = 1_000;
 
-/// Flags that are sorted otherwise than by time: more would take longer than anybody waits for a page.
-const SORTED_MAX: usize = 5_000;
-
-/// Flags looked through for those.
-const SORTED_OF_MAX: usize = 20_000;
-
-/// In which order flags are listed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Sort {
-    #[default]
-    Newest,
-    Severity,
-    Recipients,
-    Account,
-}
-
-impl Sort {
-    pub const ALL: [Self; 4] = [Self::Newest, Self::Severity, Self::Recipients, Self::Account];
-
-    /// As in an address.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Newest => "newest",
-            Self::Severity => "severity",
-            Self::Recipients => "recipients",
-            Self::Account => "account",
-        }
-    }
-
-    /// As people read it.
-    pub const fn label(self) -> &'static str {
-        match self {
-            Self::Newest => "newest first",
-            Self::Severity => "most severe first",
-            Self::Recipients => "most recipients first",
-            Self::Account => "account",
-        }
-    }
-
-    /// Sorts flags that stand newest first, and leaves those that are alike in that order.
-    fn sort(self, flags: &mut [Flag]) {
-        match self {
-            Self::Newest => {}
-            Self::Severity => flags.sort_by_key(|flag| Reverse((words::severity(flag), flag.verdict))),
-            Self::Recipients => flags.sort_by_key(|flag| Reverse((flag.since.recipients, flag.since.messages))),
-            Self::Account => flags.sort_by(|one, other| one.account.cmp(&other.account)),
-        }
+/// As people read it.
+const fn label(order: FlagOrder) -> &'static str {
+    match order {
+        FlagOrder::Newest => "newest first",
+        FlagOrder::Severity => "most severe first",
+        FlagOrder::Messages => "most messages first",
+        FlagOrder::Recipients => "most recipients first",
+        FlagOrder::Account => "account",
     }
 }
 
@@ -88,11 +48,10 @@ pub(super) struct Wanted {
     pub text: String,
     /// From this network.
     pub as_number: Option<u32>,
+    /// From this prefix.
+    pub prefix: Option<Prefix>,
     /// Only those that came to a challenge or more, or after which mail left.
     pub urgent: bool,
-    pub sort: Sort,
-    /// Where a list that is not sorted by time goes on: after so many.
-    pub from: usize,
 }
 
 impl Wanted {
@@ -112,21 +71,19 @@ impl Wanted {
         let site = query.given("site").map(|host| desk.site(host)).transpose()?;
         let as_number = query.given("as").map(|text| text.trim_start_matches(['A', 'S', 'a', 's']).parse()).transpose();
         let as_number = as_number.map_err(|_| Fault::Bad("an AS is a number".to_owned()))?;
-        let sort = match query.given("sort") {
-            None => Sort::Newest,
-            Some(name) => Sort::ALL
-                .into_iter()
-                .find(|sort| sort.name() == name)
-                .ok_or_else(|| Fault::Bad(format!("flags are not sorted by {name:?}")))?,
+        let order = match query.given("sort") {
+            None => FlagOrder::Newest,
+            Some(name) => {
+                FlagOrder::from_name(name).ok_or_else(|| Fault::Bad(format!("flags are not sorted by {name:?}")))?
+            }
         };
-        let from = query.given("from").map(str::parse).transpose();
-        let from = from.map_err(|_| Fault::Bad("\"from\" is a number".to_owned()))?.unwrap_or(0);
+        let after = query.given("after").map(str::parse).transpose();
+        let after = after.map_err(|()| Fault::Bad("\"after\" is no place in a list of flags".to_owned()))?;
         Ok(Self {
-            sort,
-            from,
-            filter: FlagFilter { site, account: None, status, country, before },
+            filter: FlagFilter { site, account: None, status, country, before, order, after },
             text: query.given("q").unwrap_or_default().to_lowercase(),
             as_number,
+            prefix: None,
             urgent: query.given("urgent").is_some(),
         })
     }
@@ -144,45 +101,44 @@ impl Wanted {
             || flag.signals.iter().any(|signal| says(&signal.name) || says(&signal.sentence));
         has_text
             && self.as_number.is_none_or(|number| flag.as_number == Some(number))
-            && (!self.urgent || flag.verdict >= Verdict::Challenge || words::severity(flag) == Some(Severity::Critical))
+            && self.prefix.is_none_or(|prefix| Prefix::of(flag.address) == prefix)
+            && (!self.urgent
+                || flag.verdict >= Verdict::Challenge
+                || flag.ranked().severity() == Some(Severity::Critical))
     }
 
     fn is_plain(&self) -> bool {
-        self.text.is_empty() && self.as_number.is_none() && !self.urgent
+        self.text.is_empty() && self.as_number.is_none() && self.prefix.is_none() && !self.urgent
     }
 }
 
 impl Desk {
-    /// The flags that fit, newest first, at most `most`; and where to go on. A bounded number is looked through, so there
-    /// may be few, or none, though more follow.
+    /// The flags that fit, in the order that is asked for, at most `most`; and where to go on. A bounded number is looked
+    /// through, so there may be few, or none, though more follow.
     pub(super) async fn wanted_flags(
         &self,
         wanted: &Wanted,
         most: usize,
-    ) -> Result<(Vec<Flag>, Option<Timestamp>), Away> {
-        self.gathered_flags(wanted, most, LOOKED_THROUGH_MAX).await
-    }
-
-    async fn gathered_flags(
-        &self,
-        wanted: &Wanted,
-        most: usize,
-        looked_through_max: usize,
-    ) -> Result<(Vec<Flag>, Option<Timestamp>), Away> {
+    ) -> Result<(Vec<Flag>, Option<FlagPlace>), Away> {
         let store = &self.control.store;
         let mut filter = wanted.filter.clone();
         let (mut found, mut looked_through) = (Vec::new(), 0);
-        let at_once = if wanted.is_plain() { most.min(AT_ONCE_MAX) + 1 } else { AT_ONCE };
+        let at_once = match filter.order {
+            _ if wanted.is_plain() => most.min(AT_ONCE_MAX) + 1,
+            FlagOrder::Newest => AT_ONCE,
+            // The store looks through everything each time.
+            _ => AT_ONCE_MAX,
+        };
         loop {
             let flags = store.flags(&filter, at_once).await?;
             let is_last = flags.len() < at_once;
             looked_through += flags.len();
             for flag in flags {
                 if found.len() == most {
-                    // The next page begins after the last one shown.
-                    return Ok((found, filter.before));
+                    // The next page begins behind the last one shown.
+                    return Ok((found, filter.after));
                 }
-                filter.before = Some(flag.time);
+                filter.after = Some(flag.ranked().place(filter.order));
                 if wanted.fits(&flag) {
                     found.push(flag);
                 }
@@ -190,35 +146,11 @@ impl Desk {
             if is_last {
                 return Ok((found, None));
             }
-            if looked_through >= looked_through_max {
-                return Ok((found, filter.before));
+            if looked_through >= LOOKED_THROUGH_MAX {
+                return Ok((found, filter.after));
             }
         }
     }
-
-    /// A page of the flags that fit, in the order that is asked for.
-    async fn page_of_flags(&self, wanted: &Wanted) -> Result<Listed, Away> {
-        if wanted.sort == Sort::Newest {
-            let (flags, next) = self.wanted_flags(wanted, ROWS).await?;
-            let next = next.map(|before| ("before", before.as_millis().to_string()));
-            return Ok(Listed { flags, next, sorted_of: 0 });
-        }
-        let (mut flags, _) = self.gathered_flags(wanted, SORTED_MAX, SORTED_OF_MAX).await?;
-        wanted.sort.sort(&mut flags);
-        let sorted_of = flags.len();
-        let end = wanted.from.saturating_add(ROWS);
-        let next = (end < sorted_of).then(|| ("from", end.to_string()));
-        Ok(Listed { flags: flags.into_iter().skip(wanted.from).take(ROWS).collect(), next, sorted_of })
-    }
-}
-
-/// A page of flags.
-struct Listed {
-    flags: Vec<Flag>,
-    /// The field of an address that says where the next page begins.
-    next: Option<(&'static str, String)>,
-    /// How many were sorted; 0 where they stand newest first.
-    sorted_of: usize,
 }
 
 /// A flag in a list.
@@ -253,7 +185,7 @@ impl Row {
         let all: Vec<String> = limit.chain(against).collect();
         Self {
             code: flag.code.to_string(),
-            severity: words::severity(flag).map(Severity::name),
+            severity: flag.ranked().severity().map(Severity::name),
             status: flag.status.name(),
             status_look: words::status_look(flag.status),
             verdict: words::verdict(flag.verdict),
@@ -285,10 +217,9 @@ struct FlagsPage<'a> {
     site: &'a str,
     as_number: &'a str,
     urgent: bool,
-    sort: Sort,
-    sorts: &'a [Sort],
-    /// How many were sorted; 0 where they stand newest first.
-    sorted_of: usize,
+    sort: &'static str,
+    /// Each order's word and label.
+    sorts: [(&'static str, &'static str); FlagOrder::ALL.len()],
     sites: Vec<String>,
     /// The address of the next page.
     next: Option<String>,
@@ -307,20 +238,20 @@ pub(super) async fn list(
         return Ok(page::to(&format!("/flags/{code}")));
     }
     let wanted = Wanted::read(&desk, &query)?;
-    let listed = desk.page_of_flags(&wanted).await?;
+    let (flags, next) = desk.wanted_flags(&wanted, ROWS).await?;
     let given = |name| query.given(name).unwrap_or_default();
-    let next = listed.next.map(|(place, at)| {
-        let names = ["q", "status", "country", "site", "as", "urgent", "sort"];
+    let next = next.map(|place| {
+        let names = ["q", "status", "country", "site", "as", "urgent", "sort", "before"];
         let mut fields: Vec<(&str, &str)> = names.iter().map(|name| (*name, given(name))).collect();
-        fields.push((place, &at));
+        let place = place.to_string();
+        fields.push(("after", &place));
         format!("/flags{}", words::query(&fields))
     });
     let page = FlagsPage {
         frame: Frame::of(&visit, "flags"),
-        flags: listed.flags.iter().map(|flag| Row::of(&desk, flag, visit.now)).collect(),
-        sort: wanted.sort,
-        sorts: &Sort::ALL,
-        sorted_of: listed.sorted_of,
+        flags: flags.iter().map(|flag| Row::of(&desk, flag, visit.now)).collect(),
+        sort: wanted.filter.order.name(),
+        sorts: FlagOrder::ALL.map(|order| (order.name(), label(order))),
         q: given("q"),
         status: query.given("status").unwrap_or("open"),
         country: given("country"),
@@ -329,7 +260,7 @@ pub(super) async fn list(
         urgent: wanted.urgent,
         sites: desk.site_names(),
         next,
-        is_first: wanted.filter.before.is_none() && wanted.from == 0,
+        is_first: wanted.filter.before.is_none() && wanted.filter.after.is_none(),
     };
     Ok(page::shown(StatusCode::OK, &page))
 }
@@ -358,39 +289,4 @@ pub(super) async fn act(
     let back = super::sign_in::next(form.text("back"));
     let page = DonePage { frame: Frame::of(&visit, "flags"), done, back: if back == "/" { "/flags" } else { back } };
     Ok(page::shown(StatusCode::OK, &page))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::Account;
-    use crate::domain::flag::tests::flag;
-
-    #[test]
-    fn flags_are_sorted_and_what_is_alike_stays_newest_first() {
-        let flag = |code: u64, account: &str, verdict: Verdict, recipients: u32| {
-            let mut flag = Flag { code: Reference::from_random(code), verdict, ..flag() };
-            flag.account = Account::from_canonical(account);
-            flag.since.recipients = recipients;
-            flag
-        };
-        let newest_first = [
-            flag(1, "carol", Verdict::Flag, 0),
-            flag(2, "alice", Verdict::Restrict, 7),
-            flag(3, "bob", Verdict::Flag, 900),
-            flag(4, "alice", Verdict::Challenge, 7),
-        ];
-        for (sort, order) in [
-            (Sort::Newest, [1, 2, 3, 4]),
-            (Sort::Severity, [2, 4, 3, 1]),
-            (Sort::Recipients, [3, 2, 4, 1]),
-            (Sort::Account, [2, 4, 3, 1]),
-        ] {
-            let mut flags = newest_first.to_vec();
-            sort.sort(&mut flags);
-            let codes: Vec<_> = flags.iter().map(|flag| flag.code).collect();
-            assert_eq!(codes, order.map(Reference::from_random), "{sort:?}");
-            assert!(Sort::ALL.contains(&sort));
-        }
-    }
 }

@@ -26,6 +26,7 @@ mod operators;
 mod page;
 pub mod password;
 mod policy;
+mod prefixes;
 pub mod role;
 mod search;
 mod sign_in;
@@ -186,6 +187,8 @@ pub static ROUTES: &[Route] = &[
     Route::page("/account", Page(Viewer), || get(account::show)),
     Route::form("/account", Page(Acts), || post(account::act)),
     Route::page("/search", Page(Viewer), || get(search::show)),
+    Route::page("/prefixes", Page(Viewer), || get(prefixes::list)),
+    Route::form("/prefixes", Page(Acts), || post(prefixes::act)),
     Route::page("/events", Page(Viewer), || get(events::list)),
     Route::page("/events.csv", Page(Viewer), || get(events::csv)),
     Route::page("/events.jsonl", Page(Viewer), || get(events::jsonl)),
@@ -198,7 +201,7 @@ pub static ROUTES: &[Route] = &[
     Route::form("/me", Page(Viewer), || post(operators::change)),
     Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
     Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
-    Route::look("/api/v1/flags", Viewer, "The flags that fit, newest first.", &FLAG_FIELDS, || get(api::flags)),
+    Route::look("/api/v1/flags", Viewer, "The flags that fit.", &FLAG_FIELDS, || get(api::flags)),
     Route::look("/api/v1/flags/{code}", Viewer, "One flag, whole.", &[], || get(api::flag)),
     Route::order("/api/v1/flags/{code}/clear", Acts, "It was the account's owner.", &NOTE, || post(api::clear_flag)),
     Route::order("/api/v1/flags/{code}/confirm", Acts, "It was a theft.", &NOTE, || post(api::confirm_flag)),
@@ -245,6 +248,17 @@ pub static ROUTES: &[Route] = &[
         post(api::helpdesk_code)
     }),
     Route::look("/api/v1/locks", Viewer, "The accounts that are locked.", &SITE, || get(api::locks)),
+    Route::look("/api/v1/prefixes", Viewer, "The addresses that are marked.", &SITE, || get(api::prefixes)),
+    Route::order(
+        "/api/v1/prefixes/mark",
+        Acts,
+        "Marks an address: what comes from it counts like what comes from where a theft came from.",
+        &MARK,
+        || post(api::mark_prefix),
+    ),
+    Route::order("/api/v1/prefixes/unmark", Acts, "Takes the mark off an address.", &PREFIX, || {
+        post(api::unmark_prefix)
+    }),
     Route::look("/api/v1/events", Viewer, "Past events, newest first.", &EVENT_FIELDS, || get(api::past_events)),
     Route::look("/api/v1/counts", Viewer, "What happened how often.", &HOURS, || get(api::counts)),
     Route::look("/api/v1/senders", Viewer, "Who sent to the most recipients.", &HOURS, || get(api::senders)),
@@ -285,13 +299,17 @@ static NOTE: [Field; 1] = [A_NOTE];
 static ACCOUNT: [Field; 2] = [A_NAME, A_SITE];
 static LOCK: [Field; 4] =
     [A_NAME, A_SITE, A_NOTE, ("until", "password_change: it opens when the password is another.")];
+const A_PREFIX: Field = ("prefix", "An IPv4 address, or an IPv6 address or its /64.");
+static PREFIX: [Field; 2] = [A_PREFIX, A_SITE];
+static MARK: [Field; 4] =
+    [A_PREFIX, A_SITE, ("days", "For so many days, 30 where nothing is said, 365 at most."), A_NOTE];
 static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
 static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
 static CHANGES: [Field; 1] =
     [("risk.weights.new_country", "This, or any other name as the policy lists it, and what it shall be.")];
-static FLAG_FIELDS: [Field; 9] = [
+static FLAG_FIELDS: [Field; 11] = [
     ("status", "open (where nothing is said), passed, cleared, confirmed or all."),
     ("account", "Of this account."),
     A_SITE,
@@ -299,7 +317,9 @@ static FLAG_FIELDS: [Field; 9] = [
     ("as", "The number of an autonomous system."),
     ("q", "Anywhere in account, address, code, browser or reasons."),
     ("urgent", "1: only those that came to a challenge or more, or after which much was sent."),
-    BEFORE,
+    ("sort", "newest (where nothing is said), severity, messages, recipients or account."),
+    ("before", "Older than this, in milliseconds since 1970."),
+    ("after", "`next` of the page before, which had the same order."),
     MOST,
 ];
 static EVENT_FIELDS: [Field; 7] = [

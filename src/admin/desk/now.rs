@@ -17,7 +17,7 @@ use super::form::Query;
 use super::page::{self, Frame};
 use super::visit::Visit;
 use super::words;
-use crate::admin::{CERTIFICATE_NEAR_END, Readiness};
+use crate::admin::{CERTIFICATE_NEAR_END, CLOCK_APART_MAX, NodeFacts, Readiness};
 use crate::domain::flag::FlagFilter;
 use crate::domain::{Country, FlagStatus, Span, Tally, Timestamp};
 use crate::intel::Freshness;
@@ -257,6 +257,31 @@ fn hours(tallies: &[Tally], now: Timestamp) -> Vec<Hour> {
     starts.iter().zip(&counted).enumerate().map(hour).collect()
 }
 
+/// How a gateway is. While the store is away nothing is heard of the others, and that says nothing about them.
+fn health_of(node: &NodeFacts, store_is_away: bool, now: Timestamp) -> HealthRow {
+    let apart = node.clock_ahead.unwrap_or(0).unsigned_abs();
+    let look = match (node.is_this, node.is_silent()) {
+        (false, true) if store_is_away => "",
+        (false, true) => "critical",
+        _ if Duration::from_millis(apart) > CLOCK_APART_MAX => "warning",
+        _ => "good",
+    };
+    let mut said = format!("{}, since {} UTC", node.version, words::when(node.since, now).minute);
+    if !node.is_this {
+        let seconds = node.quiet_for.as_secs();
+        said += &match seconds {
+            0..120 => format!("; heard of {seconds} s ago"),
+            120.. => format!("; not heard of for {} min", seconds / 60),
+        };
+    }
+    if let Some(ahead) = node.clock_ahead {
+        let side = if ahead < 0 { "behind" } else { "ahead of" };
+        said += &format!("; its clock {apart} ms {side} the store's");
+    }
+    let this = if node.is_this { " (this one)" } else { "" };
+    HealthRow { what: format!("Node {}{this}", node.name), look, said }
+}
+
 impl Desk {
     async fn health(&self, now: Timestamp) -> Vec<HealthRow> {
         let facts = (self.facts)();
@@ -275,6 +300,7 @@ impl Desk {
             (Ok(()), waiting) => ("warning", format!("{waiting} changes wait for it")),
         };
         rows.push(HealthRow { what: "Store".to_owned(), look, said });
+        rows.extend(facts.nodes.iter().map(|node| health_of(node, facts.store_degraded_since.is_some(), now)));
         for site in &facts.sites {
             let (look, said) = match site.upstream_answers {
                 Some(true) => ("good", "webmail answers"),
@@ -317,5 +343,54 @@ impl Desk {
             rows.push(HealthRow { what: format!("Data: {}", source.topic.name()), look, said });
         }
         rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_is_silent_is_said_and_while_the_store_is_away_nobody_is_accused() {
+        let now = Timestamp::from_millis(1_796_083_200_000);
+        let node = |is_this, quiet_for, ahead| NodeFacts {
+            name: "web1".to_owned(),
+            version: "0.1.0".to_owned(),
+            since: now.before(HOUR),
+            quiet_for: Duration::from_secs(quiet_for),
+            clock_ahead: ahead,
+            is_this,
+        };
+        let begins = "0.1.0, since 2026-11-30 23:00 UTC";
+        for (node, store_is_away, look, what, said) in [
+            (node(true, 0, None), false, "good", "Node web1 (this one)", String::new()),
+            (
+                node(true, 0, Some(4)),
+                true,
+                "good",
+                "Node web1 (this one)",
+                "; its clock 4 ms ahead of the store's".into(),
+            ),
+            (
+                node(false, 9, Some(-4)),
+                false,
+                "good",
+                "Node web1",
+                "; heard of 9 s ago; its clock 4 ms behind the store's".into(),
+            ),
+            (
+                node(false, 9, Some(-1_001)),
+                false,
+                "warning",
+                "Node web1",
+                "; heard of 9 s ago; its clock 1001 ms behind the store's".into(),
+            ),
+            (node(false, 36, None), false, "critical", "Node web1", "; heard of 36 s ago".into()),
+            (node(false, 300, None), false, "critical", "Node web1", "; not heard of for 5 min".into()),
+            (node(false, 300, None), true, "", "Node web1", "; not heard of for 5 min".into()),
+        ] {
+            let row = health_of(&node, store_is_away, now);
+            assert_eq!((row.look, row.what.as_str(), row.said), (look, what, format!("{begins}{said}")));
+        }
     }
 }

@@ -14,10 +14,12 @@ use super::fault::Fault;
 use super::flags::{Row, Wanted};
 use super::form::Query;
 use super::page::{self, Frame};
+use super::prefixes::MarkShown;
 use super::visit::Visit;
 use super::words;
+use crate::admin::control::exactly;
 use crate::domain::flag::FlagFilter;
-use crate::domain::{Account, Country, EventFilter, Reference, SessionHash};
+use crate::domain::{Account, Country, EventFilter, Prefix, Reference, SessionHash};
 
 /// Flags and events that are shown.
 const FLAGS: usize = 20;
@@ -40,6 +42,9 @@ struct SearchPage<'a> {
     events: Vec<Line>,
     all_events: String,
     place: Option<String>,
+    /// What is searched for, where it is an address that can be marked.
+    prefix: Option<String>,
+    marks: Vec<MarkShown>,
 }
 
 /// The page.
@@ -58,6 +63,8 @@ pub(super) async fn show(
         events: Vec::new(),
         all_events: format!("/events{}", words::query(&[("text", q)])),
         place: None,
+        prefix: None,
+        marks: Vec::new(),
     };
     if q.is_empty() {
         return Ok(page::shown(StatusCode::OK, &page));
@@ -73,11 +80,16 @@ pub(super) async fn show(
     {
         return Ok(page::to(&words::account_page(&session.site, session.account.as_str())));
     }
-    let address = q.parse::<std::net::IpAddr>().ok();
-    let as_number = q.strip_prefix("AS").or_else(|| q.strip_prefix("as")).and_then(|number| number.parse().ok());
+    let prefix = exactly(q).ok();
+    let address = q.parse::<std::net::IpAddr>().ok().or_else(|| prefix.map(Prefix::address));
+    let as_number = q.strip_prefix("AS").or_else(|| q.strip_prefix("as")).and_then(|number| number.parse::<u32>().ok());
     let country = q.parse::<Country>().ok();
     let mut wanted = Wanted { text: q.to_lowercase(), ..Wanted::default() };
-    if let Some(number) = as_number {
+    // An address alone is looked for as it is written: of an IPv6 /64, that one.
+    let whole_prefix = prefix.filter(|_| q.contains('/'));
+    if let Some(prefix) = whole_prefix {
+        wanted = Wanted { prefix: Some(prefix), ..Wanted::default() };
+    } else if let Some(number) = as_number {
         wanted = Wanted { as_number: Some(number), ..Wanted::default() };
     } else if let Some(country) = country {
         let filter = FlagFilter { country: Some(country), ..FlagFilter::default() };
@@ -88,11 +100,17 @@ pub(super) async fn show(
     if address.is_none() && as_number.is_none() {
         page.accounts = desk.accounts_called(q, now).await?;
     }
+    if let Some(prefix) = prefix {
+        page.marks = desk.marks_on(prefix, now).await?;
+        page.prefix = Some(prefix.to_string());
+    }
     page.place = address.and_then(|address| desk.intel.organization(address));
-    let text = as_number.map_or_else(
-        || country.map_or_else(|| q.to_owned(), |country| format!("\"country\":\"{country}\"")),
-        |number: u32| format!("\"as_number\":{number}"),
-    );
+    let text = match (whole_prefix, as_number, country) {
+        (Some(prefix), _, _) => format!("\"prefix\":\"{prefix}\""),
+        (None, Some(number), _) => format!("\"as_number\":{number}"),
+        (None, None, Some(country)) => format!("\"country\":\"{country}\""),
+        (None, None, None) => q.to_owned(),
+    };
     page.all_events = format!("/events{}", words::query(&[("text", &text)]));
     let (events, _) = desk.past(EventFilter { text: Some(text), ..EventFilter::default() }, EVENTS).await?;
     page.events = events.iter().map(|event| events::line(event, now)).collect();

@@ -507,6 +507,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
     browser.post("/me", &[("do", "token"), ("called", HOSTILE), ("role", "viewer"), ("days", "3")]).await;
     let noted = browser.post(&format!("/flags/{}", flag.code), &[("do", "note"), ("note", HOSTILE)]).await;
     assert_eq!(noted.status, StatusCode::OK);
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.7"), ("note", HOSTILE)]).await;
+    browser.post("/prefixes", &[("do", "mark"), ("prefix", HOSTILE), ("note", HOSTILE)]).await;
     let encoded: String = form_urlencoded::byte_serialize(HOSTILE.as_bytes()).collect();
     let account: String = form_urlencoded::byte_serialize(account.as_bytes()).collect();
     for path in [
@@ -523,6 +525,8 @@ async fn what_clients_and_operators_wrote_is_text_on_every_page_and_no_page_has_
         "/audit".to_owned(),
         format!("/audit?by={encoded}"),
         "/operators".to_owned(),
+        "/prefixes".to_owned(),
+        "/search?q=192.0.2.7".to_owned(),
         "/me".to_owned(),
         format!("/enrol?name={encoded}"),
         format!("/sign-in?next={encoded}"),
@@ -574,6 +578,58 @@ async fn one_click_contains_and_one_lets_back_in() {
 }
 
 #[tokio::test]
+async fn an_address_is_marked_with_one_click_and_unmarked_with_one() {
+    let place = Place::new();
+    let flag = place.put_flag(1, "alice").await;
+    let (site, prefix) = (crate::domain::SiteName::from("one.example"), crate::domain::Prefix::of(flag.address));
+    let mark = async || place.store.marked_prefix(&site, prefix, place.clock.now()).await.expect("it answers");
+    let mut browser = place.signed_in("anna", Role::Operator).await;
+    let path = format!("/flags/{}", flag.code);
+    let marked = browser.post(&path, &[("do", "mark")]).await;
+    assert!(marked.body.contains("Take the mark off") && marked.body.contains("marked</span> by"), "{}", marked.body);
+    let found = mark().await.expect("it is marked");
+    assert_eq!((found.by.as_str(), found.note), ("anna", format!("flag {}", flag.code)));
+    assert_eq!(found.until, found.since.after(Duration::from_secs(30 * 86_400)));
+    let search = browser.get(&format!("/search?q={prefix}")).await.body;
+    assert!(search.contains("marked</span> at one.example"), "{search}");
+    assert!(search.contains(&flag.code.to_string()), "what came from there");
+    assert!(browser.get("/prefixes").await.body.contains(&prefix.to_string()));
+    let off = browser.post(&path, &[("do", "unmark")]).await;
+    assert!(off.body.contains("not marked any more"), "{}", off.body);
+    assert_eq!(mark().await, None);
+
+    let long = browser.post("/prefixes", &[("do", "mark"), ("prefix", "192.0.2.0"), ("days", "366")]).await;
+    assert!(long.status == StatusCode::CONFLICT && long.body.contains("1 to 365 days"), "{}", long.body);
+    for (days, given) in [("0", "192.0.2.1"), ("7", "192.0.2.0/24"), ("7", ""), ("7", "example.edu")] {
+        let refused = browser.post("/prefixes", &[("do", "mark"), ("prefix", given), ("days", days)]).await;
+        assert_eq!(refused.status, StatusCode::CONFLICT, "{given} for {days} days");
+    }
+    for days in ["", "7"] {
+        let fields = [("do", "mark"), ("prefix", "2001:db8::9"), ("days", days), ("site", "one.example")];
+        assert_eq!(browser.post("/prefixes", &fields).await.status, StatusCode::OK);
+    }
+    let all = place.store.marked_prefixes(&site, place.clock.now()).await.expect("it answers");
+    let [network] = all.as_slice() else { panic!("{all:?}") };
+    assert_eq!(
+        (network.prefix.to_string(), network.until),
+        ("2001:db8::/64".to_owned(), network.since.after(Duration::from_secs(7 * 86_400)),)
+    );
+    let trail: Vec<_> =
+        place.actions().await.into_iter().filter(|(_, action, _)| action.starts_with("prefix.")).collect();
+    let expected = [("mark", true), ("unmark", true), ("mark", false)]
+        .map(|(what, done)| ("anna".to_owned(), format!("prefix.{what}"), done));
+    assert_eq!(trail[..3], expected);
+    let Reply::Marks { marks, more: false } = place.command(Command::ListPrefixes { site: None }).await else {
+        panic!("no list")
+    };
+    assert_eq!(marks.len(), 1);
+    let mut viewer = place.signed_in("vera", Role::Viewer).await;
+    assert!(!viewer.get("/prefixes").await.body.contains("<button class=\"button\""), "a viewer only looks");
+    assert_eq!(viewer.post(&path, &[("do", "mark")]).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(mark().await, None);
+}
+
+#[tokio::test]
 async fn many_flags_are_paged_through_and_each_is_seen_once() {
     let place = Place::new();
     for number in 0..260 {
@@ -597,6 +653,32 @@ async fn many_flags_are_paged_through_and_each_is_seen_once() {
 }
 
 #[tokio::test]
+async fn flags_of_one_moment_are_all_seen_wherever_a_page_ends() {
+    let place = Place::new();
+    for number in 0..120 {
+        let flag = place.put_flag(number, &format!("account{number:03}")).await;
+        let recipients = crate::domain::flag::Activity { recipients: 7, ..flag.since.clone() };
+        place.store.put_flag(Flag { time: NOW, since: recipients, ..flag }).await.expect("the store answers");
+    }
+    let mut browser = place.signed_in("anna", Role::Viewer).await;
+    for order in crate::domain::FlagOrder::ALL {
+        let (mut path, mut seen) = (format!("/flags?sort={}", order.name()), Vec::new());
+        for _ in 0..3 {
+            let page = browser.get(&path).await.body;
+            let found = page.split("<a class=\"mono\" href=\"/flags/").skip(1);
+            seen.extend(found.map(|code| code[..9].to_owned()));
+            let next = page.split("href=\"/flags?").find(|part| part.contains("rel=\"next\""));
+            let Some(next) = next else { break };
+            path = format!("/flags?{}", next.split('"').next().unwrap_or_default().replace("&#38;", "&"));
+        }
+        let many = seen.len();
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!((many, seen.len()), (120, 120), "{order:?}");
+    }
+}
+
+#[tokio::test]
 async fn flags_are_sorted_on_the_page_and_paged_through() {
     let place = Place::new();
     let mut browser = place.signed_in("vera", Role::Viewer).await;
@@ -609,11 +691,16 @@ async fn flags_are_sorted_on_the_page_and_paged_through() {
     let at = |page: &str, number: u32| page.find(&format!(">{number} recipients<"));
     assert!(at(&first, 60).is_some_and(|most| at(&first, 11).is_some_and(|least| most < least)));
     assert_eq!(at(&first, 10), None);
-    assert!(first.contains("/flags?sort=recipients&#38;from=50"), "where it goes on");
-    let second = browser.get("/flags?sort=recipients&from=50").await.body;
+    let next = first.split("/flags?sort=recipients&#38;after=").nth(1).and_then(|rest| rest.split('"').next());
+    let next = format!("/flags?sort=recipients&after={}", next.expect("where it goes on"));
+    // One that is raised meanwhile and comes first moves none of the others to another page.
+    let mut flag = place.put_flag(61, "new").await;
+    flag.since.recipients = 99;
+    place.store.put_flag(flag).await.expect("the store answers");
+    let second = browser.get(&next).await.body;
     assert!(at(&second, 10).is_some() && at(&second, 1).is_some() && at(&second, 11).is_none());
-    assert!(!second.contains("from=100"));
-    for (asked, status) in [("sort=weight", 400), ("from=x", 400), ("sort=account&from=99999999999", 200)] {
+    assert!(!second.contains("after="), "that was the last");
+    for (asked, status) in [("sort=weight", 400), ("after=x", 400), ("sort=account&after=1-00000000-0-zoe", 200)] {
         assert_eq!(browser.get(&format!("/flags?{asked}")).await.status.as_u16(), status, "{asked}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Agent, Country, Flag, FlagStatus, NetworkClass, SessionState, Severity, Timestamp, Verdict};
+use crate::domain::{Agent, Country, FlagStatus, NetworkClass, SessionState, Timestamp, Verdict};
 
 /// A moment as pages show it.
 pub(super) struct When {
@@ -57,17 +57,6 @@ pub(super) fn named(country: Country) -> String {
 /// What a browser claims to be, in two words.
 pub(super) fn browser(user_agent: Option<&str>) -> String {
     user_agent.map_or_else(|| "no browser named".to_owned(), |agent| Agent::of(Some(agent)).to_string())
-}
-
-/// How urgent a flag is, as alerts say it, and worse once mail has left; none where somebody has decided.
-pub(super) fn severity(flag: &Flag) -> Option<Severity> {
-    /// More recipients than a person in doubt writes to by habit.
-    const MANY_RECIPIENTS: u32 = 50;
-    if flag.status != FlagStatus::Open {
-        return None;
-    }
-    let is_urgent = flag.verdict >= Verdict::Challenge || flag.since.recipients >= MANY_RECIPIENTS;
-    Some(if is_urgent { Severity::Critical } else { Severity::Warning })
 }
 
 /// A verdict as something that happened.

@@ -12,15 +12,16 @@ use clap::{Subcommand, ValueEnum};
 use super::{Common, SESSION_HEAD, ask, minute, operate, session_row, socket};
 use crate::admin::control::{Command, FLAGS_MAX, FlagRow, Reply, SessionRow, WholeFlag};
 use crate::cli::{FAILED, table};
-use crate::domain::{Country, FlagStatus, Timestamp};
+use crate::domain::{Country, FlagOrder, FlagPlace, FlagStatus, Timestamp};
 use crate::telemetry::plain;
 
 /// Codes are read as people write them down: any case, with or without the dash.
 #[derive(Subcommand)]
 pub(in crate::cli) enum FlagVerb {
-    /// The sessions that were flagged, newest first
+    /// The sessions that were flagged
     #[command(after_help = "Examples:\n  mailward flag list --status open\n  \
         mailward flag list --country BR --before 2026-03-01\n  \
+        mailward flag list --status open --sort recipients\n  \
         mailward flag list --json | jq -r '.flags[] | select(.recipients > 50) | .code'")]
     List {
         /// Only those that nobody has decided yet, or that were cleared, or confirmed
@@ -35,6 +36,12 @@ pub(in crate::cli) enum FlagVerb {
         /// Older than this only: 2026-03-01, or 2026-03-01T08:12Z as lists show it
         #[arg(long, value_name = "TIME", value_parser = time)]
         before: Option<Timestamp>,
+        /// newest, severity, messages, recipients or account
+        #[arg(long, value_name = "ORDER", default_value = "newest", value_parser = order)]
+        sort: FlagOrder,
+        /// Go on where the list before ended, as it says at its end
+        #[arg(long, value_name = "PLACE", value_parser = list_place)]
+        after: Option<FlagPlace>,
         #[command(flatten)]
         common: Common,
     },
@@ -113,9 +120,9 @@ impl From<Status> for FlagStatus {
 
 pub(in crate::cli) fn flag(verb: FlagVerb, config: &Path) -> ExitCode {
     let (command, common) = match verb {
-        FlagVerb::List { status, account, country, before, common } => {
+        FlagVerb::List { status, account, country, before, sort: order, after, common } => {
             let (status, site) = (status.map(Into::into), common.site.clone());
-            (Command::ListFlags { status, account, country, before, site, most: None }, common)
+            (Command::ListFlags { status, account, country, before, site, order, after, most: None }, common)
         }
         FlagVerb::Show { code, common } => (Command::ShowFlag { code }, common),
         FlagVerb::Clear { code, note, common } => (Command::ClearFlag { code, note }, common),
@@ -170,14 +177,26 @@ fn time(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "expected a day such as 2026-03-01, or 2026-03-01T08:12Z".to_owned())
 }
 
-pub(super) fn listed(flags: &[FlagRow], more: bool) -> String {
-    let Some(last) = flags.last() else { return "no flag\n".to_owned() };
+fn order(text: &str) -> Result<FlagOrder, String> {
+    FlagOrder::from_name(text).ok_or_else(|| {
+        let names: Vec<&str> = FlagOrder::ALL.iter().map(|order| order.name()).collect();
+        format!("expected one of {}", names.join(", "))
+    })
+}
+
+fn list_place(text: &str) -> Result<FlagPlace, String> {
+    text.parse().map_err(|()| "expected what the list before says at its end".to_owned())
+}
+
+pub(super) fn listed(flags: &[FlagRow], next: Option<&FlagPlace>) -> String {
+    if flags.is_empty() {
+        return "no flag\n".to_owned();
+    }
     let rows: Vec<_> = flags.iter().map(row).collect();
-    let rest = if more {
-        format!("… and more; only {FLAGS_MAX} are shown. Go on with --before {}\n", plain(&last.time))
-    } else {
-        String::new()
-    };
+    let rest = next.map_or_else(String::new, |place| {
+        let place = place.to_string();
+        format!("… and more; only {FLAGS_MAX} are shown. Go on with --after '{}'\n", plain(&place))
+    });
     table(&["CODE", "TIME", "ACCOUNT", "SITE", "FROM", "VERDICT", "STATUS", "SENT TO", "WHY"], &rows) + &rest
 }
 

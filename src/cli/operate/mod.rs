@@ -4,6 +4,7 @@ mod admin;
 mod explain;
 mod flags;
 mod import;
+mod prefixes;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use clap::{Args, Subcommand};
 pub(super) use admin::{AdminVerb, admin};
 pub(super) use explain::{DeviceVerb, Explain, device, explain};
 pub(super) use flags::{FlagVerb, flag};
+pub(super) use prefixes::{PrefixVerb, prefix};
 
 use super::{FAILED, read, table};
 use crate::admin::control::{self, Command, Done, HelpdeskCodeRow, LockRow, ROWS_MAX, Reply, SessionRow};
@@ -271,7 +273,7 @@ fn spoken(reply: &Reply) -> String {
             let rows: Vec<_> = sessions.iter().map(session_row).collect();
             table(&SESSION_HEAD, &rows) + &rest(*more)
         }
-        Reply::Flags { flags, more } => flags::listed(flags, *more),
+        Reply::Flags { flags, next, .. } => flags::listed(flags, next.as_ref()),
         Reply::Flag { flag, session } => flags::whole(flag, session.as_deref()),
         Reply::Cleared { code, site, account, state } => cleared(code.as_deref(), site, account, state.as_deref()),
         Reply::Confirmed { code, site, account, sessions_ended, devices_forgotten, sign_ins_forgotten } => format!(
@@ -289,6 +291,8 @@ fn spoken(reply: &Reply) -> String {
         Reply::Restricted { site, account, state } => {
             format!("{} at {}: its session is {}\n", plain(account), plain(site), plain(state))
         }
+        Reply::Marked { done } => prefixes::marked(done),
+        Reply::Marks { marks, more } => prefixes::listed(marks, *more),
         Reply::Devices { devices } => explain::devices(devices),
         Reply::Explained { accounts } => accounts.iter().map(explain::account).collect::<Vec<_>>().join("\n"),
         Reply::Refused { why } => format!("{}\n", plain(why)),

@@ -46,6 +46,7 @@ fn facts<'a>(site: &'a SiteName, account: &'a Account, profile: &'a Profile) -> 
         newcomers_from_prefix: Fact::Known(1),
         networks_for_account: Fact::Known(1),
         thefts_from_prefix: Fact::Known(0),
+        prefix_mark: Fact::Known(None),
         home_country: "DE".parse().ok(),
         has_open_flag: Fact::Known(false),
         password: PasswordQuality::default(),

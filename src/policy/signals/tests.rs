@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::*;
 use crate::domain::profile::Lesson;
 use crate::domain::{
-    Account, Agent, NetworkClass, NetworkKinds, PasswordQuality, Position, Profile, SIGNALS, SiteName, Timestamp,
-    Whereabouts,
+    Account, Agent, NetworkClass, NetworkKinds, PasswordQuality, Position, Prefix, PrefixMark, Profile, SIGNALS,
+    SiteName, Timestamp, Whereabouts,
 };
 use crate::policy::Fact;
 use crate::policy::facts::DeviceFact;
@@ -74,6 +74,7 @@ impl Case {
             newcomers_from_prefix: Fact::Known(1),
             networks_for_account: Fact::Known(1),
             thefts_from_prefix: Fact::Known(0),
+            prefix_mark: Fact::Known(None),
             home_country: "DE".parse().ok(),
             has_open_flag: Fact::Known(false),
             password: PasswordQuality::default(),
@@ -352,6 +353,28 @@ fn what_happened_before_counts_from_a_number_on() {
         &Facts { thefts_from_prefix: Fact::Known(1), ..case.facts() },
         &[("there was none", case.facts())],
     );
+    let mark = PrefixMark {
+        site: case.site.clone(),
+        prefix: Prefix::of(address("192.0.2.7")),
+        by: "anna".to_owned(),
+        since: at(0),
+        until: at(DAY),
+        note: "ticket 4711".to_owned(),
+    };
+    let marked = Facts { prefix_mark: Fact::Known(Some(mark)), ..case.facts() };
+    let away = Facts { prefix_mark: Fact::StoreAway, ..case.facts() };
+    check("theft_from_prefix", &marked, &[("nobody knows whether it is marked", away)]);
+    let both = Facts { thefts_from_prefix: Fact::Known(1), ..marked.clone() };
+    for (facts, said) in [
+        (marked, "An operator (anna) marked its address on 2023-11-15."),
+        (
+            both,
+            "Within a month an operator confirmed a theft from its address. An operator (anna) marked its address on \
+             2023-11-15.",
+        ),
+    ] {
+        assert_eq!(theft_from_prefix::observe(&facts).as_deref(), Some(said));
+    }
 }
 
 #[test]

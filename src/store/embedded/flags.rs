@@ -10,7 +10,7 @@ use super::Memory;
 use super::rows::{is_unreadable, json, millis, to_json};
 use super::writer::Change;
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
-use crate::domain::{Flag, Reference};
+use crate::domain::{Flag, FlagOrder, FlagPlace, Reference};
 use crate::store::{Away, FLAGS_MAX, Raise};
 
 /// What waits to be written.
@@ -54,7 +54,7 @@ pub(super) fn read(database: &Connection, code: Reference) -> rusqlite::Result<O
     statement.query_row([code.to_string()], |row| json(row, 0)).optional()
 }
 
-/// The flags that fit, newest first.
+/// The flags that fit, in their order.
 pub(super) fn list(database: &Connection, filter: &FlagFilter, most: usize) -> rusqlite::Result<Vec<Flag>> {
     let (sql, mut values) = query(filter);
     values.push(Value::Integer(i64::try_from(most).unwrap_or(i64::MAX)));
@@ -63,10 +63,11 @@ pub(super) fn list(database: &Connection, filter: &FlagFilter, most: usize) -> r
     flags.collect()
 }
 
-/// What is asked for, but for how many. One index gives both what fits the narrowest condition and its order; which one
-/// is said, because SQLite cannot know that an account has fewer flags than a status.
+/// What is asked for, but for how many. By time, one index gives both what fits the narrowest condition and its order; which
+/// one is said, because SQLite cannot know that an account has fewer flags than a status. In another order it looks through
+/// what may fit in the one index that holds everything, and keeps as many as are asked for.
 fn query(filter: &FlagFilter) -> (String, Vec<Value>) {
-    let FlagFilter { site, account, status, country, before } = filter;
+    let FlagFilter { site, account, status, country, before, order, after } = filter;
     let conditions = [
         ("account =", "flags_by_account", account.as_ref().map(|account| account.as_str().to_owned())),
         ("country =", "flags_by_country", country.map(|country| country.to_string())),
@@ -87,18 +88,63 @@ fn query(filter: &FlagFilter) -> (String, Vec<Value>) {
         values.push(Value::Integer(millis(*before)));
         wanted.push(format!("time < ?{}", values.len()));
     }
+    if let Some(place) = after {
+        wanted.push(behind(*order, place, &mut values));
+    }
     let wanted = if wanted.is_empty() { String::new() } else { format!(" WHERE {}", wanted.join(" AND ")) };
     let limit = values.len() + 1;
-    let sql = format!("SELECT flag FROM flags INDEXED BY {index}{wanted} ORDER BY time DESC, id DESC LIMIT ?{limit}");
+    let sorted = match order {
+        FlagOrder::Newest => "",
+        FlagOrder::Severity => "urgency DESC, ",
+        FlagOrder::Messages => "messages DESC, ",
+        FlagOrder::Recipients => "recipients DESC, ",
+        FlagOrder::Account => "account, ",
+    };
+    let sorted = format!("ORDER BY {sorted}time DESC, code DESC");
+    if *order == FlagOrder::Newest {
+        return (format!("SELECT flag FROM flags INDEXED BY {index}{wanted} {sorted} LIMIT ?{limit}"), values);
+    }
+    // Few enough to be read: an account has no more flags than fit on some pages.
+    let index = if account.is_some() { index } else { "flags_to_sort" };
+    let sql = format!(
+        "SELECT flag FROM flags WHERE id IN
+             (SELECT id FROM flags INDEXED BY {index}{wanted} {sorted} LIMIT ?{limit}) {sorted}"
+    );
     (sql, values)
 }
 
+/// The condition that a flag stands behind a place.
+fn behind(order: FlagOrder, place: &FlagPlace, values: &mut Vec<Value>) -> String {
+    let mut value = |value| {
+        values.push(value);
+        format!("?{}", values.len())
+    };
+    let (time, code) = (value(Value::Integer(millis(place.time))), value(Value::Text(place.code.to_string())));
+    let by_number = match order {
+        FlagOrder::Newest => return format!("(time, code) < ({time}, {code})"),
+        FlagOrder::Account => {
+            let account = place.account.as_ref().map_or("", |account| account.as_str()).to_owned();
+            let account = value(Value::Text(account));
+            return format!("(account > {account} OR (account = {account} AND (time, code) < ({time}, {code})))");
+        }
+        FlagOrder::Severity => "urgency",
+        FlagOrder::Messages => "messages",
+        FlagOrder::Recipients => "recipients",
+    };
+    let number = value(Value::Integer(place.number.into()));
+    format!("({by_number}, time, code) < ({number}, {time}, {code})")
+}
+
 fn put(database: &Connection, flag: &Flag) -> rusqlite::Result<()> {
+    let ranked = flag.ranked();
     database
         .prepare_cached(
-            "INSERT INTO flags (code, time, status, site, account, country, flag) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+            "INSERT INTO flags
+                 (code, time, status, site, account, country, flag, urgency, messages, recipients)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (code) DO UPDATE SET time = excluded.time, status = excluded.status, site = excluded.site,
-                 account = excluded.account, country = excluded.country, flag = excluded.flag",
+                 account = excluded.account, country = excluded.country, flag = excluded.flag,
+                 urgency = excluded.urgency, messages = excluded.messages, recipients = excluded.recipients",
         )?
         .execute(params![
             flag.code.to_string(),
@@ -108,6 +154,9 @@ fn put(database: &Connection, flag: &Flag) -> rusqlite::Result<()> {
             flag.account.as_str(),
             flag.country.map(|country| country.to_string()),
             to_json(flag),
+            ranked.urgency(),
+            ranked.messages,
+            ranked.recipients,
         ])
         .map(|_| ())
 }
@@ -262,6 +311,7 @@ mod tests {
                 status: is_asked(2).then_some(FlagStatus::Open),
                 site: is_asked(3).then(|| "webmail.example.edu".into()),
                 before: is_asked(4).then_some(Timestamp::from_millis(7)),
+                ..FlagFilter::default()
             };
             let (sql, mut values) = query(&filter);
             values.push(Value::Integer(50));
@@ -281,7 +331,63 @@ mod tests {
                 None => "SCAN flags USING INDEX flags_by_time".to_owned(),
             };
             assert_eq!(steps, [step], "{sql}");
+            let place = numbered(1, FlagStatus::Open).ranked().place(FlagOrder::Newest);
+            let (sql, _) = query(&FlagFilter { after: Some(place), ..filter });
+            assert!(plan(&database, &sql).iter().all(|step| step.contains(" USING INDEX ")), "{sql}");
         }
+    }
+
+    /// In another order all that may fit is looked through, but nothing is read of it except the index.
+    #[test]
+    fn in_whatever_order_no_flag_is_read_but_those_of_the_page() {
+        let database = database();
+        for order in FlagOrder::ALL.into_iter().filter(|order| *order != FlagOrder::Newest) {
+            let place = numbered(1, FlagStatus::Open).ranked().place(order);
+            for filter in [
+                FlagFilter { order, ..FlagFilter::default() },
+                FlagFilter {
+                    order,
+                    status: Some(FlagStatus::Open),
+                    after: Some(place.clone()),
+                    ..FlagFilter::default()
+                },
+                FlagFilter { order, site: Some("a".into()), country: "BR".parse().ok(), ..FlagFilter::default() },
+                FlagFilter { order, before: Some(Timestamp::from_millis(7)), ..FlagFilter::default() },
+            ] {
+                let (sql, _) = query(&filter);
+                let steps = plan(&database, &sql);
+                let looks = steps.iter().filter(|step| step.contains(" flags ")).collect::<Vec<_>>();
+                let [page, looked_through] = looks.as_slice() else { panic!("{steps:?}") };
+                assert_eq!(*page, "SEARCH flags USING INTEGER PRIMARY KEY (rowid=?)", "{sql}");
+                assert!(looked_through.contains("USING COVERING INDEX flags_to_sort"), "{sql}: {steps:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn flags_of_an_older_file_are_sorted_like_new_ones() {
+        let database = database();
+        for number in 1..=3 {
+            let mut flag = numbered(number, FlagStatus::Open);
+            flag.since.recipients = 10 * (number as u32 % 3);
+            put(&database, &flag).expect("it is written");
+        }
+        let blank = "UPDATE flags SET urgency = 0, messages = 0, recipients = 0;
+                     UPDATE flags SET flag = 'unreadable' WHERE time = 3;";
+        database.execute_batch(blank).expect("as the columns are when they come");
+        schema::rank_flags(&database).expect("it is written");
+        let filter = FlagFilter { order: FlagOrder::Recipients, ..FlagFilter::default() };
+        let found = list(&database, &filter, 2).expect("a list");
+        assert_eq!(found.iter().map(|flag| flag.time.as_millis()).collect::<Vec<_>>(), [2, 1]);
+    }
+
+    fn plan(database: &Connection, sql: &str) -> Vec<String> {
+        let mut explained = database.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).expect("a statement");
+        let many = explained.parameter_count();
+        explained
+            .query_map(params_from_iter(vec!["0"; many]), |row| row.get(3))
+            .and_then(Iterator::collect)
+            .expect("a plan")
     }
 
     #[test]

@@ -25,6 +25,7 @@ mod flags;
 mod kept;
 mod ledger;
 mod locks;
+mod marks;
 mod moving;
 mod profiles;
 mod reader;

@@ -8,7 +8,9 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params_from_iter};
 use super::database::window;
 use super::rows::{account, hex, is_unreadable, json, text, time, unreadable, word};
 use super::writer::Change;
-use super::{Memory, Settings, correspondents, devices, factors, flags, kept, ledger, locks, profiles, sessions};
+use super::{
+    Memory, Settings, correspondents, devices, factors, flags, kept, ledger, locks, marks, profiles, sessions,
+};
 use crate::domain::{Session, SessionState, Timestamp};
 use crate::policy::limits::CounterKey;
 use crate::store::record::PAGE_BYTES_MAX;
@@ -104,6 +106,7 @@ const TABLES: &[Table] = &[
         columns: "version, sealed",
         record: |row| Ok(Record::Operator { name: row.get(0)?, operator: ledger::sealed(row, 1)? }),
     },
+    Table { name: "marks", keys: &["site", "prefix"], columns: "mark", record: |row| Ok(Record::Mark(json(row, 2)?)) },
     Table {
         name: "audit",
         keys: &["time", "number"],
@@ -195,6 +198,7 @@ fn size(record: &Record) -> usize {
         | Record::Device { .. }
         | Record::Profile { .. }
         | Record::Flag(_)
+        | Record::Mark(_)
         | Record::Event(_)
         | Record::Audit(_) => OTHERS,
     }
@@ -272,6 +276,11 @@ impl Import {
                 }
                 Ok(is_new)
             }
+            Record::Mark(mark) => {
+                let is_new =
+                    mark.holds(self.now) && marks::read(database, &mark.site, mark.prefix, self.now)?.is_none();
+                Ok(is_new && marks::put(database, mark, self.now)?)
+            }
             Record::Audit(entry) => ledger::put_audit(database, entry),
             Record::Event(event) => ledger::put_event(database, event),
             Record::Counter { .. } => Ok(false),
@@ -314,6 +323,7 @@ impl Change for Import {
                 | Record::Kept(_)
                 | Record::Factors { .. }
                 | Record::Operator { .. }
+                | Record::Mark(_)
                 | Record::Audit(_)
                 | Record::Event(_) => {}
             }

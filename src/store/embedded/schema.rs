@@ -2,15 +2,15 @@
 
 use rusqlite::Connection;
 
-use super::rows::{to_json, unreadable};
-use crate::domain::{Agent, NetworkClass, Prefix, Spot};
+use super::rows::{json, to_json, unreadable};
+use crate::domain::{Agent, Flag, NetworkClass, Prefix, Spot};
 
 /// "MWst": the file is ours.
 pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
 
 /// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
 /// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 6;
 
 /// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
 const SCHEMA: &[&str] = &[
@@ -33,6 +33,8 @@ const SCHEMA: &[&str] = &[
     FLAGS_2,
     KEPT_3,
     LEDGER_4,
+    MARKS_5,
+    FLAGS_6,
 ];
 
 /// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
@@ -143,8 +145,36 @@ const LEDGER_4: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// until: from then on it counts no more. mark: JSON.
+const MARKS_5: &str = "
+    CREATE TABLE marks (
+        site TEXT NOT NULL, prefix TEXT NOT NULL, until INTEGER NOT NULL, mark TEXT NOT NULL,
+        PRIMARY KEY (site, prefix)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// What flags are sorted by is a column too. Lists by time walk one index; any other order is found in `flags_to_sort`, which
+/// holds all that may be asked for, so that no flag is read but those of the page. urgency: [`crate::domain::Ranked`].
+const FLAGS_6: &str = "
+    ALTER TABLE flags ADD COLUMN urgency INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE flags ADD COLUMN messages INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE flags ADD COLUMN recipients INTEGER NOT NULL DEFAULT 0;
+    DROP INDEX flags_by_time;
+    DROP INDEX flags_by_status;
+    DROP INDEX flags_by_site;
+    DROP INDEX flags_by_account;
+    DROP INDEX flags_by_country;
+    CREATE INDEX flags_by_time ON flags (time, code);
+    CREATE INDEX flags_by_status ON flags (status, time, code);
+    CREATE INDEX flags_by_site ON flags (site, time, code);
+    CREATE INDEX flags_by_account ON flags (account, time, code);
+    CREATE INDEX flags_by_country ON flags (country, time, code);
+    CREATE INDEX flags_to_sort ON flags (status, urgency, messages, recipients, time, code, account, site, country);
+";
+
 /// The step from each version to the next, beginning with the one from version 1.
-const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] = &[from_1_to_2, from_2_to_3, from_3_to_4];
+const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] =
+    &[from_1_to_2, from_2_to_3, from_3_to_4, from_4_to_5, from_5_to_6];
 
 /// Makes the tables of an empty file.
 pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
@@ -175,6 +205,29 @@ fn from_2_to_3(database: &Connection) -> rusqlite::Result<()> {
 
 fn from_3_to_4(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch(LEDGER_4)
+}
+
+fn from_4_to_5(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(MARKS_5)
+}
+
+fn from_5_to_6(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(FLAGS_6)?;
+    rank_flags(database)
+}
+
+/// Writes down of each flag what it is sorted by.
+pub(super) fn rank_flags(database: &Connection) -> rusqlite::Result<()> {
+    let mut read = database.prepare("SELECT id, flag FROM flags")?;
+    let mut write = database.prepare("UPDATE flags SET urgency = ?2, messages = ?3, recipients = ?4 WHERE id = ?1")?;
+    let mut rows = read.query([])?;
+    while let Some(row) = rows.next()? {
+        // One that nobody can read stands last.
+        let Ok(flag) = json::<Flag>(row, 1) else { continue };
+        let ranked = flag.ranked();
+        write.execute((row.get::<_, i64>(0)?, ranked.urgency(), ranked.messages, ranked.recipients))?;
+    }
+    Ok(())
 }
 
 /// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.

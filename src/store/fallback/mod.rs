@@ -13,6 +13,7 @@
 mod breaker;
 mod journal;
 mod ledger;
+mod marks;
 mod operations;
 mod spool;
 mod stale;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::journal::Journal;
 use crate::domain::flag::Activity;
 use crate::domain::{
-    Account, AuditEntry, Flag, Lesson, Reference, Session, SessionChange, SessionHash, SessionState, SiteName,
-    Timestamp,
+    Account, AuditEntry, Flag, Lesson, PrefixMark, Reference, Session, SessionChange, SessionHash, SessionState,
+    SiteName, Timestamp,
 };
 use crate::policy::limits::Receipt;
 use crate::store::{Answer, Away, Lock, Raise, Store};
@@ -20,6 +20,7 @@ use crate::store::{Answer, Away, Lock, Raise, Store};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Untold {
     Lock(Lock),
+    Mark(PrefixMark),
     Sessions {
         site: SiteName,
         account: Account,
@@ -112,6 +113,7 @@ impl Untold {
     const fn class(&self) -> Class {
         match self {
             Self::Lock(_)
+            | Self::Mark(_)
             | Self::Sessions { .. }
             | Self::Change { .. }
             | Self::Forget { .. }
@@ -127,6 +129,7 @@ impl Untold {
         Box::pin(async move {
             match self {
                 Self::Lock(lock) => store.lock(lock.clone()).await?,
+                Self::Mark(mark) => store.mark_prefix(mark.clone()).await?,
                 Self::Sessions { site, account, state, except, now } => {
                     store.set_account_sessions(site, account, *state, *except, *now).await?;
                 }

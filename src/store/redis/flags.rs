@@ -1,6 +1,9 @@
 //! Flags: each under its code, in indexes by time, status, account and country.
 //!
-//! In the indexes a flag's name says all that a list may be narrowed by, so that looking through many reads none of them.
+//! In the indexes a flag's name says all that a list may be narrowed or sorted by, so that looking through many reads none
+//! of them.
+
+use std::collections::HashSet;
 
 use redis::{Value, cmd};
 
@@ -8,11 +11,12 @@ use super::link::Lane;
 use super::node::{Node, from_json, millis, number, to_json};
 use super::script::FLAG;
 use crate::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
-use crate::domain::{Account, Country, Flag, Reference, SiteName};
+use crate::domain::{Account, Country, Flag, FlagOrder, FlagPlace, Ranked, Reference, SiteName, Timestamp, Verdict};
 use crate::store::{Away, FLAGS_MAX, Raise};
 
-/// Names of flags that are looked through at once.
+/// Names of flags that are looked through at once, and where all of them must be.
 const LOOKED_THROUGH: usize = 1024;
+const SORTED_AT_ONCE: usize = 8192;
 
 /// How often a change is tried again because others change the same flag.
 const ATTEMPTS_MAX: usize = 128;
@@ -133,7 +137,11 @@ impl Node {
         if oldest.is_none() {
             oldest = self.oldest_in(&self.keys.flags()).await?;
         }
-        let Some(code) = oldest.and_then(|(_, name)| Named::of(&name).map(|named| named.code)) else { return Ok(()) };
+        let Some(code) =
+            oldest.and_then(|(_, name)| Named::of(&name, Timestamp::from_millis(0)).map(|named| named.ranked.code))
+        else {
+            return Ok(());
+        };
         let raw = self.get(Lane::Quick, &self.keys.flag(&code)).await?;
         let known: Option<Flag> = from_json(&raw).ok();
         // Whoever changed it meanwhile keeps it; the next flag makes room again.
@@ -149,7 +157,7 @@ impl Node {
         Ok(found.into_iter().next().map(|(name, time)| (whole(time), name)))
     }
 
-    /// Newest first.
+    /// In the order that is asked for.
     pub(super) async fn flags(&self, filter: &FlagFilter, most: usize) -> Result<Vec<Flag>, Away> {
         // The narrowest: an account has fewer flags than a country, and that fewer than a status.
         let index = match filter {
@@ -158,35 +166,92 @@ impl Node {
             FlagFilter { status: Some(status), .. } => self.keys.flags_by_status(*status),
             FlagFilter { .. } => self.keys.flags(),
         };
-        let lane = lane(filter);
-        let mut rank: usize = match filter.before {
-            Some(before) => self.link.ask(lane, cmd("ZCOUNT").arg(&index).arg(millis(before)).arg("+inf")).await?,
-            None => 0,
+        let codes = match filter.order {
+            FlagOrder::Newest => self.newest(&index, filter, most).await?,
+            order => self.sorted(&index, filter, order, most).await?,
         };
-        let mut codes: Vec<Reference> = Vec::new();
-        while codes.len() < most {
-            let some = (most - codes.len()).clamp(64, LOOKED_THROUGH);
-            let mut range = cmd("ZREVRANGE");
-            range.arg(&index).arg(rank).arg(rank + some - 1);
-            let names: Vec<String> = self.link.ask(lane, &range).await?;
-            let fits = |named: &Named<'_>| named.fits(filter);
-            codes.extend(names.iter().filter_map(|name| Named::of(name)).filter(fits).map(|named| named.code));
-            rank += names.len();
-            if names.len() < some {
-                break;
-            }
-        }
-        codes.truncate(most);
         let mut flags = Vec::with_capacity(codes.len());
         for some in codes.chunks(LOOKED_THROUGH) {
             let keys: Vec<String> = some.iter().map(|code| self.keys.flag(code)).collect();
-            let raws: Vec<Option<Vec<u8>>> = self.link.ask(lane, cmd("MGET").arg(&keys)).await?;
+            let raws: Vec<Option<Vec<u8>>> = self.link.ask(lane(filter), cmd("MGET").arg(&keys)).await?;
             for raw in raws.into_iter().flatten() {
                 flags.push(from_json(&raw)?);
             }
         }
         Ok(flags)
     }
+
+    /// The codes of those that fit, newest first: the index is walked from the right place on.
+    async fn newest(&self, index: &str, filter: &FlagFilter, most: usize) -> Result<Vec<Reference>, Away> {
+        let lane = lane(filter);
+        let mut rank = 0;
+        let before = filter.before.map(|before| millis(before).to_string());
+        // Those of the same moment stand on both sides of the place.
+        let after = filter.after.as_ref().map(|place| format!("({}", millis(place.time)));
+        for from in [before, after].into_iter().flatten() {
+            let newer: usize = self.link.ask(lane, cmd("ZCOUNT").arg(index).arg(from).arg("+inf")).await?;
+            rank = rank.max(newer);
+        }
+        let mut codes: Vec<Reference> = Vec::new();
+        while codes.len() < most {
+            let some = (most - codes.len()).clamp(64, LOOKED_THROUGH);
+            let names = self.names(index, rank, some, lane).await?;
+            rank += names.len();
+            let fitting = names.iter().filter_map(|(name, time)| Named::of(name, *time)).filter(|one| one.fits(filter));
+            codes.extend(fitting.map(|named| named.ranked.code));
+            if names.len() < some {
+                break;
+            }
+        }
+        codes.truncate(most);
+        Ok(codes)
+    }
+
+    /// The codes of those that come first in an order: everything that may fit is looked through, and as many as are asked
+    /// for are kept.
+    async fn sorted(
+        &self,
+        index: &str,
+        filter: &FlagFilter,
+        order: FlagOrder,
+        most: usize,
+    ) -> Result<Vec<Reference>, Away> {
+        let mut first: Vec<FlagPlace> = Vec::new();
+        let mut rank = 0;
+        loop {
+            let names = self.names(index, rank, SORTED_AT_ONCE, lane(filter)).await?;
+            rank += names.len();
+            let fitting = names.iter().filter_map(|(name, time)| Named::of(name, *time)).filter(|one| one.fits(filter));
+            for named in fitting {
+                first.push(named.ranked.place(order));
+                if first.len() >= most.saturating_mul(2).max(SORTED_AT_ONCE) {
+                    keep_first(&mut first, most);
+                }
+            }
+            if names.len() < SORTED_AT_ONCE {
+                break;
+            }
+        }
+        keep_first(&mut first, most);
+        Ok(first.into_iter().map(|place| place.code).collect())
+    }
+
+    async fn names(&self, index: &str, rank: usize, many: usize, lane: Lane) -> Result<Vec<(String, Timestamp)>, Away> {
+        let mut range = cmd("ZREVRANGE");
+        range.arg(index).arg(rank).arg(rank + many - 1).arg("WITHSCORES");
+        let found: Vec<(String, f64)> = self.link.ask(lane, &range).await?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let whole = |time: f64| Timestamp::from_millis(time as u64);
+        Ok(found.into_iter().map(|(name, time)| (name, whole(time))).collect())
+    }
+}
+
+/// Keeps those that come first. One whose name changed while the index was walked may be there twice.
+fn keep_first(places: &mut Vec<FlagPlace>, most: usize) {
+    places.sort_unstable();
+    let mut seen = HashSet::new();
+    places.retain(|place| seen.insert(place.code));
+    places.truncate(most);
 }
 
 /// A list of one account's flags is asked for while somebody signs in; for others only operators wait.
@@ -194,39 +259,46 @@ pub(super) const fn lane(filter: &FlagFilter) -> Lane {
     if filter.account.is_some() { Lane::Quick } else { Lane::Bulk }
 }
 
-/// A flag's name in the indexes: its code, the first letter of its status, its country or two dashes, site and account.
+/// A flag's name in the indexes: its code, the beginning of its status, its country or two dashes, its verdict, how many
+/// messages and recipients there were since, site and account.
 fn name(flag: &Flag) -> String {
     let status = &flag.status.name()[..2];
     let country = flag.country.map_or_else(|| "--".to_owned(), |country| country.to_string());
-    format!("{} {status} {country} {}/{}", flag.code, flag.site, flag.account)
+    let (code, verdict) = (flag.code, flag.verdict as u8);
+    let (messages, recipients) = (flag.since.messages, flag.since.recipients);
+    format!("{code} {status} {country} {verdict} {messages} {recipients} {}/{}", flag.site, flag.account)
 }
 
 struct Named<'a> {
-    code: Reference,
-    status: &'a str,
+    ranked: Ranked<'a>,
     country: &'a str,
     site: &'a str,
-    account: &'a str,
 }
 
 impl<'a> Named<'a> {
-    fn of(name: &'a str) -> Option<Self> {
-        let mut words = name.splitn(4, ' ');
+    fn of(name: &'a str, time: Timestamp) -> Option<Self> {
+        let mut words = name.splitn(7, ' ');
         let code = words.next()?.parse().ok()?;
-        let (status, country) = (words.next()?, words.next()?);
+        let (status, country, verdict) = (words.next()?, words.next()?, words.next()?.parse::<usize>().ok()?);
+        let (messages, recipients) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
         let (site, account) = words.next()?.split_once('/')?;
-        Some(Self { code, status, country, site, account })
+        let status = FlagStatus::ALL.into_iter().find(|known| known.name().starts_with(status))?;
+        let verdict = *Verdict::ALL.get(verdict)?;
+        Some(Self { ranked: Ranked { code, time, status, verdict, messages, recipients, account }, country, site })
     }
 
     fn fits(&self, filter: &FlagFilter) -> bool {
-        let is_status = |status: &FlagStatus| status.name().starts_with(self.status);
+        let Ranked { status, account, time, .. } = self.ranked;
         let is_country = |country: &Country| country.to_string() == self.country;
         let is_site = |site: &SiteName| &**site == self.site;
-        let is_account = |account: &Account| account.as_str() == self.account;
-        filter.status.as_ref().is_none_or(is_status)
+        let is_account = |wanted: &Account| wanted.as_str() == account;
+        let is_behind = |place: &FlagPlace| self.ranked.place(filter.order) > *place;
+        filter.status.is_none_or(|wanted| wanted == status)
             && filter.country.as_ref().is_none_or(is_country)
             && filter.site.as_ref().is_none_or(is_site)
             && filter.account.as_ref().is_none_or(is_account)
+            && filter.before.is_none_or(|before| time < before)
+            && filter.after.as_ref().is_none_or(is_behind)
     }
 }
 
@@ -247,16 +319,19 @@ mod tests {
     fn a_flags_name_says_what_a_list_is_narrowed_by() {
         let site: SiteName = "webmail.example.edu".into();
         let account = Account::from_canonical("a/b c");
-        let one = Flag { site: site.clone(), account: account.clone(), country: "BR".parse().ok(), ..flag() };
+        let since = Activity { messages: 7, recipients: u32::MAX, ..Activity::default() };
+        let verdict = Verdict::Refuse;
+        let (site_of, account_of) = (site.clone(), account.clone());
+        let one = Flag { site: site_of, account: account_of, country: "BR".parse().ok(), since, verdict, ..flag() };
         let name = name(&one);
-        let named = Named::of(&name).expect("it is read back");
-        assert_eq!(named.code, one.code);
+        let named = Named::of(&name, one.time).expect("it is read back");
+        assert_eq!(named.ranked, one.ranked());
         let all = FlagFilter {
             site: Some(site),
             account: Some(account),
             status: Some(FlagStatus::Open),
             country: one.country,
-            before: None,
+            ..FlagFilter::default()
         };
         assert!(named.fits(&all) && named.fits(&FlagFilter::default()));
         for other in [

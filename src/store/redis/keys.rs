@@ -28,6 +28,7 @@ pub(super) enum Holds {
     Kept(KeptKind, [u8; 16]),
     Factors { site: SiteName, account: Account },
     Operators,
+    Marks,
 }
 
 impl Keys {
@@ -174,6 +175,14 @@ impl Keys {
         format!("{}operators:{{audit}}:", self.prefix)
     }
 
+    pub(super) fn marks(&self) -> String {
+        format!("{}marks:{{audit}}:", self.prefix)
+    }
+
+    pub(super) fn nodes(&self) -> String {
+        format!("{}nodes:{{audit}}:", self.prefix)
+    }
+
     /// A counter, and the part it is in.
     pub(super) fn counter(&self, key: &CounterKey) -> (String, u8) {
         let shard = part([counted(key)]);
@@ -200,6 +209,7 @@ impl Keys {
             "factors" => account(rest).map(|(site, account)| Holds::Factors { site, account })?,
             "flag" => Holds::Flag,
             "operators" => Holds::Operators,
+            "marks" => Holds::Marks,
             "counter" => Holds::Counter(CounterKey(rest.to_owned())),
             "kept" => {
                 let id = data_encoding::HEXLOWER.decode(rest.as_bytes()).ok()?;

@@ -36,6 +36,8 @@
 //! | `tallies:{events}:SECONDS:START` | what was counted in a span |
 //! | `messages:{events}:HOUR`, `recipients:{events}:HOUR` | who sent how much in an hour |
 //! | `audit:{audit}:`, `operators:{audit}:` | what operators did by time; each one's version and sealed record |
+//! | `marks:{audit}:` | the prefixes that operators marked, each as JSON under `site/prefix` |
+//! | `nodes:{audit}:` | the gateways that share the store, each as JSON; expires a day after the last that said so |
 //! | `kept:{KIND}:ID`, `until:{KIND}`, `bytes:{KIND}` | until when and what is kept, all by that time, how many bytes |
 //! | `log:{n}:` | a stream of what was changed, cut to about a thousand entries |
 //! | `probe:{n}:` | the last probe |
@@ -66,8 +68,10 @@ mod kept;
 mod keys;
 mod ledger;
 mod link;
+mod marks;
 mod moving;
 mod node;
+mod nodes;
 mod schema;
 mod script;
 mod sessions;

@@ -9,6 +9,7 @@ use super::accounts::{correspondents, devices_of};
 use super::keys::Holds;
 use super::ledger::operators_of;
 use super::link::Lane;
+use super::marks::marks_of;
 use super::node::{Node, from_json, unreadable, whole_millis};
 use super::{counters, sessions};
 use crate::domain::{AuditEntry, Mark, SessionState, Timestamp};
@@ -177,6 +178,7 @@ impl Node {
             Record::Factors { site, account, factors: Sealed { version, bytes } } => {
                 self.put_factors(&site, &account, bytes, 0, version.max(1)).await
             }
+            Record::Mark(mark) => Ok(mark.holds(now) && self.mark_prefix(&mark, true, now).await?),
             Record::Event(event) => Ok(self.put_events(&[event], EVER, now).await? > 0),
             Record::Audit(entry) => self.note_audit(&entry).await,
             Record::Operator { name, operator: Sealed { version, bytes } } => {
@@ -188,7 +190,7 @@ impl Node {
 
 fn asks(holds: &Holds, key: &str) -> Cmd {
     let mut ask = match holds {
-        Holds::Devices { .. } | Holds::Operators => cmd("HGETALL"),
+        Holds::Devices { .. } | Holds::Operators | Holds::Marks => cmd("HGETALL"),
         Holds::Factors { .. } => cmd("HMGET"),
         _ => cmd("GET"),
     };
@@ -225,6 +227,10 @@ fn read(holds: Holds, value: Value) -> Option<Vec<Record>> {
         Holds::Operators => {
             let all = operators_of(FromRedisValue::from_redis_value(value).ok()?);
             return Some(all.into_iter().map(|(name, operator)| Record::Operator { name, operator }).collect());
+        }
+        Holds::Marks => {
+            let all = marks_of(FromRedisValue::from_redis_value(value).ok()?);
+            return Some(all.into_iter().map(Record::Mark).collect());
         }
         Holds::Kept(..) => return None,
         Holds::Factors { site, account } => {

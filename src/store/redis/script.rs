@@ -42,6 +42,7 @@ scripts! {
     FLAG "flag"
     EVENTS "events"
     OPERATOR "operator"
+    MARK "mark"
     CHANGES "changes"
 }
 
@@ -63,6 +64,7 @@ mod tests {
             "EXISTS",
             "GET",
             "HDEL",
+            "HEXISTS",
             "HGET",
             "HGETALL",
             "HINCRBY",

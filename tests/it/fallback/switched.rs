@@ -7,14 +7,15 @@ use std::time::Duration;
 use mailward::domain::flag::{Activity, FlagFilter, FlagStatus, Note};
 use mailward::domain::past::Events;
 use mailward::domain::{
-    Account, AuditEntry, EventFilter, Flag, Lesson, Mark, PastEvent, Profile, Reference, Sender, Session,
-    SessionChange, SessionHash, SessionState, SiteName, Span, Tally, Timestamp,
+    Account, AuditEntry, EventFilter, Flag, Lesson, Mark, PastEvent, Prefix, PrefixMark, Profile, Reference, Sender,
+    Session, SessionChange, SessionHash, SessionState, SiteName, Span, Tally, Timestamp,
 };
 use mailward::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use mailward::policy::window::Entry;
 use mailward::store::embedded::Embedded;
 use mailward::store::{
-    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Ledger, Lock, Page, Raise, Record, Sealed, Store,
+    Answer, Away, Cursor, FirstWritten, Kept, KeptKind, KnownDevice, Ledger, Lock, Marks, Page, Raise, Record, Sealed,
+    Store,
 };
 
 /// One node's way to a store that others reach as well.
@@ -105,6 +106,18 @@ impl Ledger for Switched {
         operator(name: &'a str) -> Option<Sealed>;
         put_operator(name: &'a str, bytes: Vec<u8>, expected: u64) -> bool;
         remove_operator(name: &'a str) -> bool;
+    }
+}
+
+impl Marks for Switched {
+    fn mark_prefix(&self, mark: PrefixMark) -> Answer<'_, ()> {
+        self.through(move |store| store.mark_prefix(mark))
+    }
+
+    through! {
+        unmark_prefix(site: &'a SiteName, prefix: Prefix, now: Timestamp) -> bool;
+        marked_prefix(site: &'a SiteName, prefix: Prefix, now: Timestamp) -> Option<PrefixMark>;
+        marked_prefixes(site: &'a SiteName, now: Timestamp) -> Vec<PrefixMark>;
     }
 }
 

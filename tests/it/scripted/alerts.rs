@@ -119,6 +119,18 @@ async fn a_receiver_that_hangs_hurts_neither_the_others_nor_the_webmail() {
         .await;
     }
     assert_eq!(hanging.seen().len(), 1, "one at a time waits there");
+    let sample = |metrics: &str, name: &str| {
+        let value = metrics.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
+        value.and_then(|value| value.parse::<u64>().ok())
+    };
+    until("what waits is counted", 20, async || {
+        let metrics = gateway.admin_client().get("/metrics").await.text();
+        let waits = |name| sample(&metrics, &format!("mailward_alerts_waiting{{receiver=\"{name}\"}}"));
+        let late = |name| sample(&metrics, &format!("mailward_alerts_late_seconds{{receiver=\"{name}\"}}"));
+        let is_late = waits("hangs") >= Some(2) && late("hangs") >= Some(1) && late("nobody") >= Some(1);
+        (is_late && waits("chat") == Some(0) && late("chat") == Some(0)).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

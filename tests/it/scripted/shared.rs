@@ -120,6 +120,23 @@ async fn a_limit_holds_to_the_unit_with_a_hundred_senders_at_two_gateways() {
 }
 
 #[tokio::test]
+async fn gateways_hear_of_each_other_and_one_that_stops_is_not_silent() {
+    let shared = Shared::start().await;
+    let (one, mut two) = (shared.gateway(PATIENT, "", "").await, shared.gateway(PATIENT, "", "").await);
+    let says = async |gateway: &Gateway, sample: &str| {
+        let lines = gateway.admin_client().get("/metrics").await.text();
+        lines.lines().any(|line| line == sample).then_some(())
+    };
+    for gateway in [&one, &two] {
+        until("each hears of both", 30, async || says(gateway, "mailward_nodes 2").await).await;
+        assert!(says(gateway, "mailward_nodes_silent 0").await.is_some());
+    }
+    two.stop().await;
+    until("the other one stopped", 30, async || says(&one, "mailward_nodes 1").await).await;
+    assert!(says(&one, "mailward_nodes_silent 0").await.is_some());
+}
+
+#[tokio::test]
 async fn a_lock_at_one_gateway_ends_a_session_at_the_other_within_a_second() {
     let shared = Shared::start().await;
     let gateways = [shared.gateway(PATIENT, "", "").await, shared.gateway(PATIENT, "", "").await];
