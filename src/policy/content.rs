@@ -38,8 +38,18 @@ pub const SILENT_WAIT: Duration = Duration::from_secs(60);
 pub const VIRUS: &str = "virus";
 
 /// What the scanners said, as signals with the weights of each scanner's table.
+///
+/// Silence says nothing of whoever wrote the message. It is named once for each scanner and weighs once, as the heaviest,
+/// however many files were to be looked at and by whom: a network that is down must not put everybody's session in doubt.
 pub fn signals(scanned: &[Scanned], scanners: &[Scanner]) -> Vec<Signal> {
-    scanned.iter().filter_map(|scanned| signal(scanned, scanners)).collect()
+    let is_silent = |scanned: &&Scanned| matches!(scanned.said, Said::Silent(_));
+    let (mut silent, spoke): (Vec<&Scanned>, Vec<&Scanned>) = scanned.iter().partition(is_silent);
+    silent.sort_by(|one, other| one.scanner.cmp(&other.scanner));
+    silent.dedup_by(|one, other| one.scanner == other.scanner);
+    let mut silences: Vec<Signal> = silent.into_iter().filter_map(|scanned| signal(scanned, scanners)).collect();
+    silences.sort_by_key(|signal| std::cmp::Reverse(signal.weight));
+    silences.iter_mut().skip(1).for_each(|signal| signal.weight = 0);
+    spoke.into_iter().filter_map(|scanned| signal(scanned, scanners)).chain(silences).collect()
 }
 
 fn signal(Scanned { scanner, said, .. }: &Scanned, scanners: &[Scanner]) -> Option<Signal> {
@@ -167,6 +177,22 @@ mod tests {
             (&[said("clamav", Said::Virus)], true, (Verdict::Refuse, Why::Infected)),
             // Silence: as its scanner's table says, unless another has said enough.
             (&[rspamd(Said::Silent("slow"))], false, (Verdict::Flag, Why::Nothing)),
+            // Asked about each file and the message, and by all at once, it is no more than that.
+            (&[rspamd(Said::Silent("slow")), rspamd(Said::Silent("slow"))], false, (Verdict::Flag, Why::Nothing)),
+            (
+                &[
+                    rspamd(Said::Silent("slow")),
+                    said("spamassassin", Said::Silent("slow")),
+                    rspamd(Said::Silent("slow")),
+                ],
+                false,
+                (Verdict::Flag, Why::Nothing),
+            ),
+            (
+                &[rspamd(Said::Silent("slow")), said("spamassassin", Said::Likely(SCORE))],
+                false,
+                (Verdict::Challenge, Why::UnlikeByContent),
+            ),
             (&[said("clamav", Said::Silent("slow"))], false, (Verdict::Throttle, Why::Unseen)),
             (&[said("clamav", Said::Silent("slow"))], true, (Verdict::Throttle, Why::Unseen)),
             (

@@ -72,7 +72,7 @@ fn check(text: &str) -> Output {
         fs::write(folder.path().join(name), made.signing_key.serialize_pem()).expect("a folder of our own");
     }
     fs::write(folder.path().join("aliases.txt"), "a.lice alice\n").expect("a folder of our own");
-    for secret in ["mail-password", "hook-secret", "sms-secret", "dovecot-key"] {
+    for secret in ["mail-password", "hook-secret", "sms-secret", "dovecot-key", "openid-secret"] {
         fs::write(folder.path().join(secret), "a secret\n").expect("a folder of our own");
     }
     for (known, named) in [
@@ -151,7 +151,7 @@ fn the_example_configuration_has_every_key() {
                 line.strip_prefix(key.name).is_some_and(|rest| rest.starts_with([' ', ']', '.']))
             });
             // Sub-tables without keys of their own, and tables that stand in one line of another.
-            let elsewhere = ["limits", "sign_in", "send", "list"].contains(&key.name)
+            let elsewhere = ["limits", "sign_in", "send", "list", "openid"].contains(&key.name)
                 || ["[exception.limits]", "[rule.when]", "[scanner.weights]"].contains(&table.header);
             assert!(is_there || elsewhere, "{} {}", table.header, key.name);
         }

@@ -30,6 +30,7 @@ mod real_moves;
 mod real_scanners;
 mod rooms;
 mod scripted;
+mod soak;
 mod stack;
 mod store;
 mod store_file;

@@ -2,7 +2,8 @@
 //!
 //! * [`Stack::shared`] starts the servers of `tests/stack/` once for the test binary, in a folder of their own and on
 //!   ports that were free. They stop, and the folder goes, when this process ends, however it ends.
-//! * [`Stack::with_doors`] starts others, whose Postfix and Dovecot ask a Mailward as `deploy/` says.
+//! * [`Stack::with_doors`] starts others, whose Postfix and Dovecot ask a Mailward as `deploy/` says; [`Stack::alone`] starts
+//!   others for a test that harms them.
 //! * [`Stack::account`] hands each test people of its own, so tests share neither mailboxes nor limits.
 //! * [`Gateway`] is `mailward serve` in front of any upstream, with a configuration written for one test.
 //! * [`Client`] speaks HTTPS and HTTP like a browser without script; [`Roundcube`] on top of it signs in and sends.
@@ -30,7 +31,7 @@ use std::time::Duration;
 
 pub use client::{Answer, Client, Connection, form};
 pub use gateway::{Gateway, Settings, binary};
-pub use roundcube::{Compose, Message, Roundcube, between, walk};
+pub use roundcube::{Compose, Message, Roundcube, between, sign_in_request, walk};
 
 /// How many numbered accounts the stack has; each test takes its own.
 const NUMBERED: usize = 400;
@@ -75,6 +76,22 @@ pub struct Accepted {
     pub recipients: u32,
 }
 
+/// What stands between Mailward and the mailboxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebServer {
+    Nginx,
+    Php,
+}
+
+impl WebServer {
+    const fn pid_file(self) -> &'static str {
+        match self {
+            Self::Nginx => "run/nginx.pid",
+            Self::Php => "run/php-fpm.pid",
+        }
+    }
+}
+
 impl Stack {
     /// The servers of this test binary; the first call starts them, which takes about two seconds.
     pub fn shared() -> &'static Self {
@@ -85,6 +102,11 @@ impl Stack {
     /// Servers of one test's own, where mail programs hand in mail. They stop when this goes.
     pub fn with_doors() -> Self {
         Self::start(true)
+    }
+
+    /// Servers of one test's own, to do them harm. They stop when this goes.
+    pub fn alone() -> Self {
+        Self::start(false)
     }
 
     fn start(has_doors: bool) -> Self {
@@ -167,6 +189,12 @@ impl Stack {
         fs::read_to_string(self.state.join("log/postfix.log")).unwrap_or_default()
     }
 
+    /// Whether no message waits in Postfix's queue.
+    pub fn postfix_is_idle(&self) -> bool {
+        let queue = self.state.join("postfix/queue");
+        ["maildrop", "incoming", "active", "deferred"].iter().all(|part| is_without_files(&queue.join(part)))
+    }
+
     /// The messages that Postfix took from this envelope sender, in order.
     pub fn accepted_from(&self, sender: &str) -> Vec<Accepted> {
         self.postfix_log()
@@ -201,11 +229,19 @@ impl Stack {
 
     /// The messages in somebody's inbox, as delivered, oldest first.
     pub fn inbox(&self, person: &Person) -> Vec<String> {
+        self.mails(person, "")
+    }
+
+    /// The messages in somebody's folder, such as `Drafts`, oldest first.
+    pub fn folder(&self, person: &Person, name: &str) -> Vec<String> {
+        self.mails(person, &format!(".{name}"))
+    }
+
+    fn mails(&self, person: &Person, folder: &str) -> Vec<String> {
+        let maildir = self.state.join("mail").join(&person.name).join("Maildir").join(folder);
         let mut files: Vec<PathBuf> = ["new", "cur"]
             .iter()
-            .filter_map(|folder| {
-                fs::read_dir(self.state.join("mail").join(&person.name).join("Maildir").join(folder)).ok()
-            })
+            .filter_map(|state| fs::read_dir(maildir.join(state)).ok())
             .flatten()
             .filter_map(|entry| Some(entry.ok()?.path()))
             .collect();
@@ -213,10 +249,37 @@ impl Stack {
         files.iter().filter_map(|file| fs::read(file).ok()).map(|mail| String::from_utf8_lossy(&mail).into()).collect()
     }
 
+    /// Sends the web server or PHP a signal, by its name.
+    pub fn signal(&self, server: WebServer, name: &str) {
+        let pid = fs::read_to_string(self.state.join(server.pid_file())).expect("it runs");
+        let sent = Command::new("kill").args([&format!("-{name}"), pid.trim()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "{server:?} runs");
+    }
+
+    /// Starts the web server or PHP where it was stopped, and waits until it listens.
+    pub async fn start_again(&self, server: WebServer) {
+        until("the last one is gone", 20, async || (!self.state.join(server.pid_file()).exists()).then_some(())).await;
+        let state = self.state.display();
+        let (program, words) = match server {
+            WebServer::Nginx => ("nginx", format!("-e {state}/log/nginx-error.log -c {state}/nginx/nginx.conf")),
+            WebServer::Php => ("php-fpm8.2", format!("--fpm-config {state}/php/php-fpm.conf")),
+        };
+        let mut command = Command::new(program);
+        command.args(words.split(' ')).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let started = tokio::task::spawn_blocking(move || command.status()).await.expect("it was not aborted");
+        assert!(started.is_ok_and(|status| status.success()), "{server:?} starts");
+    }
+
     /// The folder with every log the servers write, to search for what must not be there.
     pub fn logs(&self) -> PathBuf {
         self.state.join("log")
     }
+}
+
+/// Whether a folder and those in it have no files.
+fn is_without_files(folder: &Path) -> bool {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.path()).all(|path| path.is_dir() && is_without_files(&path))
 }
 
 /// Loopback addresses that nobody listened at a moment ago.

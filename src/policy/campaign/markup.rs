@@ -40,6 +40,9 @@ const HIDING: &[&str] = &["display:none", "visibility:hidden", "font-size:0", "o
 /// A quote within a tag hides a `>` for so many bytes.
 const TAG_BYTES_MAX: usize = 4096;
 
+/// Of what a person sees so many bytes are taken: more words than are looked at.
+const SEEN_BYTES_MAX: usize = 32 * 1024;
+
 /// No entity that is read is longer.
 const ENTITY_BYTES_MAX: usize = 11;
 
@@ -47,9 +50,12 @@ const ENTITY_BYTES_MAX: usize = 11;
 pub(super) fn plain(html: &str) -> String {
     let mut out = Out { text: String::with_capacity(html.len() / 2), quotes: 0, is_line_begun: false };
     // Within an element that shows nothing: its name, and how deep it is in itself.
-    let mut unseen: Option<(String, usize)> = None;
+    let mut unseen: Option<(&str, usize)> = None;
     let mut rest = html;
     while let Some((before, after)) = rest.split_once('<') {
+        if out.text.len() >= SEEN_BYTES_MAX {
+            return out.text;
+        }
         if unseen.is_none() {
             out.words(before);
         }
@@ -67,9 +73,10 @@ pub(super) fn plain(html: &str) -> String {
         let (tag, after) = tag(after);
         rest = after;
         let (is_end, tag) = tag.strip_prefix('/').map_or((false, tag), |tag| (true, tag));
-        let name: String = tag.chars().take_while(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
+        let name = &tag[..tag.bytes().take_while(u8::is_ascii_alphanumeric).count()];
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
         if let Some((of, depth)) = &mut unseen {
-            if *of == name {
+            if is(of) {
                 *depth = if is_end { *depth - 1 } else { *depth + 1 };
             }
             if *depth == 0 {
@@ -77,23 +84,21 @@ pub(super) fn plain(html: &str) -> String {
             }
             continue;
         }
-        let is_empty = EMPTY.contains(&&*name) || tag.ends_with('/');
-        if !is_end && !is_empty && (UNSEEN.contains(&&*name) || is_hidden(tag)) {
+        let is_empty = EMPTY.iter().copied().any(is) || tag.ends_with('/');
+        if !is_end && !is_empty && (UNSEEN.iter().copied().any(is) || is_hidden(tag)) {
             unseen = Some((name, 1));
             continue;
         }
-        match (&*name, is_end) {
-            ("blockquote", false) => out.quotes += 1,
-            ("blockquote", true) => out.quotes = out.quotes.saturating_sub(1),
-            ("a", false) => {
-                if let Some(link) = attribute(tag, "href") {
-                    out.words(&format!(" {link} "));
-                }
+        if is("blockquote") {
+            out.quotes = if is_end { out.quotes.saturating_sub(1) } else { out.quotes + 1 };
+        } else if is("a") && !is_end {
+            if let Some(link) = attribute(tag, "href") {
+                out.words(&format!(" {link} "));
             }
-            ("td" | "th", _) => out.words(" "),
-            _ => {}
+        } else if is("td") || is("th") {
+            out.words(" ");
         }
-        if BLOCKS.contains(&&*name) {
+        if BLOCKS.iter().copied().any(is) {
             out.line();
         }
     }
@@ -128,7 +133,9 @@ impl Out {
         }
         self.is_line_begun = true;
         let mut rest = source;
-        while let Some((before, after)) = rest.split_once('&') {
+        while let Some((before, after)) = rest.split_once('&')
+            && self.text.len() < SEEN_BYTES_MAX
+        {
             self.flat(before);
             let end = after.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';');
             match end.and_then(|end| Some((character(&after[..end])?, &after[end + 1..]))) {
@@ -146,7 +153,9 @@ impl Out {
     }
 
     fn flat(&mut self, text: &str) {
-        self.text.extend(text.chars().map(|letter| if matches!(letter, '\r' | '\n') { ' ' } else { letter }));
+        self.text.extend(
+            text.chars().take(SEEN_BYTES_MAX).map(|letter| if matches!(letter, '\r' | '\n') { ' ' } else { letter }),
+        );
     }
 }
 
@@ -182,6 +191,11 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 }
 
 fn is_hidden(tag: &str) -> bool {
+    /// A tag that hides says at least so much: `b style=opacity:0`.
+    const BYTES_LEAST: usize = 17;
+    if tag.len() < BYTES_LEAST {
+        return false;
+    }
     let style = attribute(tag, "style").unwrap_or_default();
     if style.is_empty() {
         return false;

@@ -7,11 +7,12 @@ use icu_normalizer::DecomposingNormalizerBorrowed;
 
 use super::markup;
 
-/// Of a text so many bytes are read; the rest may be anything.
-const INPUT_BYTES_MAX: usize = 1 << 20;
+/// Of a text so many bytes are read, and of one in HTML more, most of which nobody sees; the rest may be anything.
+const PLAIN_BYTES_MAX: usize = 64 * 1024;
+const HTML_BYTES_MAX: usize = 256 * 1024;
 
-/// So many words are looked at: a dozen pages.
-pub(super) const WORDS_MAX: usize = 3000;
+/// So many words are looked at: some pages, and less than a millisecond of work.
+pub(super) const WORDS_MAX: usize = 1500;
 
 /// Links that are looked at.
 const LINKS_MAX: usize = 64;
@@ -45,14 +46,14 @@ pub(super) struct Own {
 /// Reads a message. `names` are of those whom it may speak to or come from; `is_reply` says that what it quotes is not its
 /// own.
 pub(super) fn own(text: &str, is_html: bool, names: &HashSet<String>, is_reply: bool) -> Own {
-    let text = beginning(text, INPUT_BYTES_MAX);
     let plain;
     let text = if is_html {
-        plain = markup::plain(text);
+        plain = markup::plain(beginning(text, HTML_BYTES_MAX));
         &plain
     } else {
         text
     };
+    let text = beginning(text, PLAIN_BYTES_MAX);
     let mut own = Own::default();
     let mut letters = 0;
     for line in lines(text, is_reply) {
@@ -266,6 +267,6 @@ mod tests {
     #[test]
     fn letters_of_scripts_without_spaces_are_words_and_much_is_cut() {
         assert_eq!(read("您的帐户"), "您 的 帐 户");
-        assert_eq!(own(&"word ".repeat(1 << 19), false, &HashSet::new(), true).words.len(), WORDS_MAX);
+        assert_eq!(own(&"word ".repeat(1 << 15), false, &HashSet::new(), true).words.len(), WORDS_MAX);
     }
 }

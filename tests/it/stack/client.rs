@@ -154,11 +154,16 @@ impl Client {
 
     /// A POST of an HTML form, `application/x-www-form-urlencoded`.
     pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        self.send(self.form_request(path, fields)).await
+    }
+
+    /// That POST, which can still be changed.
+    pub fn form_request(&self, path: &str, fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
         let mut request = self.request(Method::POST, path, Bytes::from(form(fields)));
         request
             .headers_mut()
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=UTF-8"));
-        self.send(request).await
+        request
     }
 
     /// A request that can still be changed, with this client's headers and cookies in it; then [`Client::send`] it.
@@ -221,7 +226,8 @@ impl Client {
         Ok(Connection { sender, scheme, host: self.host.clone() })
     }
 
-    fn keep_cookies(&mut self, answer: &Answer) {
+    /// Keeps the cookies of an answer that came by a [`Connection`] of this client.
+    pub fn keep_cookies(&mut self, answer: &Answer) {
         for line in answer.set_cookies() {
             let (pair, attributes) = line.split_once(';').unwrap_or((line, ""));
             let Some((name, value)) = pair.split_once('=') else { continue };

@@ -220,6 +220,18 @@ default_domain = "campus.example"
         self.folder.path().join("mailward.toml")
     }
 
+    /// Puts another certificate with the same key in the place of the one it shows, which is good until this year.
+    pub fn renew_certificate(&self, ends: i32) {
+        let at = |name: &str| self.folder.path().join(name);
+        let key = fs::read_to_string(at("key.pem")).expect("it was written");
+        let key = rcgen::KeyPair::from_pem(&key).expect("it was made here");
+        let mut wanted = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("localhost is a name");
+        wanted.not_after = rcgen::date_time_ymd(ends, 1, 1);
+        let made = wanted.self_signed(&key).expect("it was made like this before");
+        fs::write(at("renewed.pem"), made.pem()).expect("a folder of our own");
+        fs::rename(at("renewed.pem"), at("certificate.pem")).expect("a folder of our own");
+    }
+
     /// What it logged so far.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()

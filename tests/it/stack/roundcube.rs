@@ -31,6 +31,8 @@ pub struct Message<'a> {
     pub body: &'a str,
     /// The numbers of uploaded files, with commas between.
     pub attachments: &'a str,
+    /// The number of the draft that was saved last, which goes when another is saved or the message is sent.
+    pub draft: &'a str,
 }
 
 /// An open compose page.
@@ -59,16 +61,7 @@ impl Roundcube {
     pub async fn sign_in(mut http: Client, person: &Person) -> Result<Self, Answer> {
         let page = http.follow("/").await.0;
         let Some(token) = between(&page.text(), r#"name="_token" value=""#, "\"") else { return Err(page) };
-        let fields = [
-            ("_token", token.as_str()),
-            ("_task", "login"),
-            ("_action", "login"),
-            ("_timezone", "Europe/Berlin"),
-            ("_url", ""),
-            ("_user", &person.name),
-            ("_pass", &person.password),
-        ];
-        let answer = http.post("/?_task=login", &fields).await;
+        let answer = http.send(sign_in_request(&http, &token, person)).await;
         if answer.status != 302 || http.cookie("roundcube_sessauth").is_none() {
             return Err(answer);
         }
@@ -104,7 +97,7 @@ impl Roundcube {
             ("_replyto", ""),
             ("_followupto", ""),
             ("_subject", message.subject),
-            ("_draft_saveid", ""),
+            ("_draft_saveid", message.draft),
             ("_draft", if draft { "1" } else { "" }),
             ("_is_html", "0"),
             ("_framed", "1"),
@@ -144,6 +137,12 @@ impl Roundcube {
 
     /// Uploads a file for a compose page, as its script does.
     pub async fn upload(&mut self, compose: &Compose, name: &str, content: &[u8]) -> Answer {
+        let request = self.upload_request(compose, name, content);
+        self.http.send(request).await
+    }
+
+    /// The POST that does it.
+    pub fn upload_request(&self, compose: &Compose, name: &str, content: &[u8]) -> Request<Full<Bytes>> {
         let path = format!(
             "/?_task=mail&_remote=1&_from=compose&_id={}&_uploadid=upload1795491960193&_action=upload",
             compose.id
@@ -160,7 +159,7 @@ impl Roundcube {
         headers.insert("sec-fetch-dest", HeaderValue::from_static("empty"));
         let token = HeaderValue::from_str(&self.token).expect("the token is letters and digits");
         headers.insert("x-roundcube-request", token);
-        self.http.send(request).await
+        request
     }
 
     /// Resends a message of the inbox as the reading page's dialog does: an AJAX POST whose answer is JSON.
@@ -181,6 +180,12 @@ impl Roundcube {
 
     /// An AJAX POST with the headers and fields Roundcube's script adds.
     pub async fn ajax_post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+        let request = self.ajax_request(path, fields);
+        self.http.send(request).await
+    }
+
+    /// That POST.
+    pub fn ajax_request(&self, path: &str, fields: &[(&str, &str)]) -> Request<Full<Bytes>> {
         let mut all = fields.to_vec();
         all.extend([("_remote", "1"), ("_unlock", "loading1795491960192")]);
         let mut request = self.http.request(Method::POST, path, Bytes::from(super::client::form(&all)));
@@ -192,7 +197,7 @@ impl Roundcube {
             "x-roundcube-request",
             HeaderValue::from_str(&self.token).expect("the token is letters and digits"),
         );
-        self.http.send(request).await
+        request
     }
 
     /// Signs out.
@@ -200,6 +205,20 @@ impl Roundcube {
         let path = format!("/?_task=logout&_token={}", self.token);
         self.http.get(&path).await
     }
+}
+
+/// The POST of the sign-in page with this token.
+pub fn sign_in_request(http: &Client, token: &str, person: &Person) -> Request<Full<Bytes>> {
+    let fields = [
+        ("_token", token),
+        ("_task", "login"),
+        ("_action", "login"),
+        ("_timezone", "Europe/Berlin"),
+        ("_url", ""),
+        ("_user", &person.name),
+        ("_pass", &person.password),
+    ];
+    http.form_request("/?_task=login", &fields)
 }
 
 /// The text between two markers, without them.

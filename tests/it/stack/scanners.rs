@@ -111,13 +111,52 @@ fn start_spamd(address: SocketAddr) -> Guarded {
 
 fn start_clamd() -> (Guarded, PathBuf) {
     let folder = folder("mailward-clamd-");
+    let socket = folder.join("socket");
+    (launch_clamd(&folder, &format!("LocalSocket {}", socket.display())), socket)
+}
+
+/// `listens` is the line of its configuration that says where it does.
+fn launch_clamd(folder: &Path, listens: &str) -> Guarded {
     fs::create_dir(folder.join("signatures")).expect("a folder of our own");
     fs::write(folder.join("signatures/test.hdb"), EICAR_SIGNATURE).expect("a folder of our own");
     let at = folder.display();
     let config = format!(
-        "DatabaseDirectory {at}/signatures\nLocalSocket {at}/socket\nForeground yes\nUser root\nMaxThreads 4\nStreamMaxLength 30M\n"
+        "DatabaseDirectory {at}/signatures\n{listens}\nForeground yes\nUser root\nMaxThreads 4\nStreamMaxLength 30M\n"
     );
     fs::write(folder.join("clamd.conf"), config).expect("a folder of our own");
-    let server = Guarded::launch(&folder, &["clamd", "-c", &format!("{at}/clamd.conf")]);
-    (server, folder.join("socket"))
+    Guarded::launch(folder, &["clamd", "-c", &format!("{at}/clamd.conf")])
+}
+
+/// A clamd of one test's own, to do it harm.
+pub struct Clamd {
+    /// Where it listens.
+    pub address: SocketAddr,
+    process: Guarded,
+}
+
+impl Clamd {
+    /// Starts it, which takes about a second.
+    pub fn start() -> Self {
+        let [address] = free_ports();
+        Self::start_at(address)
+    }
+
+    fn start_at(address: SocketAddr) -> Self {
+        let listens = format!("TCPAddr {}\nTCPSocket {}", address.ip(), address.port());
+        let process = launch_clamd(&folder("mailward-clamd-"), &listens);
+        wait("clamd listens; tests/prepare installs it", 60, || std::net::TcpStream::connect(address).is_ok());
+        Self { address, process }
+    }
+
+    /// Sends its process a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// Starts another with the same address, after this one was killed.
+    pub fn start_again(self) -> Self {
+        let address = self.address;
+        drop(self);
+        Self::start_at(address)
+    }
 }
