@@ -699,14 +699,12 @@ impl Seen {
         let now = Timestamp::from_millis(self.now.load(Ordering::Relaxed));
         let late = |waiting: &AlertsWaiting| waiting.oldest_due.map_or(0, |due| now.since(due).as_secs() as i64);
         let many = |waiting: &AlertsWaiting| i64::try_from(waiting.waiting).unwrap_or(i64::MAX);
-        let gauges: [(&str, &dyn Fn(&AlertsWaiting) -> i64); 2] =
-            [("mailward_alerts_waiting", &many), ("mailward_alerts_late_seconds", &late)];
-        for (name, value) in gauges {
+        for name in ["mailward_alerts_waiting", "mailward_alerts_late_seconds"] {
             let kind = ConstGauge::new(0_i64).metric_type();
             let mut family = encoder.encode_descriptor(name, described(name).help, None, kind)?;
             for waiting in alerts.iter() {
-                let labels = [("receiver", waiting.receiver.as_str())];
-                ConstGauge::new(value(waiting)).encode(family.encode_family(&labels)?)?;
+                let value = if name == "mailward_alerts_waiting" { many(waiting) } else { late(waiting) };
+                ConstGauge::new(value).encode(family.encode_family(&[("receiver", waiting.receiver.as_str())])?)?;
             }
         }
         Ok(())

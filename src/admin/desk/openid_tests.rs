@@ -305,16 +305,20 @@ async fn a_token_that_is_not_for_this_sign_in_opens_nothing_and_neither_does_one
         browser.address = std::net::Ipv4Addr::new(127, 0, 2, number as u8).into();
         let sent_to = begin(&mut browser).await;
         let here = idp.signs_in(&sent_to, "forged", now, |_| {});
-        let mut promises = idp.promises.lock();
-        let promise = promises.get_mut("forged").expect("just made");
-        let claims = promise.token.split('.').nth(1).expect("claims").to_owned();
-        let head = format!("{}.{claims}", part(json!({ "alg": algorithm, "kid": "k1" })));
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, public.as_bytes());
-        let signature = aws_lc_rs::hmac::sign(&key, head.as_bytes());
-        let signature =
-            if algorithm == "none" { String::new() } else { data_encoding::BASE64URL_NOPAD.encode(signature.as_ref()) };
-        promise.token = format!("{head}.{signature}");
-        drop(promises);
+        {
+            let mut promises = idp.promises.lock();
+            let promise = promises.get_mut("forged").expect("just made");
+            let claims = promise.token.split('.').nth(1).expect("claims").to_owned();
+            let head = format!("{}.{claims}", part(json!({ "alg": algorithm, "kid": "k1" })));
+            let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, public.as_bytes());
+            let signature = aws_lc_rs::hmac::sign(&key, head.as_bytes());
+            let signature = if algorithm == "none" {
+                String::new()
+            } else {
+                data_encoding::BASE64URL_NOPAD.encode(signature.as_ref())
+            };
+            promise.token = format!("{head}.{signature}");
+        }
         is_refused(&browser.get(&here).await, "a way that does not count");
     }
     assert!(place.actions().await.iter().all(|(_, action, done)| action != "operator.sign_in" || !done));
