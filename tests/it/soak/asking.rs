@@ -100,7 +100,15 @@ impl Visitor {
             Some(kept) => kept,
             None => self.at.http.connect().await?,
         };
-        let (head, body) = connection.begin(request).await?.into_parts();
+        let begun = match connection.begin(request.clone()).await {
+            // It was closed before a byte of this was written, so it was not asked: browsers open another, too.
+            Err(error) if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) => {
+                connection = self.at.http.connect().await?;
+                connection.begin(request).await?
+            }
+            begun => begun?,
+        };
+        let (head, body) = begun.into_parts();
         let Ok(body) = body.collect().await else { return Ok(None) };
         let answer = Answer { status: head.status, headers: head.headers, body: body.to_bytes() };
         self.at.http.keep_cookies(&answer);
