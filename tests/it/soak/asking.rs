@@ -22,6 +22,8 @@ const REFUSED: &str = "Reference code ";
 const NO_WEBMAIL: &str = "The webmail behind this address is not working";
 /// What it says besides of a message that the webmail did not get.
 pub const NOT_SENT: &str = "Your message was not sent; it is still here";
+/// What it says to whoever has signed out.
+const ENDED: &str = "This session has ended";
 /// What it says in a session that may only read.
 const READS_ONLY: &str = "this session can read mail but not do this";
 
@@ -71,6 +73,8 @@ impl Visitor {
         let outcome = match tokio::time::timeout(PATIENCE, self.whole(request)).await {
             Ok(Ok(Some(answer))) => match trouble_in(what, &answer, may_be_out) {
                 None => Ok(answer),
+                // Signing out holds, also where the webmail did not answer and it is tried again.
+                Some(Trouble::Refused(said)) if may_be_out && !self.is_signed_in && said.contains(ENDED) => Ok(answer),
                 Some(Trouble::Refused(said)) if said.contains(READS_ONLY) => Err(Trouble::ReadsOnly(self.signed_in)),
                 Some(trouble) => Err(trouble),
             },
@@ -96,7 +100,15 @@ impl Visitor {
             Some(kept) => kept,
             None => self.at.http.connect().await?,
         };
-        let (head, body) = connection.begin(request).await?.into_parts();
+        let begun = match connection.begin(request.clone()).await {
+            // It was closed before a byte of this was written, so it was not asked: browsers open another, too.
+            Err(error) if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) => {
+                connection = self.at.http.connect().await?;
+                connection.begin(request).await?
+            }
+            begun => begun?,
+        };
+        let (head, body) = begun.into_parts();
         let Ok(body) = body.collect().await else { return Ok(None) };
         let answer = Answer { status: head.status, headers: head.headers, body: body.to_bytes() };
         self.at.http.keep_cookies(&answer);

@@ -70,6 +70,7 @@ pub struct Visitor {
     has_files: bool,
     has_arrived: bool,
     pub(super) signed_in: Instant,
+    pub(super) is_signed_in: bool,
     /// Begun, saved as a draft and left.
     begun: Option<Letter>,
 }
@@ -100,6 +101,7 @@ impl Visitor {
             has_files: false,
             has_arrived: false,
             signed_in: now(),
+            is_signed_in: false,
             begun: None,
         }
     }
@@ -170,6 +172,7 @@ impl Visitor {
     }
 
     async fn leave(&mut self) -> Step<()> {
+        self.is_signed_in = false;
         let path = format!("/?_task=logout&_token={}", self.at.token);
         self.insist(What::Page, async |me| me.follow(What::Page, &path, true).await).await?;
         Ok(())
@@ -180,6 +183,9 @@ impl Visitor {
         let page = self.insist(What::Page, async |me| me.follow(What::Page, "/", true).await).await?.0;
         self.fetch_files(&page).await?;
         if !page.text().contains(r#""task":"mail""#) {
+            if std::mem::replace(&mut self.is_signed_in, false) {
+                return Err(self.note_signed_out("the session that was left open is over"));
+            }
             self.think().await;
             self.insist(What::SignIn, async |me| me.sign_in().await).await?;
         }
@@ -207,6 +213,7 @@ impl Visitor {
         let answer = self.ask(What::SignIn, request, true).await?;
         if answer.status == 302 && self.at.http.cookie("roundcube_sessauth").is_some() {
             self.signed_in = now();
+            self.is_signed_in = true;
             return Ok(());
         }
         let trouble = Trouble::Webmail(format!("the sign-in was answered with {}", answer.status));
