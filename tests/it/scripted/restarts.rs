@@ -145,8 +145,12 @@ impl Visitor {
             } else {
                 let request = self.request(&client);
                 let outcome = whole(connection, request).await;
-                if outcome.is_err() {
+                if let Err(error) = &outcome {
                     kept = None;
+                    // Found closed before a byte of it was written: it was not asked yet.
+                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+                        continue;
+                    }
                 }
                 tally.note(began, outcome);
             }
