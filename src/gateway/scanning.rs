@@ -91,7 +91,8 @@ impl Gateway {
         let message = match kind {
             SendingKind::Resend => match script.site().webmail.resent_at(&query, &form) {
                 Some(at) => {
-                    let report = self.fetch(script, parts, &at, &envelope, scanners.message_bytes_max()).await;
+                    let report =
+                        self.fetch(script, parts, &at, &envelope, scanners.message_bytes_max(), &found.scanned).await;
                     self.take_in(&visit, report, &mut found.scanned).begins.into()
                 }
                 None => Bytes::new(),
@@ -114,7 +115,7 @@ impl Gateway {
         let settles = |scanned: &Scanned| content::settles(scanned, &config.scanners, &config.risk);
         let mut scanned = found.scanned;
         if !message.is_empty() && !scanned.iter().any(settles) {
-            let reports = scanners.message(&envelope, &message, settles).await;
+            let reports = scanners.message(&envelope, &message, &scanned, settles).await;
             scanned.extend(self.note_reports(&visit, reports));
         }
         Looked { scanned, sketched }
@@ -181,7 +182,8 @@ impl Gateway {
             };
             let (on, pieces) = mpsc::channel(PIECES_WAITING);
             let kept = usize::try_from(left).unwrap_or(usize::MAX);
-            let (after, report) = tokio::join!(pass_on(&mut take, on), scanners.file(envelope, pieces, kept));
+            let (after, report) =
+                tokio::join!(pass_on(&mut take, on), scanners.file(envelope, pieces, kept, &found.scanned));
             next = after;
             let report = self.take_in(visit, Some(report), &mut found.scanned);
             found.digests.extend(report.digest);
@@ -219,7 +221,11 @@ impl Gateway {
                 return;
             }
             let Some(at) = script.site().webmail.attached_at(query, form, attached) else { return };
-            let fetched = if place < FETCHED_MAX { self.fetch(script, parts, &at, envelope, left).await } else { None };
+            let fetched = if place < FETCHED_MAX {
+                self.fetch(script, parts, &at, envelope, left, &found.scanned).await
+            } else {
+                None
+            };
             let report = self.take_in(visit, fetched, &mut found.scanned);
             found.digests.extend(report.digest);
             let file = File { content: whole(report), ..File::default() };
@@ -229,7 +235,7 @@ impl Gateway {
     }
 
     /// Fetches something from the webmail as the person of this session, and gives it to the scanners that read files. Of
-    /// its beginning at most `kept_max` bytes are kept. None where the webmail does not give it.
+    /// its beginning at most `kept_max` bytes are kept. `earlier`: what was said of other files. None where the webmail does not give it.
     async fn fetch(
         &self,
         script: &Script,
@@ -237,6 +243,7 @@ impl Gateway {
         at: &str,
         envelope: &Envelope,
         kept_max: u64,
+        earlier: &[Scanned],
     ) -> Option<FileReport> {
         let visit = &script.visit;
         let mut own = http::Request::new(()).into_parts().0;
@@ -259,8 +266,10 @@ impl Gateway {
         }
         let (give, take) = mpsc::channel(PIECES_WAITING);
         let kept = usize::try_from(kept_max).unwrap_or(usize::MAX);
-        let (whole, report) =
-            tokio::join!(pour(answer.into_body(), give, patience), visit.live.scanners.file(envelope, take, kept));
+        let (whole, report) = tokio::join!(
+            pour(answer.into_body(), give, patience),
+            visit.live.scanners.file(envelope, take, kept, earlier)
+        );
         whole.then_some(report)
     }
 

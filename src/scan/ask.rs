@@ -61,7 +61,7 @@ pub struct FileReport {
     pub begins: Vec<u8>,
     /// Whether that is all of it.
     pub is_whole: bool,
-    /// SHA-256 of it, or of its first [`HASHED_BYTES_MAX`]; none of one that is too short to be told apart.
+    /// SHA-256 of it, or of its first MiB; none of one that is too short to be told apart.
     pub digest: Option<[u8; 32]>,
 }
 
@@ -109,17 +109,18 @@ impl Scanners {
         self.asked.iter().map(|asked| (&asked.config.name, asked.health.silent_since()))
     }
 
-    /// Asks about a message, one after the other, until `is_enough` says so.
+    /// Asks about a message, one after the other, until `is_enough` says so. `earlier`: what was said of its files.
     pub async fn message(
         &self,
         envelope: &Envelope,
         message: &Bytes,
+        earlier: &[Scanned],
         mut is_enough: impl FnMut(&Scanned) -> bool + Send,
     ) -> Vec<Report> {
         let mut reports = Vec::new();
         for asked in &self.asked {
             let mut content = Content::whole(message.clone(), asked.config.size_max);
-            let report = self.ask(asked, envelope, &mut content).await;
+            let report = self.ask(asked, envelope, &mut content, earlier).await;
             let enough = is_enough(&report.scanned);
             reports.push(report);
             if enough {
@@ -130,15 +131,22 @@ impl Scanners {
     }
 
     /// Gives a file to all that read files, as it comes, and keeps at most so many bytes of its beginning. Returns when
-    /// the file has come to its end, or nobody wants more of it, and all have answered.
-    pub async fn file(&self, envelope: &Envelope, mut pieces: mpsc::Receiver<Bytes>, kept_max: usize) -> FileReport {
+    /// the file has come to its end, or nobody wants more of it, and all have answered. `earlier`: what was said of other
+    /// files of the same message.
+    pub async fn file(
+        &self,
+        envelope: &Envelope,
+        mut pieces: mpsc::Receiver<Bytes>,
+        kept_max: usize,
+        earlier: &[Scanned],
+    ) -> FileReport {
         let mut givers = Vec::new();
         let mut asking = Vec::new();
         for asked in self.asked.iter().filter(|asked| asked.config.kind.reads() == Reads::MessagesAndFiles) {
             let (give, take) = mpsc::channel(PIECES_WAITING);
             givers.push(give);
             let mut content = Content::pieces(take, asked.config.size_max);
-            asking.push(async move { self.ask(asked, envelope, &mut content).await });
+            asking.push(async move { self.ask(asked, envelope, &mut content, earlier).await });
         }
         let feed = async move {
             let (mut begins, mut is_whole) = (Vec::new(), true);
@@ -188,9 +196,12 @@ impl Scanners {
         self.asked.iter().zip(found).filter_map(turned).collect()
     }
 
-    async fn ask(&self, asked: &Asked, envelope: &Envelope, content: &mut Content) -> Report {
+    async fn ask(&self, asked: &Asked, envelope: &Envelope, content: &mut Content, earlier: &[Scanned]) -> Report {
         let began = self.clock.now();
-        let answer = if asked.health.rests(began) {
+        // A person waits for it once, however many files the message has.
+        let slow = Said::Silent(Silence::Slow.what());
+        let was_slow = earlier.iter().any(|of| of.scanner == asked.config.name && of.said == slow);
+        let answer = if was_slow || asked.health.rests(began) {
             Err(Silence::Resting)
         } else {
             let limit = asked.config.time_limit;

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::clock::Clock;
 use crate::config::{self, ContentWeights, ScannerAddress, WhenSilent};
-use crate::domain::Timestamp;
+use crate::domain::{Scanned, Timestamp};
 
 /// One that is asked at an address, within half a second.
 fn scanner(id: &str, address: ScannerAddress) -> config::Scanner {
@@ -59,7 +59,7 @@ async fn answering(answer: Option<&'static [u8]>) -> ScannerAddress {
 async fn said(id: &str, address: ScannerAddress) -> Said {
     let asked = scanners(&[scanner(id, address)]);
     let message = Bytes::from_static(b"Subject: x\r\n\r\nhello\r\n");
-    let reports = asked.message(&Envelope::default(), &message, |_| false).await;
+    let reports = asked.message(&Envelope::default(), &message, &[], |_| false).await;
     reports.into_iter().next().expect("one was asked").scanned.said
 }
 
@@ -88,9 +88,10 @@ async fn all_are_asked_in_their_order_until_it_is_enough() {
     let message = Bytes::from_static(b"\r\n");
     let names =
         |reports: &[Report]| -> Vec<&'static str> { reports.iter().map(|report| report.scanned.said.name()).collect() };
-    let all = asked.message(&Envelope::default(), &message, |_| false).await;
+    let all = asked.message(&Envelope::default(), &message, &[], |_| false).await;
     assert_eq!(names(&all), ["clean", "spam", "clean"]);
-    let enough = asked.message(&Envelope::default(), &message, |scanned| matches!(scanned.said, Said::Spam(_))).await;
+    let enough =
+        asked.message(&Envelope::default(), &message, &[], |scanned| matches!(scanned.said, Said::Spam(_))).await;
     assert_eq!(names(&enough), ["clean", "spam"]);
 }
 
@@ -99,7 +100,7 @@ async fn one_that_is_silent_thrice_is_left_alone_and_its_silence_is_news_once() 
     let clock = Clock::manual(Timestamp::from_millis(1_000_000));
     let asked = Scanners::new(&[scanner("clamav", ScannerAddress::Tcp("127.0.0.1:1".to_owned()))], clock.clone());
     let ask = async || {
-        let reports = asked.message(&Envelope::default(), &Bytes::from_static(b"x"), |_| false).await;
+        let reports = asked.message(&Envelope::default(), &Bytes::from_static(b"x"), &[], |_| false).await;
         (reports[0].scanned.said.clone(), reports[0].turned)
     };
     assert_eq!(ask().await, (Said::Silent("it cannot be reached"), Some(Turn::FellSilent)));
@@ -109,6 +110,27 @@ async fn one_that_is_silent_thrice_is_left_alone_and_its_silence_is_news_once() 
     assert!(asked.silent_since().all(|(_, since)| since == Some(Timestamp::from_millis(1_000_000))));
     clock.advance(Duration::from_secs(6));
     assert_eq!(ask().await, (Said::Silent("it cannot be reached"), None), "somebody finds out");
+}
+
+#[tokio::test]
+async fn one_that_is_slow_for_a_file_is_not_waited_for_again_with_the_rest_of_the_message() {
+    let asked = scanners(&[scanner("clamav", answering(None).await)]);
+    let (envelope, message) = (Envelope::default(), Bytes::from_static(b"Subject: x\r\n\r\nhello\r\n"));
+    let file = async |earlier: &[Scanned]| {
+        let (give, take) = mpsc::channel(1);
+        give.send(Bytes::from_static(b"a file")).await.expect("there is room");
+        drop(give);
+        asked.file(&envelope, take, 0, earlier).await.reports.remove(0).scanned
+    };
+    let first = file(&[]).await;
+    assert_eq!(first.said, Said::Silent(Silence::Slow.what()));
+    let earlier = [first];
+    let resting = Said::Silent(Silence::Resting.what());
+    assert_eq!(file(&earlier).await.said, resting);
+    let reports = asked.message(&envelope, &message, &earlier, |_| false).await;
+    assert_eq!(reports[0].scanned.said, resting);
+    let of_another = asked.message(&envelope, &message, &[], |_| false).await;
+    assert_eq!(of_another[0].scanned.said, Said::Silent(Silence::Slow.what()), "another message asks again");
 }
 
 #[tokio::test]
@@ -147,7 +169,7 @@ async fn a_file_goes_through_in_pieces_and_more_than_its_size_is_not_seen() {
                 }
             }
         };
-        let (report, ()) = tokio::join!(asked.file(&envelope, take, 10), feed);
+        let (report, ()) = tokio::join!(asked.file(&envelope, take, 10, &[]), feed);
         assert_eq!(report.begins, [7; 10]);
         assert_eq!(report.reports[0].scanned.said, expected, "{bytes} bytes");
         let (given, largest) = told.recv().await.expect("it was asked");
@@ -166,7 +188,7 @@ async fn a_virus_that_is_found_before_the_end_is_found() {
             }
         }
     };
-    let (report, ()) = tokio::join!(asked.file(&envelope, take, 0), feed);
+    let (report, ()) = tokio::join!(asked.file(&envelope, take, 0, &[]), feed);
     assert_eq!(report.reports[0].scanned.said, Said::Virus);
 }
 

@@ -58,7 +58,7 @@ async fn measure(name: &str, lines: usize, scanners: &Scanners) -> anyhow::Resul
         let written = Written { from: "alice@campus.example", now: NOW, id: "0707", site: "a.example" };
         let message = message::assemble(&composed, Vec::new(), &written);
         before.push(began.elapsed());
-        let reports = scanners.message(&Envelope::default(), &message, |_| false).await;
+        let reports = scanners.message(&Envelope::default(), &message, &[], |_| false).await;
         asked.push(began.elapsed());
         anyhow::ensure!(reports.iter().all(|report| report.scanned.said.name() == "clean"), "{reports:?}");
     }

@@ -43,7 +43,7 @@ async fn the_real_scanners_tell_spam_and_viruses_from_mail() {
         site: "webmail.campus.example".to_owned(),
     };
     let said = async |body: &str| -> Vec<(Arc<str>, Said)> {
-        let reports = scanners.message(&envelope, &mail(body), |_| false).await;
+        let reports = scanners.message(&envelope, &mail(body), &[], |_| false).await;
         reports.into_iter().map(|report| (report.scanned.scanner, report.scanned.said)).collect()
     };
     for (scanner, said) in said("See you at nine.").await {
@@ -61,7 +61,7 @@ async fn the_real_scanners_tell_spam_and_viruses_from_mail() {
                 give.send(Bytes::copy_from_slice(piece)).await.expect("taken");
             }
         };
-        let (report, ()) = tokio::join!(scanners.file(&envelope, take, 5), feed);
+        let (report, ()) = tokio::join!(scanners.file(&envelope, take, 5, &[]), feed);
         assert_eq!(report.reports.len(), 1, "one of them reads files");
         assert_eq!(report.reports[0].scanned.said, expected);
     }

@@ -67,8 +67,8 @@ impl Sketcher {
         Self { seed: drawn(0).0, places }
     }
 
-    /// What a message has that others may have in common with it: at most one text, [`HOSTS_MAX`] links, one address for
-    /// answers, [`FILES_MAX`] files.
+    /// What a message has that others may have in common with it: at most one text, `HOSTS_MAX` links, one address for
+    /// answers, `FILES_MAX` files.
     pub fn features(&self, keys: &KeyRing, message: &Message<'_>) -> Vec<Feature> {
         let Message { composed, recipients, files, own_domains, site } = *message;
         let typed = [&composed.to, &composed.cc, &composed.bcc, &composed.from];
