@@ -129,6 +129,8 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
         assert_eq!(cleared["by"], "anna");
 
         // Everything there is, as a computer and a telephone show it.
+        let marked = gateway.command(&["prefix", "mark", "203.0.113.77", "--note", "seen in guesses"]);
+        assert!(marked.status.success(), "{}", String::from_utf8_lossy(&marked.stderr));
         for (name, page, there) in [
             ("now", "", "h1"),
             ("search", "search?q=alice", "h2"),
@@ -137,7 +139,9 @@ async fn an_operator_sees_a_session_being_flagged_stops_it_and_lets_its_owner_ba
             ("events", "events", "tbody tr"),
             ("audit", "audit", "tbody tr"),
             ("operators", "operators", "tbody tr"),
+            ("prefixes", "prefixes", "tbody tr"),
             ("me", "me", "h2"),
+            ("me-factor", "me/factor", "form"),
         ] {
             browser.open(&format!("{}{page}", gateway.desk())).await;
             browser.wait_for(&format!("document.querySelector('{there}')")).await;
