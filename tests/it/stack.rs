@@ -21,12 +21,12 @@ pub mod scanners;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use client::{Answer, Client, Connection, form};
@@ -282,12 +282,24 @@ fn is_without_files(folder: &Path) -> bool {
     entries.map(|entry| entry.path()).all(|path| path.is_dir() && is_without_files(&path))
 }
 
-/// Loopback addresses that nobody listened at a moment ago.
+/// Ports that no connection is given for its own end by Linux, which takes those from 32768 on: between being given out here
+/// and being listened at, a port would now and then be such a connection's.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+
+/// Loopback addresses that nobody listened at a moment ago; none is given out twice before all were.
 pub fn free_ports<const N: usize>() -> [SocketAddr; N] {
-    // All are held until each has been given out, so that none comes twice.
-    let held: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on loopback"));
-    std::array::from_fn(|n| held[n].local_addr().expect("a bound socket has an address"))
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(101);
+    std::array::from_fn(|_| {
+        loop {
+            let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            let port = PORTS.start + (step % u32::from(PORTS.end - PORTS.start)) as u16;
+            let at = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+            if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+                return at;
+            }
+        }
+    })
 }
 
 /// Asks again and again until there is an answer; fails the test after `seconds`.
