@@ -18,8 +18,8 @@ use tokio::task::JoinHandle;
 
 use super::body::RequestBody;
 
-/// A body up to this many bytes stays in memory: nearly all files that people attach.
-pub const MEMORY_EACH_MAX: usize = 2 * 1024 * 1024;
+/// A body up to this many bytes stays in memory: most files that people attach.
+pub const MEMORY_EACH_MAX: usize = 1536 * 1024;
 
 /// All bodies in memory together, in bytes; beyond, they go to disk at once.
 const MEMORY_TOGETHER_MAX: u64 = 64 * 1024 * 1024;
@@ -29,7 +29,7 @@ const DISK_TOGETHER_MAX: u64 = 4 * 1024 * 1024 * 1024;
 
 /// Written to disk and read back at a time. Each is handed to another thread, which must not happen for every byte that a
 /// client sends by itself.
-const CHUNK_BYTES: usize = 256 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Where bodies wait. One for the process.
 #[derive(Debug)]
