@@ -39,9 +39,13 @@ pub struct Connection {
 impl Connection {
     /// From `peer`, who asked for `server_name`, with the places that it holds.
     pub fn new(peer: IpAddr, server_name: Option<Arc<str>>, held: Held) -> Arc<Self> {
-        let peer_value = HeaderValue::try_from(peer.to_string()).expect("an address is ASCII");
-        Arc::new(Self { peer, peer_value, server_name, held })
+        Arc::new(Self { peer, peer_value: address_value(peer), server_name, held })
     }
+}
+
+/// An address as a header's value.
+pub fn address_value(address: IpAddr) -> HeaderValue {
+    HeaderValue::try_from(address.to_string()).expect("an address is ASCII")
 }
 
 /// Whoever answers requests. One per worker, shared by its connections.

@@ -1,7 +1,5 @@
 //! Header work, by its reason: what belongs to one hop, who a request is forwarded for, how answers are hardened.
 
-use std::net::IpAddr;
-
 use http::header::{self, Entry};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
@@ -82,11 +80,6 @@ fn claims(name: &str) -> bool {
     matches!(name.as_bytes().first(), Some(b'f' | b'p' | b'x'))
         // PHP sees `X_Forwarded_For` and `X-Forwarded-For` as one variable.
         && (CLAIMS.contains(&name) || (name.contains('_') && CLAIMS.contains(&name.replace('_', "-").as_str())))
-}
-
-/// An address as a header's value.
-pub fn address_value(address: IpAddr) -> HeaderValue {
-    HeaderValue::try_from(address.to_string()).expect("an address is ASCII")
 }
 
 /// Joins the `Cookie` lines of HTTP/2 into the one that HTTP/1.1 allows.
@@ -207,7 +200,10 @@ pub fn without_port(authority: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::net::IpAddr;
+
     use super::*;
+    use crate::edge::address_value;
 
     fn map(lines: &[(&str, &str)]) -> HeaderMap {
         let mut headers = HeaderMap::new();

@@ -50,7 +50,7 @@ use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timestamp, Verdict};
 use crate::edge::admission::{Admission, Open};
-use crate::edge::{Connection, Handler};
+use crate::edge::{self, Connection, Handler};
 use crate::hook::Hook;
 use crate::intel::Intel;
 use crate::mail::Sender;
@@ -418,7 +418,7 @@ impl Gateway {
         let address = if visit.address == connection.peer {
             connection.peer_value.clone()
         } else {
-            headers::address_value(visit.address)
+            edge::address_value(visit.address)
         };
         headers::forward(&mut headers, address, &visit.host);
         headers.remove(header::EXPECT);

@@ -120,14 +120,28 @@ impl Desk {
         if operator.password.is_none() {
             return Ok(page::to("/enrol/password"));
         }
+        self.show_new_factor(visit, session, &operator, with_passkey, notice, false).await
+    }
+
+    /// The page on which a second proof is tried for the first time: an app's code, or a passkey where it is wanted and this
+    /// host can have one. `adds`: to others that there are.
+    pub(super) async fn show_new_factor(
+        &self,
+        visit: &Visit,
+        session: Session,
+        operator: &Operator,
+        with_passkey: bool,
+        notice: Option<&str>,
+        adds: bool,
+    ) -> Result<Response, Fault> {
         let person = Person::of(&visit.name);
         let question = passkey::begin(&operator.factors, &person.about(self, visit));
+        let may_passkey = question.is_some();
         let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         if with_passkey && let Some(question) = question {
             let kept = question.kept.map(|kept| kept.expose().clone());
             self.keep(visit.id, &Session { passkey: kept, ..session }, visit.now).await?;
-            let page =
-                EnrolFactor { passkey: question.shown.as_deref(), app: None, may_passkey: true, notice, adds: false };
+            let page = EnrolFactor { passkey: question.shown.as_deref(), app: None, may_passkey, notice, adds };
             return Ok(page::shown(status, &page));
         }
         let secret = session.secret.unwrap_or_else(|| self.control.dice.bytes());
@@ -136,8 +150,7 @@ impl Desk {
         }
         let address = totp::address(&secret, &format!("Mailward {}", visit.host), &visit.name);
         let app = Some((totp::spelled(&secret), totp::picture(&address).unwrap_or_default()));
-        let page = EnrolFactor { passkey: None, app, may_passkey: question.is_some(), notice, adds: false };
-        Ok(page::shown(status, &page))
+        Ok(page::shown(status, &EnrolFactor { passkey: None, app, may_passkey, notice, adds }))
     }
 }
 

@@ -104,23 +104,18 @@ pub fn openid_name(called: &str) -> Option<String> {
 impl Operator {
     /// One who has not begun, and the code for it. `random` is.
     pub fn new(name: &str, role: Role, keys: &KeyRing, random: [u8; 20], now: Timestamp) -> (Self, String) {
-        let mut operator = Self {
-            role,
-            added: now,
-            signed_in: None,
-            password: None,
-            factors: Enrolled::default(),
-            enrolment: None,
-            void_before: now,
-            tokens: Vec::new(),
-            openid: None,
-        };
+        let mut operator = Self::bare(role, now);
         let code = operator.begin_again(name, keys, random, now);
         (operator, code)
     }
 
     /// One who signs in at the provider. There is nothing with which they could sign in here.
     pub fn of_openid(owner: OpenIdOwner, role: Role, now: Timestamp) -> Self {
+        Self { openid: Some(owner), ..Self::bare(role, now) }
+    }
+
+    /// One with nothing to sign in with.
+    fn bare(role: Role, now: Timestamp) -> Self {
         Self {
             role,
             added: now,
@@ -130,7 +125,7 @@ impl Operator {
             enrolment: None,
             void_before: now,
             tokens: Vec::new(),
-            openid: Some(owner),
+            openid: None,
         }
     }
 

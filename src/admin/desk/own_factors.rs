@@ -7,13 +7,12 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::Response;
-use http::StatusCode;
 
 use super::Desk;
 use super::fault::Fault;
 use super::form::{Fields, Form, Query};
 use super::operator::Operator;
-use super::page::{self, EnrolFactor};
+use super::page;
 use super::sign_in::{Person, busy, gone, too_often};
 use super::tries::Try;
 use super::visit::{Session, Visit};
@@ -126,23 +125,7 @@ impl Desk {
     async fn show_adding(&self, visit: &Visit, with_passkey: bool, notice: Option<&str>) -> Result<Response, Fault> {
         let Some(session) = adding(visit) else { return Ok(page::to("/me")) };
         let (operator, _) = self.operator(&visit.name).await?.ok_or_else(gone)?;
-        let person = Person::of(&visit.name);
-        let question = passkey::begin(&operator.factors, &person.about(self, visit));
-        let may_passkey = question.is_some();
-        let status = if notice.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        if with_passkey && let Some(question) = question {
-            let kept = question.kept.map(|kept| kept.expose().clone());
-            self.keep(visit.id, &Session { passkey: kept, ..session }, visit.now).await?;
-            let page = EnrolFactor { passkey: question.shown.as_deref(), app: None, may_passkey, notice, adds: true };
-            return Ok(page::shown(status, &page));
-        }
-        let secret = session.secret.unwrap_or_else(|| self.control.dice.bytes());
-        if session.secret.is_none() {
-            self.keep(visit.id, &Session { secret: Some(secret), ..session }, visit.now).await?;
-        }
-        let address = totp::address(&secret, &format!("Mailward {}", visit.host), &visit.name);
-        let app = Some((totp::spelled(&secret), totp::picture(&address).unwrap_or_default()));
-        Ok(page::shown(status, &EnrolFactor { passkey: None, app, may_passkey, notice, adds: true }))
+        self.show_new_factor(visit, session, &operator, with_passkey, notice, true).await
     }
 }
 
