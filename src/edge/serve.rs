@@ -294,7 +294,10 @@ async fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> Result<Response<Answering<H::Body>>, Infallible> {
     let may_be_told = request.version() <= Version::HTTP_11;
+    // HTTP/1.1 asks one after the other.
+    let place = if may_be_told { None } else { connection.place().await };
     let mut response = handler.answer(request, &connection).await;
+    drop(place);
     let is_last = counted.is_last() || connection.is_sent_away();
     if may_be_told && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
