@@ -45,8 +45,6 @@ pub(super) struct Script {
     pub hash: Option<SessionHash>,
     /// What the store says of it.
     pub session: Fact<Option<Arc<Session>>>,
-    /// The device whose genuine cookie the request shows.
-    pub device: Option<[u8; 16]>,
     /// The session cookie stays here and does not go upstream.
     without_session: bool,
     pub content_type: Option<HeaderValue>,
@@ -224,7 +222,6 @@ impl Gateway {
             .and_then(|asked| site.webmail.close_holes(&reading, &site.holes_open).map(|()| asked))
             .map_err(|unnatural| (Stop::Unnatural(unnatural.rule), site.webmail.shape(&reading)))?;
         let (hash, session) = self.find_session(visit, &cookies).await;
-        let device = cookies.get(device::COOKIE).and_then(|value| device::read(value, &site.name, &self.shared.keys));
         let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
         Ok(Script {
             visit: visit.clone(),
@@ -233,7 +230,6 @@ impl Gateway {
             cookies,
             hash,
             session,
-            device,
             without_session: false,
             content_type,
             waiting,
