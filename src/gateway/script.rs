@@ -139,7 +139,9 @@ impl Gateway {
         own.method.clone_from(&parts.method);
         std::mem::swap(&mut own, parts);
         let gateway = self.clone_for_task();
-        (kind, run_to_the_end(async move { gateway.judge(script, &mut own).await }).await)
+        // Boxed: what only a form needs should not be moved about with every page.
+        let judged = Box::pin(run_to_the_end(async move { gateway.judge(script, &mut own).await }));
+        (kind, judged.await)
     }
 
     fn refuse_script(&self, visit: &Visit, parts: &Parts, stop: &Stop, shape: Shape) -> Response<AnswerBody> {
