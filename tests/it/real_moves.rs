@@ -11,7 +11,7 @@ fn by_country(weight: u32) -> String {
     format!(
         "[networks]\ncampus = [\"127.0.0.0/8\"]\ncampus_country = \"DE\"\n\
          [risk]\nweights = {{ impossible_travel = 0, new_device = 0, new_network = 0, off_campus = 0, \
-         country_new_to_site = 0, hosting = 0, weak_password = 0, breached_password = 0, new_country = {weight} }}"
+         country_new_to_site = 0, hosting = 0, accounts_from_prefix = 0, weak_password = 0, breached_password = 0, new_country = {weight} }}"
     )
 }
 
