@@ -341,7 +341,7 @@ impl Running {
                 _ = hang_up.recv() => self.reload(),
                 _ = certificates.tick() => self.reload_certificates(),
                 _ = forget.tick() => {
-                    self.shared.live.load().admission.forget_quiet();
+                    self.shared.live.load().admission.forget_quiet(self.shared.clock.now());
                     self.shared.own.forget_quiet();
                 }
                 _ = intel.tick() => self.reload_intel(),
@@ -589,7 +589,7 @@ impl Door for PublicDoor {
 
     fn admit(&self, peer: IpAddr) -> Option<Admitted> {
         let live = self.shared.live.load();
-        match live.admission.connection(Prefix::of(peer), live.exempt(peer)) {
+        match live.admission.connection(Prefix::of(peer), live.exempt(peer), self.shared.clock.now()) {
             Ok(admitted) => Some(admitted),
             Err(full) => {
                 tracing::debug!(?full, %peer, "a connection is closed at once");
@@ -609,6 +609,10 @@ impl Door for PublicDoor {
 
     fn handshake_failed(&self) {
         self.shared.events.metrics().handshake_failed();
+    }
+
+    fn flooded(&self, connection: &Connection) {
+        connection.admitted.flooded(self.shared.clock.now());
     }
 
     fn opened(&self) -> Held {
@@ -636,7 +640,7 @@ impl Door for AdminDoor {
     fn admit(&self, peer: IpAddr) -> Option<Admitted> {
         let live = self.shared.live.load();
         let allowed = live.config.listen.admin_from.iter().any(|network| network.contains(&peer));
-        live.admission.connection(Prefix::of(peer), allowed).ok()
+        live.admission.connection(Prefix::of(peer), allowed, self.shared.clock.now()).ok()
     }
 
     fn bounds(&self) -> Bounds {
@@ -648,6 +652,10 @@ impl Door for AdminDoor {
     }
 
     fn handshake_failed(&self) {}
+
+    fn flooded(&self, connection: &Connection) {
+        connection.admitted.flooded(self.shared.clock.now());
+    }
 
     fn opened(&self) -> Held {
         Box::new(())

@@ -12,15 +12,16 @@ use anyhow::Context as _;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
+use crate::clock::Clock;
 use crate::config::{Config, DoorAddress};
 use crate::domain::{Limit, Prefix, Secret};
 use crate::doors::Doors;
 use crate::doors::dovecot::Dovecot;
 use crate::doors::listen::{self, Listener};
-use crate::edge::Held;
-use crate::edge::admission::{Admission, Admitted};
+use crate::edge::admission::{Admission, Admitted, Caps};
 use crate::edge::listen::Handed;
 use crate::edge::serve::{self, Bounds, Door};
+use crate::edge::{Connection, Held};
 use crate::gateway::Shared;
 
 /// Bytes of a key file that are read; who has a longer key has no need of it.
@@ -61,7 +62,7 @@ impl DoorSockets {
             return Ok(None);
         }
         let doors = Arc::new(Doors::new(Arc::clone(shared)));
-        let stopping = stopping.clone();
+        let (clock, stopping) = (shared.clock.clone(), stopping.clone());
         let work = move || {
             let runtime = super::current_thread().expect("a runtime needs only a descriptor or two");
             runtime.block_on(async move {
@@ -74,7 +75,7 @@ impl DoorSockets {
                 if let Some((listener, key)) = self.dovecot {
                     match tokio::net::TcpListener::from_std(listener) {
                         Ok(listener) => {
-                            let door = Arc::new(DovecotDoor::new(Arc::clone(&doors)));
+                            let door = Arc::new(DovecotDoor::new(Arc::clone(&doors), clock));
                             let dovecot = Arc::new(Dovecot::new(doors, &key));
                             answering.spawn(serve::serve(listener, door, dovecot, stopping, Duration::ZERO));
                         }
@@ -104,15 +105,17 @@ fn read_key(path: &Path) -> anyhow::Result<Secret<Vec<u8>>> {
 /// Dovecot's door: for listed addresses, and within bounds of its own, so that no flood at the webmail shuts it.
 struct DovecotDoor {
     doors: Arc<Doors>,
+    clock: Clock,
     admission: Admission,
 }
 
 impl DovecotDoor {
-    fn new(doors: Arc<Doors>) -> Self {
+    fn new(doors: Arc<Doors>, clock: Clock) -> Self {
         // Who is listed is exempt from all but the bound of connections.
         let any = Limit { amount: u32::MAX, window: Duration::from_secs(1) };
         let most = u32::try_from(listen::CONNECTIONS_MAX).unwrap_or(u32::MAX);
-        Self { doors, admission: Admission::new(Arc::default(), most, most, any, any) }
+        let caps = Caps { per_prefix: most, in_all: most, requests_at_once: most, new_connections: any, requests: any };
+        Self { doors, clock, admission: Admission::new(Arc::default(), caps) }
     }
 }
 
@@ -125,7 +128,7 @@ impl Door for DovecotDoor {
         if !self.doors.allows(peer) {
             return None;
         }
-        self.admission.connection(Prefix::of(peer), true).ok()
+        self.admission.connection(Prefix::of(peer), true, self.clock.now()).ok()
     }
 
     fn bounds(&self) -> Bounds {
@@ -137,6 +140,9 @@ impl Door for DovecotDoor {
     }
 
     fn handshake_failed(&self) {}
+
+    // Who is listed is let in however much it asks.
+    fn flooded(&self, _connection: &Connection) {}
 
     fn opened(&self) -> Held {
         Box::new(())

@@ -167,6 +167,8 @@ pub struct Listen {
     pub new_connections_per_prefix: Limit,
     /// Requests per prefix; a flood guard, far above what people do.
     pub requests_per_prefix: Limit,
+    /// Requests of one prefix that the webmail answers at once; further ones wait.
+    pub requests_at_once_per_prefix: u32,
     /// Largest request body in bytes.
     pub body_max: u64,
     /// Time for a request's headers.

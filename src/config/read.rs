@@ -256,6 +256,9 @@ fn read_listen(section: &Section<'_, '_>) -> Listen {
         requests_per_prefix: section
             .get("requests_per_prefix", value::limit)
             .unwrap_or(Limit { amount: 6_000, window: MINUTE }),
+        requests_at_once_per_prefix: section
+            .get("requests_at_once_per_prefix", value::number32(1..=1_000_000))
+            .unwrap_or(64),
         body_max: section.get("body_max", parsed(value::size)).unwrap_or(100 << 20),
         header_timeout: duration("header_timeout", second, HOUR, short, second * 15),
         body_timeout: duration("body_timeout", second, HOUR, short, second * 30),

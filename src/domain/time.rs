@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// Wall-clock time can step back. Everything that compares two timestamps uses the saturating operations here, so a
 /// step back lengthens a wait by the size of the step and never opens a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(u64);
 

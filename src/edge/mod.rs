@@ -2,9 +2,11 @@
 //!
 //! It accepts ([`listen`]), believes PROXY headers of listed networks ([`proxy_header`]), admits within bounds
 //! ([`admission`]), speaks TLS ([`tls`]) and HTTP ([`serve`], [`pace`]), and hands each request to a [`Handler`] together with the
-//! [`Connection`] it came on. Every time limit and bound of a connection is set here.
+//! [`Connection`] it came on, which it ends when that floods ([`flood`]). Every time limit and bound of a connection is set
+//! here.
 
 pub mod admission;
+pub mod flood;
 mod gather;
 pub mod listen;
 pub mod pace;
@@ -16,9 +18,15 @@ pub mod tls;
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
+
+use crate::domain::Timestamp;
+use admission::Admitted;
+use flood::{Refusals, Refused};
 
 /// Places that an open connection takes; given back when this is dropped.
 pub type Held = Box<dyn Send + Sync>;
@@ -33,13 +41,49 @@ pub struct Connection {
     /// The name the client asked for in its TLS greeting, lower-case.
     pub server_name: Option<Arc<str>>,
     /// Its places within the caps.
-    pub held: Held,
+    pub admitted: Admitted,
+    _held: Held,
+    refusals: Mutex<Refusals>,
+    sent_away: AtomicBool,
+    cut_off: AtomicBool,
 }
 
 impl Connection {
     /// From `peer`, who asked for `server_name`, with the places that it holds.
-    pub fn new(peer: IpAddr, server_name: Option<Arc<str>>, held: Held) -> Arc<Self> {
-        Arc::new(Self { peer, peer_value: address_value(peer), server_name, held })
+    pub fn new(peer: IpAddr, server_name: Option<Arc<str>>, admitted: Admitted, held: Held) -> Arc<Self> {
+        Arc::new(Self {
+            peer,
+            peer_value: address_value(peer),
+            server_name,
+            admitted,
+            _held: held,
+            refusals: Mutex::default(),
+            sent_away: AtomicBool::new(false),
+            cut_off: AtomicBool::new(false),
+        })
+    }
+
+    /// Counts a request that is refused because it is one too many, and says how to refuse it. Who goes on is sent away,
+    /// and its prefix pauses.
+    pub fn refuse(&self, now: Timestamp) -> Refused {
+        let refused = self.refusals.lock().one_more(now);
+        if refused >= Refused::Goodbye && !self.sent_away.swap(true, Ordering::Relaxed) {
+            self.admitted.flooded(now);
+        }
+        if refused == Refused::CutOff {
+            self.cut_off.store(true, Ordering::Relaxed);
+        }
+        refused
+    }
+
+    /// Whether it is to end, and says so to its client.
+    pub fn is_sent_away(&self) -> bool {
+        self.sent_away.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is to end at once.
+    pub fn is_cut_off(&self) -> bool {
+        self.cut_off.load(Ordering::Relaxed)
     }
 }
 

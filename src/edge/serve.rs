@@ -1,11 +1,13 @@
 //! One worker's accept loop and the life of each connection.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::error::Error;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -66,6 +68,8 @@ pub trait Door: Send + Sync + 'static {
     fn tls(&self) -> Option<TlsAcceptor>;
     /// A handshake failed.
     fn handshake_failed(&self);
+    /// A connection was ended for a flood within HTTP/2 itself.
+    fn flooded(&self, connection: &Connection);
     /// A connection is open as long as what is returned is kept.
     fn opened(&self) -> Held;
 }
@@ -124,9 +128,9 @@ async fn connection<H: Handler>(
         socket_peer
     };
     let Some(admitted) = door.admit(peer) else { return Ok(()) };
-    let held: Held = Box::new((admitted, door.opened()));
+    let held = door.opened();
     let Some(acceptor) = door.tls() else {
-        let connection = Connection::new(peer, None, held);
+        let connection = Connection::new(peer, None, admitted, held);
         return speak_http1(stream, connection, handler, stop, bounds).await;
     };
     let mut stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
@@ -140,12 +144,22 @@ async fn connection<H: Handler>(
     session.set_buffer_limit(Some(UNSENT_MAX));
     let server_name = session.server_name().map(|name| Arc::from(name.to_ascii_lowercase()));
     let http2 = session.alpn_protocol() == Some(b"h2");
-    let connection = Connection::new(peer, server_name, held);
-    if http2 {
-        speak_http2(stream, connection, handler, stop, bounds).await
-    } else {
-        speak_http1(stream, connection, handler, stop, bounds).await
+    let connection = Connection::new(peer, server_name, admitted, held);
+    if !http2 {
+        return speak_http1(stream, connection, handler, stop, bounds).await;
     }
+    let served = speak_http2(stream, Arc::clone(&connection), handler, stop, bounds).await;
+    if served.as_ref().is_err_and(was_flooded) {
+        door.flooded(&connection);
+    }
+    served
+}
+
+/// Whether HTTP/2 gave a connection up because of what it was asked to do in vain, such as streams opened and reset.
+fn was_flooded(error: &io::Error) -> bool {
+    let hyper = error.get_ref().and_then(|error| error.downcast_ref::<hyper::Error>());
+    let framing = hyper.and_then(Error::source).and_then(|error| error.downcast_ref::<h2::Error>());
+    framing.is_some_and(|error| error.is_library() && error.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }
 
 async fn within<T>(limit: Duration, doing: impl Future<Output = io::Result<T>>) -> io::Result<T> {
@@ -161,13 +175,13 @@ async fn speak_http1<H: Handler>(
 ) -> io::Result<()> {
     let pace = Pace::new(true);
     let stream = Paced::new(stream, Arc::clone(&pace), true);
-    let service = answering(handler, connection, Arc::clone(&pace));
+    let service = answering(handler, Arc::clone(&connection), Arc::clone(&pace));
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX).half_close(false);
     // The time limits are `pace`'s; hyper's own would run beside it.
     builder.header_read_timeout(None);
     let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    attend(serving, Some(CROSSING), |serving| serving.graceful_shutdown(), &pace, stop, bounds).await
+    attend(serving, Some(CROSSING), |serving| serving.graceful_shutdown(), (&pace, &connection), stop, bounds).await
 }
 
 async fn speak_http2<H: Handler>(
@@ -179,7 +193,7 @@ async fn speak_http2<H: Handler>(
 ) -> io::Result<()> {
     let pace = Pace::new(false);
     let stream = Paced::new(stream, Arc::clone(&pace), false);
-    let service = answering(handler, connection, Arc::clone(&pace));
+    let service = answering(handler, Arc::clone(&connection), Arc::clone(&pace));
     let mut builder = http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -193,7 +207,7 @@ async fn speak_http2<H: Handler>(
         .keep_alive_timeout(bounds.header_timeout);
     let (stream, turns) = gather::gather(stream);
     let serving = builder.serve_connection(TokioIo::new(stream), service);
-    turns.serve(attend(serving, None, |serving| serving.graceful_shutdown(), &pace, stop, bounds)).await
+    turns.serve(attend(serving, None, |serving| serving.graceful_shutdown(), (&pace, &connection), stop, bounds)).await
 }
 
 /// How far the end of a connection is.
@@ -210,7 +224,7 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
     serving: C,
     crossing: Option<Duration>,
     say_goodbye: impl Fn(Pin<&mut C>),
-    pace: &Pace,
+    (pace, connection): (&Pace, &Connection),
     mut stop: watch::Receiver<bool>,
     bounds: Bounds,
 ) -> io::Result<()> {
@@ -218,11 +232,17 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
     let mut serving = pin!(serving);
     let mut look = pin!(tokio::time::sleep(watch.every()));
     let (mut stopping, mut leaving) = (false, Leaving::No);
+    // What floods is asked about whenever the connection has its turn, which every answer brings about.
+    let is = |claim: fn(&Connection) -> bool| {
+        poll_fn(move |_| if claim(connection) { Poll::Ready(()) } else { Poll::Pending })
+    };
     loop {
         let mut leave = false;
         tokio::select! {
             biased;
             done = serving.as_mut() => return done.map_err(io::Error::other),
+            () = is(Connection::is_cut_off) => return Err(io::ErrorKind::ConnectionAborted.into()),
+            () = is(Connection::is_sent_away), if matches!(leaving, Leaving::No) => leave = true,
             _ = stop.wait_for(|stopping| *stopping), if !stopping => {
                 stopping = true;
                 leave = matches!(leaving, Leaving::No);
@@ -275,7 +295,8 @@ async fn answer<H: Handler>(
 ) -> Result<Response<Answering<H::Body>>, Infallible> {
     let may_be_told = request.version() <= Version::HTTP_11;
     let mut response = handler.answer(request, &connection).await;
-    if may_be_told && counted.is_last() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+    let is_last = counted.is_last() || connection.is_sent_away();
+    if may_be_told && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Answering::new(body, counted)))

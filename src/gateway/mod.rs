@@ -49,7 +49,8 @@ use crate::challenge::{OWN_PREFIX, pages::OwnPages};
 use crate::clock::{Clock, Dice};
 use crate::config::{Config, Site};
 use crate::domain::{Client, Event, EventKind, KeyRing, Prefix, Reference, Timestamp, Verdict};
-use crate::edge::admission::{Admission, Open};
+use crate::edge::admission::{Admission, Caps, Open};
+use crate::edge::flood::Refused;
 use crate::edge::{self, Connection, Handler};
 use crate::hook::Hook;
 use crate::intel::Intel;
@@ -198,13 +199,14 @@ impl Live {
         let hosts =
             sites.iter().flat_map(|at| at.site.hosts.iter().map(|host| (host.clone(), Arc::clone(at)))).collect();
         let listen = &config.listen;
-        let admission = Admission::new(
-            open,
-            listen.connections_per_prefix,
-            listen.connections,
-            listen.new_connections_per_prefix,
-            listen.requests_per_prefix,
-        );
+        let caps = Caps {
+            per_prefix: listen.connections_per_prefix,
+            in_all: listen.connections,
+            requests_at_once: listen.requests_at_once_per_prefix,
+            new_connections: listen.new_connections_per_prefix,
+            requests: listen.requests_per_prefix,
+        };
+        let admission = Admission::new(open, caps);
         let hsts = (!listen.hsts_max_age.is_zero())
             .then(|| HeaderValue::try_from(format!("max-age={}", listen.hsts_max_age.as_secs())).ok())
             .flatten();
@@ -335,7 +337,7 @@ impl Gateway {
         let live = &visit.live;
         if !live.exempt(visit.address) && !live.admission.request(Prefix::of(visit.address)) {
             self.shared.events.metrics().refused_unrecorded(&site.name, "flood");
-            return (RequestKind::Unread, self.refuse_unread(visit, parts, &Stop::Flood, None));
+            return (RequestKind::Unread, self.refuse_flood(visit, parts));
         }
         // A copy shares its bytes: the path is read from it while `parts` change.
         let asked = parts.uri.clone();
@@ -397,7 +399,9 @@ impl Gateway {
             Upgrade::ask(request.headers_mut());
         }
         let timeout = visit.live.config.listen.upstream_timeout;
+        let turn = visit.connection.admitted.turn(timeout).await.map_err(|_| Failed::TimedOut)?;
         let mut response = self.upstream.carry(request, &visit.at.upstream, timeout).await?;
+        drop(turn);
         visit.at.note_upstream(true);
         match upgrade {
             Some(upgrade) if response.status() == http::StatusCode::SWITCHING_PROTOCOLS => {
@@ -483,6 +487,14 @@ impl Gateway {
     ) -> Response<AnswerBody> {
         let asked = Asked::new(crate::domain::Action::View, script::shape_of_head(visit.site(), parts));
         self.refuse(visit, stop, &asked, reference.unwrap_or_else(|| self.shared.dice.reference()), None)
+    }
+
+    /// Refuses one request too many. A proxy's connection carries many people, and is not sent away for one of them.
+    fn refuse_flood(&self, visit: &Visit, parts: &Parts) -> Response<AnswerBody> {
+        if visit.address != visit.connection.peer || visit.connection.refuse(visit.now) == Refused::Worded {
+            return self.refuse_unread(visit, parts, &Stop::Flood, None);
+        }
+        refusal::too_many()
     }
 
     fn refuse_unnatural(&self, visit: &Visit, parts: &Parts, rule: &'static str) -> Response<AnswerBody> {

@@ -65,6 +65,9 @@ const SEND_AGAIN_MAX: Duration = Duration::from_secs(60);
 /// Added to the wait before a page sends again by itself, so that it does not come a moment early.
 const SEND_AGAIN_MARGIN: Duration = Duration::from_secs(1);
 
+/// When what is refused for want of room is worth trying again.
+const SOON: Duration = Duration::from_secs(10);
+
 struct Said {
     status: StatusCode,
     title: String,
@@ -85,7 +88,7 @@ pub fn respond(
     let said = said(stop, &asked.action, words);
     let retry_after = match stop {
         Stop::Decided { wait, .. } => *wait,
-        Stop::NoRoom | Stop::Flood => Some(Duration::from_secs(10)),
+        Stop::NoRoom | Stop::Flood => Some(SOON),
         _ => None,
     };
     let ends_session = said.then == Then::SignIn;
@@ -134,6 +137,17 @@ pub fn misdirected() -> Response<AnswerBody> {
     let mut response = Response::new(AnswerBody::Whole(Bytes::from_static(b"This host is not served here.\n")));
     *response.status_mut() = StatusCode::MISDIRECTED_REQUEST;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// An answer for one request too many that nobody looks at: nothing is made for it.
+pub fn too_many() -> Response<AnswerBody> {
+    let mut response = Response::new(AnswerBody::Whole(Bytes::from_static(b"Too many requests.\n")));
+    *response.status_mut() = StatusCode::TOO_MANY_REQUESTS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(SOON)));
     response
 }
 

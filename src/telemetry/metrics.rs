@@ -71,7 +71,7 @@ pub static DESCRIBED: &[Described] = &[
     counter(
         "mailward_connections_refused",
         &[],
-        "Connections closed at once because of connections, connections_per_prefix or new_connections_per_prefix",
+        "Connections closed at once because of connections, connections_per_prefix or new_connections_per_prefix, or because their prefix had just flooded",
     ),
     gauge("mailward_connections_open", &[], "Connections open now"),
     counter("mailward_tls_handshakes_failed", &[], "TLS handshakes that did not succeed"),

@@ -7,10 +7,12 @@
 
 use std::sync::LazyLock;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use mailward::domain::{Composed, KeyRing, Secret, Timestamp};
+use mailward::domain::{Composed, KeyRing, Said, Secret, Timestamp};
 use mailward::doors::postfix::Question;
 use mailward::policy::campaign::{Message, PLACES, Sketcher};
+use mailward::scan::{self, Content, Envelope};
 use mailward::webmail::php::{Cookies, Fields, Form, FormReader};
 use mailward::webmail::{self, Answer, Asked, Reading, Shape, Webmail};
 
@@ -32,6 +34,9 @@ pub static TARGETS: &[Target] = &[
     ("configuration", configuration),
     ("access_log", access_log),
     ("sketch", sketch),
+    ("rspamd", rspamd),
+    ("spamd", spamd),
+    ("clamd", clamd),
 ];
 
 const MAX_INPUT_VARS: usize = 100;
@@ -283,4 +288,46 @@ fn sketch(input: &[u8]) {
         assert!(feature.is_like(feature));
     }
     assert_eq!(features, sketcher.features(keys, &message));
+}
+
+/// What a scanner's answer is taken for, or that it is taken for none.
+fn scanned(scanner: &str, answer: Vec<u8>) -> Option<Said> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime of its own");
+    let connection = tokio::io::join(std::io::Cursor::new(answer), tokio::io::sink());
+    let mut content = Content::whole(Bytes::from_static(b"Subject: a message\r\n\r\n"), 1_000);
+    let scanner = scan::by_id(scanner).expect("it is one of them");
+    runtime.block_on(scanner.ask(Box::new(connection), &Envelope::default(), &mut content)).ok()
+}
+
+/// A whole answer, and the same as the body of a good one.
+fn rspamd(bytes: &[u8]) {
+    let _ = scanned("rspamd", bytes.to_vec());
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", bytes.len());
+    let Some(said) = scanned("rspamd", [head.as_bytes(), bytes].concat()) else { return };
+    // What nobody asks about may be no JSON at all.
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(bytes) else { return };
+    let refuses = matches!(json["action"].as_str().expect("it names an action"), "reject" | "discard" | "quarantine");
+    assert!(!refuses || matches!(said, Said::Spam(_)), "what is refused passes");
+    score_is_a_number(&said);
+}
+
+fn spamd(bytes: &[u8]) {
+    let Some(said) = scanned("spamassassin", bytes.to_vec()) else { return };
+    assert!(bytes.trim_ascii_start().starts_with(b"SPAMD/"), "anything is an answer");
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|piece| piece == word);
+    assert!(said != Said::Clean || has(b"False") || has(b"No"), "what is not called clean passes");
+    score_is_a_number(&said);
+}
+
+fn clamd(bytes: &[u8]) {
+    let said = scanned("clamav", bytes.to_vec());
+    let has = |word: &[u8]| bytes.windows(word.len()).any(|piece| piece == word);
+    assert!(said != Some(Said::Clean) || bytes.starts_with(b"stream: OK"), "what is not called clean passes");
+    assert!(said != Some(Said::Virus) || has(b" FOUND"), "what is not called a virus is one");
+}
+
+fn score_is_a_number(said: &Said) {
+    if let Said::Spam(score) | Said::Likely(score) = said {
+        assert!(score.points.is_finite() && score.of.is_finite(), "a score is no number");
+    }
 }

@@ -31,6 +31,7 @@ pub mod risk;
 mod rollout;
 mod running;
 mod scan;
+mod sent_away;
 mod shared;
 pub mod squirrelmail;
 mod upstream;

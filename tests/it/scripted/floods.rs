@@ -38,8 +38,9 @@ async fn is_served(gateway: &Gateway) {
     assert_eq!((page.status.as_u16(), page.text().as_str()), (200, "a page"));
 }
 
+/// After a flood within HTTP/2 its prefix is let in a moment later.
 async fn http2(gateway: &Gateway) -> TlsStream<tokio::net::TcpStream> {
-    try_http2(gateway).await.expect("a connection")
+    until("a connection", 10, async || try_http2(gateway).await).await
 }
 
 async fn try_http2(gateway: &Gateway) -> Option<TlsStream<tokio::net::TcpStream>> {

@@ -34,7 +34,10 @@ impl Settings {
 
     /// A flood guard that lets everything through: [`Client`] opens a connection for each request, as no browser does.
     pub fn unguarded(mut self) -> Self {
-        self.listen.push_str("new_connections_per_prefix = \"100000/s\"\nrequests_per_prefix = \"1000000/m\"\n");
+        self.listen.push_str(
+            "new_connections_per_prefix = \"100000/s\"\nrequests_per_prefix = \"1000000/m\"\n\
+             requests_at_once_per_prefix = 100000\n",
+        );
         self
     }
 
