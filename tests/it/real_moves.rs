@@ -292,3 +292,21 @@ async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_
         }
     }
 }
+
+#[tokio::test]
+async fn a_stolen_cookie_lets_no_mail_out_though_it_shows_the_same_browser() {
+    let stack = Stack::shared();
+    let gateway = gateway(stack, IS_WATCHED).await;
+    let owner = somebody(stack, &gateway).await;
+    let mut home = Roundcube::sign_in(gateway.client(), &owner).await.expect("the password is right");
+    let answer = Move::Forward.make(&mut home, &owner, Leads::Outside).await;
+    assert!(Move::Forward.reached_roundcube(&answer), "at home: {} {}", answer.status, answer.text());
+
+    let mut thief = home;
+    thief.http.header("x-forwarded-for", ABROAD);
+    makes_all_within(&mut thief, &owner).await;
+    assert_eq!(flags_of(&gateway, &owner), Vec::<serde_json::Value>::new());
+    let answer = Move::Filter.make(&mut thief, &owner, Leads::Outside).await;
+    assert!(!Move::Filter.reached_roundcube(&answer), "abroad: {} {}", answer.status, answer.text());
+    stands_on_the_flag(&gateway, Move::Filter, &owner).await;
+}
