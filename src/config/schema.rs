@@ -234,7 +234,12 @@ pub static SITE: Table = Table {
         key("certificate", "file", "that of `[tls]`", "This site's own certificate."),
         key("key", "file", "that of `[tls]`", "And its key."),
         key("base", "path", "`/`", "Where the product lives on these hosts; begins and ends with `/`."),
-        key("own_domains", "list of domains", "`[]`", "Recipients there are internal."),
+        key(
+            "own_domains",
+            "list of domains",
+            "`[]`",
+            "Recipients there are internal, and so are forwards, filters and identities that lead there.",
+        ),
         key(
             "default_domain",
             "domain",
@@ -627,7 +632,7 @@ pub static RISK: Table = Table {
             "proof_for",
             "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`",
             "the first three",
-            "What a session with an open flag is asked to prove for, whatever the sum is. Without a second proof it reads only, until an operator clears it.",
+            "What a session with an open flag is asked to prove for, whatever the sum is, and a watched one by its sum (see [signals.md](signals.md)). Without a second proof it reads only, until an operator clears it.",
         ),
         key(
             "forget_after",
@@ -1173,8 +1178,14 @@ pub fn signals_reference() -> String {
         "\n## Of a session in doubt\n\n\
          A session with an open flag that does one of these things besides sending has its weight added to what was found\n\
          before: each raises the price of the next. What stands in `proof_for` of `[risk]` is not done without a second proof,\n\
-         whatever the sum is. Sessions against which nothing stands are never asked. The flag lists each with its time and its\n\
-         target, so that it can be undone. Weights are changed by `[risk] weights` as well.\n\n\
+         whatever the sum is. The flag lists each with its time and its target, so that it can be undone.\n\n\
+         A session is watched, without a flag, where something speaks against it that is not enough for one: it comes from\n\
+         outside, with a browser that the account has known for less than a day, and its sum is above 0; or its cookie is used\n\
+         from another country and provider than where it signed in. There each move adds to the sum, and what stands in\n\
+         `proof_for` is flagged and asked about by that sum. Sessions against which nothing stands are never asked.\n\n\
+         A filter, a forward, an out-of-office notice or an identity speaks only where it leads outside `own_domains` of the\n\
+         site, drops mail, or cannot be read. Where no domain is named, every one of them speaks. Weights are changed by\n\
+         `[risk] weights` as well.\n\n\
          | signal | weight | it speaks of the session | why it weighs so much |\n|---|---|---|---|\n",
     );
     for crate::domain::SignalKind { name, weight, speaks, because } in &MOVE_SIGNALS {

@@ -82,6 +82,11 @@ impl Action {
         MOVE_SIGNALS.iter().find(|kind| kind.name == name)
     }
 
+    /// Whether it is about where mail goes, so that it says nothing where that is within the house.
+    pub const fn has_aim(&self) -> bool {
+        matches!(self, Self::ChangeIdentity | Self::ChangeFilter)
+    }
+
     /// Whether a restricted session is refused it.
     pub const fn barred_when_restricted(&self) -> bool {
         matches!(self, Self::Send(_) | Self::ChangeIdentity | Self::ChangeFilter | Self::ChangePassword | Self::Export)

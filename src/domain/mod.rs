@@ -6,6 +6,7 @@
 pub mod account;
 pub mod action;
 pub mod agent;
+pub mod aim;
 pub mod audit;
 pub mod campaign;
 pub mod client;
@@ -40,6 +41,7 @@ pub mod written;
 pub use account::{Account, AccountFolding};
 pub use action::{Action, Outcome};
 pub use agent::Agent;
+pub use aim::Aim;
 pub use audit::AuditEntry;
 pub use campaign::{Campaign, CampaignStatus, Feature, FeatureKind, Participant, Reach, Sighting, Trace};
 pub use client::{Client, Network, NetworkClass, Prefix};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, Agent, Country, Lesson, NetworkClass, Prefix, Reference, SiteName, Timestamp};
+use super::{Account, Agent, Country, Lesson, NetworkClass, Prefix, Reference, Signal, SiteName, Timestamp};
 
 /// A keyed hash (first 128 bits of HMAC-SHA-256) of site and session cookie. The cookie itself is never stored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -130,6 +130,10 @@ pub struct Session {
     pub flag: Option<Reference>,
     /// What its sign-in taught, or will when it is cleared.
     pub lesson: Option<Lesson>,
+    /// What speaks for and against it while no flag does: of its sign-in, and of what it did since; at most
+    /// [`Session::FOUND_MAX`]. Empty where nothing speaks against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<Signal>,
 }
 
 /// One step in a session's life. A store takes it in one piece, so that what two requests note at once is not lost.
@@ -145,9 +149,14 @@ pub enum SessionChange {
     Flagged(Reference, SessionState),
     /// Its device is one that the account knows, since then.
     DeviceKnown(Timestamp),
+    /// It did something that speaks against it, though not enough for a flag.
+    Found(Signal),
 }
 
 impl Session {
+    /// Signals kept without a flag; more than there are kinds that can come together.
+    pub const FOUND_MAX: usize = 32;
+
     /// Takes in what another store says of the same session: what the later sign-in says, and of both states the
     /// stricter. Says whether anything changed.
     pub fn merge(&mut self, other: &Self) -> bool {
@@ -178,6 +187,12 @@ impl Session {
                 self.state = self.state.stricter(*state);
             }
             SessionChange::DeviceKnown(since) => self.device_since = Some(*since),
+            SessionChange::Found(signal) => {
+                self.found.retain(|known| known.name != signal.name);
+                if self.found.len() < Self::FOUND_MAX {
+                    self.found.push(signal.clone());
+                }
+            }
         }
     }
 }

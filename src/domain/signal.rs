@@ -180,13 +180,13 @@ pub static MOVE_SIGNALS: [SignalKind; 5] = [
     SignalKind {
         name: "filter_changed",
         weight: 40,
-        speaks: "It changed a filter, a forward or the out-of-office notice.",
+        speaks: "It changed a filter, a forward or the out-of-office notice, and mail may go outside by it.",
         because: "Mail goes out by itself then, and the owner does not see what comes back.",
     },
     SignalKind {
         name: "identity_changed",
         weight: 30,
-        speaks: "It changed a name, an address or a signature.",
+        speaks: "It changed an address or a signature, and answers or readers may go outside by it.",
         because: "Frauds are sent under other names, with the answers going elsewhere.",
     },
     SignalKind {

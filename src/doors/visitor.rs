@@ -116,6 +116,7 @@ impl Visitor {
             user_agent: caller.client.user_agent.clone(),
             flag: None,
             lesson: None,
+            found: Vec::new(),
         }
     }
 }

@@ -506,7 +506,9 @@ impl Judging<'_> {
             user_agent: client.user_agent.clone(),
             flag: flagged.then_some(code),
             lesson: Some(lesson.clone()),
+            found: Vec::new(),
         };
+        let session = self.watched_from_now(session, &judgement.signals);
         let flag = async {
             if flagged {
                 let flag = Flag {
@@ -584,13 +586,7 @@ impl Judging<'_> {
             network: spot.network,
             user_agent: client.user_agent.clone(),
         };
-        let profile = self.fact(self.store.profile(&site.name, &session.account, self.now).await);
-        let mut facts = self.facts(site, &session.account, &there, DeviceFact::Unasked, profile.as_ref());
-        facts.agent = spot.agent;
-        facts.thefts_from_prefix = self.count(theft::key(&site.name, spot.prefix), theft::WINDOW).await;
-        facts.prefix_mark = self.fact(self.store.marked_prefix(&site.name, spot.prefix, self.now).await);
-        facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
-        let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
+        let judgement = self.judge_at(site, session, &there, spot.agent).await;
         let (judgement, _) = self.rolled_out(site, &session.account, judgement);
         let mut changed = self.change(session, SessionChange::Judged(spot)).await?;
         if judgement.is_flagged() {
@@ -606,6 +602,17 @@ impl Judging<'_> {
             changed = self.flag_session(site, session, client, raise, state, code).await.unwrap_or(changed);
         }
         Some((changed, Some(judgement)))
+    }
+
+    /// Judges a session as if it had signed in where it is used now.
+    pub(super) async fn judge_at(&self, site: &Site, session: &Session, there: &Client, agent: Agent) -> Judgement {
+        let profile = self.fact(self.store.profile(&site.name, &session.account, self.now).await);
+        let mut facts = self.facts(site, &session.account, there, DeviceFact::Unasked, profile.as_ref());
+        facts.agent = agent;
+        facts.thefts_from_prefix = self.count(theft::key(&site.name, there.prefix), theft::WINDOW).await;
+        facts.prefix_mark = self.fact(self.store.marked_prefix(&site.name, there.prefix, self.now).await);
+        facts.country_at_site = self.country_at_site(site, &facts.whereabouts).await;
+        risk::judge(&facts, &self.config.risk, &self.config.rules)
     }
 
     pub(super) async fn change(&self, session: &Arc<Session>, change: SessionChange) -> Option<Arc<Session>> {

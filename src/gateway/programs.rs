@@ -44,5 +44,6 @@ pub fn frozen(keys: &KeyRing, site: &SiteName, account: &Account, now: Timestamp
         user_agent: Some(user_agent.into()),
         flag: None,
         lesson: None,
+        found: Vec::new(),
     }
 }

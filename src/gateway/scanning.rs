@@ -3,6 +3,7 @@
 //! from who else sent the like is [`super::campaigns`]'.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -35,6 +36,10 @@ const PIECES_WAITING: usize = 2;
 
 /// Files of one message that are fetched from the webmail; nobody attaches more by hand.
 const FETCHED_MAX: usize = 64;
+
+/// A text up to this many bytes is compared with others where it is. What a longer one takes, up to some milliseconds, would
+/// keep everybody else on the worker waiting.
+const SKETCHED_AT_ONCE_MAX: usize = 16 * 1024;
 
 /// What is read from a form on a thread that may wait for a disk.
 enum Piece {
@@ -105,7 +110,8 @@ impl Gateway {
                 if !scanners.is_empty() || !familiar {
                     self.fetch_files(script, parts, &query, &form, &composed, &envelope, &mut found).await;
                 }
-                sketched = self.sketch(script, &composed, recipients, &found.digests);
+                let composed = Arc::new(composed);
+                sketched = self.sketch(script, &composed, recipients, &found.digests).await;
                 let files = std::mem::take(&mut found.files);
                 if scanners.is_empty() { Bytes::new() } else { self.assemble(&visit, &composed, files, &envelope) }
             }
@@ -121,14 +127,20 @@ impl Gateway {
         Looked { scanned, sketched }
     }
 
-    fn sketch(&self, script: &Script, composed: &Composed, recipients: u32, files: &[[u8; 32]]) -> Sketched {
-        let (site, keys) = (script.site(), &self.shared.keys);
-        let message =
-            campaign::Message { composed, recipients, files, own_domains: &site.own_domains, site: &site.name };
-        Sketched {
-            features: self.shared.sketcher.features(keys, &message),
-            message: campaign::Sketcher::fingerprint(keys, composed),
-        }
+    async fn sketch(&self, script: &Script, composed: &Arc<Composed>, recipients: u32, files: &[[u8; 32]]) -> Sketched {
+        let (site, shared) = (Arc::clone(script.site()), Arc::clone(&self.shared));
+        let (composed, files) = (Arc::clone(composed), files.to_vec());
+        let is_long = composed.text.len() > SKETCHED_AT_ONCE_MAX;
+        let sketch = move || {
+            let (composed, files) = (&composed, &files);
+            let (own_domains, site) = (&site.own_domains, &site.name);
+            let message = campaign::Message { composed, recipients, files, own_domains, site };
+            Sketched {
+                features: shared.sketcher.features(&shared.keys, &message),
+                message: campaign::Sketcher::fingerprint(&shared.keys, composed),
+            }
+        };
+        if is_long { tokio::task::spawn_blocking(sketch).await.unwrap_or_default() } else { sketch() }
     }
 
     /// Looks at the files that a form brings for a message; the answer is a refusal where they are not taken.
@@ -310,8 +322,8 @@ fn whole(report: FileReport) -> Vec<u8> {
 }
 
 /// A scanner's turn as an event.
-fn turn_event(turned: Turn, scanner: &std::sync::Arc<str>, said: &Said) -> EventKind {
-    let scanner = std::sync::Arc::clone(scanner);
+fn turn_event(turned: Turn, scanner: &Arc<str>, said: &Said) -> EventKind {
+    let scanner = Arc::clone(scanner);
     match (turned, said) {
         (Turn::CameBack, _) => EventKind::ScannerAnswers { scanner },
         (Turn::FellSilent, Said::Silent(what)) => EventKind::ScannerSilent { scanner, what },

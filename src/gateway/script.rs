@@ -16,7 +16,7 @@ use super::{Carried, Gateway, Visit, answer, client};
 use crate::challenge::device;
 use crate::config::{Mode, Site};
 use crate::domain::flag::Change;
-use crate::domain::{Action, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState};
+use crate::domain::{Action, Aim, Client, EventKind, Outcome, Purpose, Session, SessionHash, SessionState};
 use crate::policy::{Decision, Fact, Why, session as session_policy};
 use crate::telemetry::metrics::RequestKind;
 use crate::upstream::Failed;
@@ -86,11 +86,18 @@ impl Script {
             && self.waiting.is_none()
     }
 
+    fn query(&self, parts: &Parts) -> Fields {
+        Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), self.site().php_max_input_vars)
+    }
+
+    /// Where the change that it asks for lets mail go.
+    fn aim(&self, parts: &Parts) -> Aim {
+        self.site().webmail.aim(&self.query(parts), self.whole_form().as_ref())
+    }
+
     /// What the request is about, as the operator may have to undo it.
     fn targets(&self, parts: &Parts) -> Vec<String> {
-        let query =
-            Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), self.site().php_max_input_vars);
-        let form = self.whole_form();
+        let (query, form) = (self.query(parts), self.whole_form());
         let mut targets = self.site().webmail.targets(&query, form.as_ref());
         targets.truncate(Change::TARGETS_MAX);
         for target in &mut targets {
@@ -322,7 +329,7 @@ impl Gateway {
             return self.pass(script, parts).await;
         }
         self.watch_session(&mut script).await;
-        if let Err(decision) = self.may_act(&script).await {
+        if let Err(decision) = self.may_act(&mut script, parts).await {
             // A restricted session has a flag, and its code is what the operator knows it by.
             let flag = script.known_session().and_then(|session| session.flag);
             let reference = flag.unwrap_or_else(|| self.shared.dice.reference());
@@ -365,7 +372,15 @@ impl Gateway {
     }
 
     /// Whether the session may do what is asked, by its state and by the operator's rules. Sends ask again, with more.
-    async fn may_act(&self, script: &Script) -> Result<(), Box<Decision>> {
+    async fn may_act(&self, script: &mut Script, parts: &Parts) -> Result<(), Box<Decision>> {
+        self.may_ask(script).await?;
+        if script.asked.action.move_signal().is_some() {
+            return Box::pin(self.may_move(script, parts)).await;
+        }
+        Ok(())
+    }
+
+    async fn may_ask(&self, script: &Script) -> Result<(), Box<Decision>> {
         let action = &script.asked.action;
         let on_away = self.on_away(&script.visit);
         let judging = self.judging(&script.visit, &on_away);
@@ -385,20 +400,38 @@ impl Gateway {
         {
             return Err(Box::new(Decision::by_rule(label)));
         }
-        if session.flag.is_none() {
-            return Ok(());
+        Ok(())
+    }
+
+    /// Whether a session in doubt may do what thieves do as well; what comes of it is noted there.
+    async fn may_move(&self, script: &mut Script, parts: &Parts) -> Result<(), Box<Decision>> {
+        let (visit, action) = (script.visit.clone(), &script.asked.action);
+        let Some(session) = script.known_session() else { return Ok(()) };
+        let on_away = self.on_away(&visit);
+        let judging = self.judging(&visit, &on_away);
+        let aim = if action.has_aim() { script.aim(parts) } else { Aim::unread() };
+        let code = self.shared.dice.reference();
+        let moved = judging.judge_move(visit.site(), session, &script.client, action, &aim, code).await;
+        let Some(moved) = moved else { return Ok(()) };
+        if moved.is_flagged_now {
+            let mut event = script.event(EventKind::FlagRaised);
+            event.verdict = Some(moved.verdict);
+            event.signals = moved.signals;
+            event.reference = moved.session.flag;
+            self.shared.events.record(event);
         }
-        Box::pin(judging.judge_move(script.site(), session, &script.client, action)).await
+        script.session = Fact::Known(Some(moved.session));
+        moved.stopped.map_or(Ok(()), Err)
     }
 
     /// The same after something took its time: an operator may have ended the session meanwhile, or another of its messages
     /// put it in doubt.
-    pub(super) async fn may_still_act(&self, script: &mut Script) -> Result<(), Box<Decision>> {
+    pub(super) async fn may_still_act(&self, script: &mut Script, parts: &Parts) -> Result<(), Box<Decision>> {
         if !script.enforces() {
             return Ok(());
         }
         script.session = self.find_session(&script.visit, &script.cookies).await.1;
-        self.may_act(script).await
+        self.may_act(script, parts).await
     }
 
     /// Looks whether the session is still where it was judged; if it was judged again, goes on with what came of it.

@@ -38,7 +38,7 @@ impl Gateway {
                 let judgement = judging.weigh(&sending, &looked.scanned, compared.signals).await;
                 reserved.decision = judgement.upon(reserved.decision);
                 if reserved.decision.permit.is_some()
-                    && let Err(stopped) = self.may_still_act(&mut script).await
+                    && let Err(stopped) = self.may_still_act(&mut script, parts).await
                 {
                     reserved.decision = *stopped;
                 }

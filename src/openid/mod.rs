@@ -309,10 +309,25 @@ impl Provider {
         let (status, body) = answered.map_err(Refused::Away)?;
         match status {
             status if status.is_success() => Ok(body),
-            status if status.is_client_error() => Err(Refused::Answer(format!("{of} answered {status}"))),
+            status if status.is_client_error() => {
+                let why = error_code(&body).map(|code| format!(" ({code})")).unwrap_or_default();
+                Err(Refused::Answer(format!("{of} answered {status}{why}")))
+            }
             status => Err(Refused::Away(format!("{of} answered {status}"))),
         }
     }
+}
+
+/// What the provider calls what went wrong, such as `invalid_client` (RFC 6749, section 5.2); none where it is no such word.
+fn error_code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Error {
+        error: String,
+    }
+    let Error { error } = serde_json::from_slice(body).ok()?;
+    let is_word =
+        (1..=40).contains(&error.len()) && error.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+    is_word.then_some(error)
 }
 
 fn host(address: &Uri) -> String {

@@ -1,22 +1,39 @@
 //! What a session in doubt does besides sending: each of a thief's usual moves speaks against it, and some are not made
 //! without a proof.
 //!
-//! A session against which nothing stands is never asked: owners do all of these things.
+//! A session in doubt is one with a flag that is open, or one that is watched: from outside, on a browser that the account
+//! has known for less than a day, where something speaks against it though not enough for a flag. Of a watched one each move
+//! adds to what was found, and what can need a proof at all needs it once the sum says so; of a flagged one it needs it at
+//! once. A session against which nothing stands is never asked: owners do all of these things. Nor does a change count that
+//! lets mail go nowhere but to the operator's own domains.
 
 use super::risk::by_sum;
-use super::{Decision, Why};
+use super::{Decision, Why, send};
 use crate::config::Risk;
-use crate::domain::{Action, FlagStatus, MOVE_SIGNALS, SessionState, Signal, Verdict};
+use crate::domain::{
+    Action, FlagStatus, MOVE_SIGNALS, NetworkClass, Session, SessionState, Signal, Timestamp, Verdict,
+};
 
 /// What is known of a session that makes a move.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a> {
     /// What it asks for.
     pub action: &'a Action,
-    /// What became of the flag that stands against it.
-    pub status: FlagStatus,
-    /// What that flag was raised for, earlier moves included.
+    /// Whether it lets mail out, where the action is about where mail goes; what cannot be read does.
+    pub is_outside: bool,
+    /// What stands against the session.
+    pub doubt: Doubt,
+    /// What was found of it, earlier moves included.
     pub found: &'a [Signal],
+}
+
+/// What stands against a session that makes a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// A flag, and what became of it.
+    Flagged(FlagStatus),
+    /// Too little for one.
+    Watched,
 }
 
 /// What a move comes to.
@@ -28,9 +45,25 @@ pub struct Judgement {
     pub signal: Signal,
 }
 
-/// Judges a move of a flagged session; none where it is no move, or nobody doubts the session any more.
+/// Whether a session without a flag is watched. `found` is what speaks for and against it: at its sign-in, or where it is
+/// used now.
+pub fn is_watched(session: &Session, found: &[Signal], now: Timestamp) -> bool {
+    let is_familiar = send::is_familiar(session.device_since, now);
+    session.spot.network == NetworkClass::Outside && !is_familiar && speaks_against(found)
+}
+
+/// Whether more speaks against than for.
+pub fn speaks_against(found: &[Signal]) -> bool {
+    found.iter().map(|signal| signal.weight).fold(0, i32::saturating_add) > 0
+}
+
+/// Judges a move of a session in doubt; none where it is no move, or nobody doubts the session any more.
 pub fn judge(facts: &Facts<'_>, risk: &Risk) -> Option<Judgement> {
-    if !matches!(facts.status, FlagStatus::Open | FlagStatus::Confirmed) {
+    let is_doubted = match facts.doubt {
+        Doubt::Flagged(status) => matches!(status, FlagStatus::Open | FlagStatus::Confirmed),
+        Doubt::Watched => speaks_against(facts.found),
+    };
+    if !is_doubted || (facts.action.has_aim() && !facts.is_outside) {
         return None;
     }
     let kind = facts.action.move_signal()?;
@@ -40,8 +73,16 @@ pub fn judge(facts: &Facts<'_>, risk: &Risk) -> Option<Judgement> {
     let mut all: Vec<Signal> = facts.found.iter().filter(|known| known.name != kind.name).cloned().collect();
     all.push(signal.clone());
     let asks = risk.proof_for.contains(&facts.action.name()) && !must_change_password(facts);
-    let least = if asks { Verdict::Challenge } else { Verdict::Pass };
-    Some(Judgement { verdict: by_sum(&all, risk).max(least).min(Verdict::Restrict), signal })
+    let by_sum = by_sum(&all, risk).min(Verdict::Restrict);
+    let verdict = match facts.doubt {
+        Doubt::Flagged(_) if asks => by_sum.max(Verdict::Challenge),
+        Doubt::Flagged(_) => by_sum,
+        // Too little speaks against it for more than a question.
+        Doubt::Watched if asks => by_sum.min(Verdict::Challenge),
+        // It is remembered, and makes the next one dearer.
+        Doubt::Watched => Verdict::Pass,
+    };
+    Some(Judgement { verdict, signal })
 }
 
 /// Whether the password is changed because we asked for it: standing in that way would lock the owner out of the remedy.
@@ -76,7 +117,13 @@ mod tests {
 
     fn judged(action: Action, status: FlagStatus, signals: &[(&'static str, i32)]) -> Option<Verdict> {
         let found = found(signals);
-        let facts = Facts { action: &action, status, found: &found };
+        let facts = Facts { action: &action, is_outside: true, doubt: Doubt::Flagged(status), found: &found };
+        judge(&facts, &Risk::default()).map(|judgement| judgement.verdict)
+    }
+
+    fn watched(action: Action, is_outside: bool, signals: &[(&'static str, i32)]) -> Option<Verdict> {
+        let found = found(signals);
+        let facts = Facts { action: &action, is_outside, doubt: Doubt::Watched, found: &found };
         judge(&facts, &Risk::default()).map(|judgement| judgement.verdict)
     }
 
@@ -119,5 +166,73 @@ mod tests {
         assert_eq!(judged(Action::ChangePassword, FlagStatus::Open, &weak), Some(Verdict::Challenge), "60 by its sum");
         let known = [("known_device", -25), ("breached_password", 15)];
         assert_eq!(judged(Action::ChangePassword, FlagStatus::Open, &known), Some(Verdict::Pass));
+    }
+
+    #[test]
+    fn a_watched_session_is_held_back_by_its_sum_and_one_against_which_nothing_speaks_is_not() {
+        let new_laptop = [("new_device", 15), ("off_campus", 10)];
+        for (action, verdict) in [
+            (Action::ChangeFilter, Verdict::Challenge),
+            (Action::ChangeIdentity, Verdict::Challenge),
+            (Action::ChangePassword, Verdict::Challenge),
+            (Action::Export, Verdict::Pass),
+            (Action::HideTraces, Verdict::Pass),
+        ] {
+            assert_eq!(watched(action.clone(), true, &new_laptop), Some(verdict), "{action:?}");
+        }
+        let at_home = [("known_device", -25), ("off_campus", 10)];
+        for action in [Action::ChangeFilter, Action::ChangeIdentity, Action::ChangePassword, Action::Export] {
+            assert_eq!(watched(action.clone(), true, &at_home), None, "{action:?} by its owner");
+            assert_eq!(watched(action, true, &[]), None);
+        }
+        let weak = [("new_device", 15), ("breached_password", 15)];
+        assert_eq!(watched(Action::ChangePassword, true, &weak), Some(Verdict::Pass), "we ask for that ourselves");
+    }
+
+    #[test]
+    fn of_a_watched_session_too_each_move_raises_the_price_of_the_next() {
+        let begun = [("unusual_hour", 5)];
+        assert_eq!(watched(Action::ChangeIdentity, true, &begun), Some(Verdict::Flag));
+        let took = [("unusual_hour", 5), ("data_taken", 25)];
+        assert_eq!(watched(Action::ChangeIdentity, true, &took), Some(Verdict::Challenge));
+        let hid = [("unusual_hour", 5), ("data_taken", 25), ("traces_hidden", 30)];
+        assert_eq!(watched(Action::ChangeIdentity, true, &hid), Some(Verdict::Challenge), "and no more");
+    }
+
+    #[test]
+    fn what_lets_mail_go_within_the_house_only_neither_weighs_nor_needs_a_proof() {
+        let theft = [("new_country", 40), ("new_device", 35)];
+        for action in [Action::ChangeFilter, Action::ChangeIdentity] {
+            let found = found(&theft);
+            let judged = |is_outside| {
+                let doubt = Doubt::Flagged(FlagStatus::Open);
+                judge(&Facts { action: &action, is_outside, doubt, found: &found }, &Risk::default())
+            };
+            assert_eq!(judged(false), None);
+            assert!(judged(true).is_some_and(|judgement| judgement.stops()));
+            assert_eq!(watched(action, false, &theft), None);
+        }
+        for action in [Action::ChangePassword, Action::Export, Action::HideTraces] {
+            assert!(watched(action, false, &theft).is_some(), "these are not about where mail goes");
+        }
+    }
+
+    #[test]
+    fn a_session_is_watched_from_outside_on_a_new_browser() {
+        let now = Timestamp::from_millis(1_700_000_000_000);
+        let yesterday = now.before(send::FAMILIAR_AFTER);
+        let odd = found(&[("new_device", 15)]);
+        for (network, device_since, found, expected) in [
+            (NetworkClass::Outside, None, &odd, true),
+            (NetworkClass::Outside, Some(now), &odd, true),
+            (NetworkClass::Outside, Some(yesterday), &odd, false),
+            (NetworkClass::Campus, None, &odd, false),
+            (NetworkClass::Trusted, None, &odd, false),
+            (NetworkClass::Outside, None, &Vec::new(), false),
+        ] {
+            let mut session = super::super::session::tests::session_from(network);
+            session.device_since = device_since;
+            assert_eq!(is_watched(&session, found, now), expected, "{network:?} {device_since:?}");
+        }
     }
 }

@@ -193,6 +193,7 @@ mod tests {
             user_agent: None,
             flag: None,
             lesson: None,
+            found: Vec::new(),
         };
         assert!(may_confirm(&session, NetworkClass::Campus));
         assert!(!may_confirm(&session, NetworkClass::Outside), "carried away");

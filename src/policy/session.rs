@@ -83,6 +83,11 @@ pub fn watch(session: &Session, here: &Spot, now: Timestamp) -> Watch {
     }
 }
 
+/// Whether a client that shows a session is somewhere else than where that was judged.
+pub fn is_elsewhere(session: &Session, here: &Spot) -> bool {
+    !resembles(&session.spot, here)
+}
+
 /// Whether a client may be the same person in the same place, as far as is known.
 fn resembles(judged: &Spot, here: &Spot) -> bool {
     let differ = |a: Option<u32>, b: Option<u32>| matches!((a, b), (Some(a), Some(b)) if a != b);
@@ -98,7 +103,7 @@ fn stop(verdict: Verdict, why: Why) -> Box<Decision> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::Secret;
     use crate::domain::action::{Sending, SendingKind};
@@ -172,6 +177,11 @@ mod tests {
     const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0";
     const CHROME: &str = "Mozilla/5.0 (Linux; Android 16; K) Chrome/156.0.0.0 Mobile Safari/537.36";
 
+    /// One to vary, judged on a network of this class.
+    pub(in crate::policy) fn session_from(network: NetworkClass) -> Session {
+        session_at(Spot { network, ..spot("192.0.2.7", "DE", 64_500, CHROME) })
+    }
+
     fn session_at(spot: Spot) -> Session {
         Session {
             hash: crate::domain::SessionHash([1; 16]),
@@ -187,6 +197,7 @@ mod tests {
             user_agent: None,
             flag: None,
             lesson: None,
+            found: Vec::new(),
         }
     }
 

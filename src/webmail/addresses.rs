@@ -8,7 +8,7 @@ use crate::domain::action::Recipients;
 const ADDRESSES_MAX: usize = 1000;
 
 /// The longest address (RFC 5321, section 4.5.3.1.3, without its brackets).
-const ADDRESS_BYTES_MAX: usize = 254;
+pub(super) const ADDRESS_BYTES_MAX: usize = 254;
 
 /// The addresses in some fields, lower-case, each once.
 pub(super) fn of_fields<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Recipients {

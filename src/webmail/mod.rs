@@ -9,6 +9,7 @@
 //! its fixtures to `tests/it/webmail/`. The suite there iterates over [`ALL`].
 
 mod addresses;
+mod aims;
 pub mod escape;
 pub mod hole;
 pub mod php;
@@ -25,7 +26,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use crate::challenge::words::Words;
 use crate::domain::composed::Attached;
-use crate::domain::{Action, Composed, Outcome};
+use crate::domain::{Action, Aim, Composed, Outcome};
 
 /// Every product Mailward can stand in front of.
 pub static ALL: &[&dyn Webmail] = &[&roundcube::Roundcube, &squirrelmail::SquirrelMail];
@@ -119,6 +120,13 @@ pub trait Webmail: Send + Sync {
     fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
         let _ = (query, form);
         Vec::new()
+    }
+
+    /// Where a change of an identity or of a filter lets mail go, for telling whether that is outside. `form` as above; what
+    /// is not read counts as outside, and by default nothing is.
+    fn aim(&self, query: &php::Fields, form: Option<&php::Form>) -> Aim {
+        let _ = (query, form);
+        Aim::unread()
     }
 
     /// The page that shows a session from its beginning, below the base, without a slash in front.

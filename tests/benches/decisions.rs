@@ -7,6 +7,9 @@
 //!
 //! Each step is timed by the clock, which counts waiting for the store, and the whole by processor time: that of the thread
 //! which decides, as a worker does, and that of this process with all its threads, SQLite's among them.
+//!
+//! Of a message also what is done with its text: the form is read, compared with what others sent, and put together as it would
+//! be for scanners, which are not asked.
 
 mod redis_server;
 
@@ -17,6 +20,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use http::HeaderValue;
 use mailward::clock::Dice;
 use mailward::config::{self, Config};
 use mailward::domain::action::Recipients;
@@ -24,12 +28,17 @@ use mailward::domain::{
     Account, Agent, Client, Country, Door, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, SessionHash,
     Timestamp,
 };
+use mailward::gateway::campaigns::Sketched;
 use mailward::gateway::judging::{Attempt, Judging, Sending};
 use mailward::intel::Intel;
 use mailward::policy::Fact;
+use mailward::policy::campaign::{Message, Sketcher};
+use mailward::scan::message::{Written, assemble};
 use mailward::store::embedded::Embedded;
 use mailward::store::redis::{self, Redis};
 use mailward::store::{Away, Settings, Store};
+use mailward::webmail::php::Form;
+use mailward::webmail::{Webmail as _, roundcube::Roundcube};
 use redis_server::Server;
 
 /// 25 November 2026.
@@ -39,6 +48,12 @@ const FIREFOX: &str = "Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 
 
 /// Decisions of each kind that are measured.
 const DECISIONS: u32 = 2_000;
+
+/// Words of a message.
+const WORDS: u32 = 120;
+
+/// Of a form's texts so much is read, in bytes, as the gateway does.
+const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Sign-ins that an account's profile is taught: from three networks in two countries, as a person with a telephone and a
 /// journey leaves behind.
@@ -64,7 +79,8 @@ fn main() -> anyhow::Result<()> {
 
 fn measure(accounts: u32, shared: bool) -> anyhow::Result<()> {
     let text = "[networks]\ncampus = [\"192.0.2.0/24\"]\ncampus_country = \"DE\"\n\
-                [[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n";
+                [[site]]\nhosts = [\"a.example\"]\nupstream = \"http://127.0.0.1:1\"\nwebmail = \"roundcube\"\n\
+                own_domains = [\"a.example\"]\n";
     let config = config::parse(text, "mailward.toml", Path::new(""), NOW).expect("a good file");
     let intel = Intel::open(&config, NOW)?;
     let folder = tempfile::tempdir()?;
@@ -185,7 +201,8 @@ impl Bench {
         // One message of each account: a second would meet the limit for new browsers.
         let mut seen = HashSet::new();
         sessions.retain(|session| seen.insert(session.account.clone()));
-        let (mut reserve, mut note) = (Timer::default(), Timer::default());
+        let sketcher = Sketcher::new(&self.keys);
+        let [mut reserve, mut read, mut compare, mut put, mut whole, mut note] = <[Timer; 6]>::default();
         let begun = Spent::now();
         for (number, session) in sessions.iter().enumerate() {
             let now = Timestamp::from_millis(NOW.as_millis() + (u64::from(DECISIONS) + number as u64) * 1_000);
@@ -201,12 +218,34 @@ impl Bench {
                 recipients: 5,
                 to: &to,
             };
-            let reserved = reserve.time(judging.reserve_send(&sending)).await;
+            let form = form(number as u32);
+            let before_it_goes = async {
+                let reserved = reserve.time(judging.reserve_send(&sending)).await;
+                let form = read.time(async { read_form(&form) }).await;
+                let composed = Roundcube.composed(&form).expect("it is a message");
+                let others = async {
+                    let (own_domains, name) = (&site.own_domains, &site.name);
+                    let message = Message { composed: &composed, recipients: 5, files: &[], own_domains, site: name };
+                    let features = sketcher.features(&self.keys, &message);
+                    let sketched = Sketched { features, message: Sketcher::fingerprint(&self.keys, &composed) };
+                    judging.compare(&sending, &reserved, sketched, || self.dice.reference()).await
+                };
+                let compared = compare.time(others).await;
+                assert!(compared.signals.is_empty(), "nobody else sent it: {:?}", compared.signals);
+                let written = Written { from: "alice@a.example", now, id: "0707", site: &site.name };
+                put.time(async { std::hint::black_box(assemble(&composed, Vec::new(), &written)) }).await;
+                reserved
+            };
+            let reserved = whole.time(before_it_goes).await;
             assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);
             note.time(judging.note_sent(&sending, &reserved)).await;
         }
         begun.print("a message to five on a new browser", sessions.len() as u32);
         reserve.print("  reserved before it goes");
+        read.print("  its form read");
+        compare.print("  compared with what others sent");
+        put.print("  put together for scanners");
+        whole.print("  all of that");
         note.print("  noted when it left");
     }
 
@@ -221,6 +260,32 @@ impl Bench {
             on_away,
         }
     }
+}
+
+/// What Roundcube's compose page sends, with a text that no other has.
+fn form(number: u32) -> Vec<u8> {
+    let word = |place: u32| -> String {
+        let letters = mixed(number * WORDS + place);
+        (0..6).map(|letter| char::from(b'a' + ((letters >> (5 * letter)) % 26) as u8)).collect()
+    };
+    let text: Vec<String> = (0..WORDS).map(word).collect();
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs([
+            ("_task", "mail"),
+            ("_action", "send"),
+            ("_id", "1"),
+            ("_from", "1"),
+            ("_to", "friend@b.example"),
+        ])
+        .extend_pairs([("_subject", "Timetable"), ("_message", &text.join(" "))])
+        .finish()
+        .into_bytes()
+}
+
+fn read_form(form: &[u8]) -> Form {
+    let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
+    let read = Form::read_from(Some(&kind), form, 1000, TEXT_BYTES_MAX, |_| {});
+    read.expect("it is in memory").expect("it is a form")
 }
 
 /// An address of a German provider (AS3320).

@@ -367,6 +367,7 @@ fn session(number: u32, account: &Account) -> Session {
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:152.0) Gecko/20100101 Firefox/152.0".into()),
         flag: None,
         lesson: Some(lesson(number)),
+        found: Vec::new(),
     }
 }
 

@@ -23,6 +23,7 @@ mod policy_attacks;
 mod policy_window;
 mod real_alerts;
 mod real_campaigns;
+mod real_corpus;
 mod real_doors;
 mod real_gateway;
 mod real_limits;

@@ -1,15 +1,25 @@
-//! What thieves do besides sending, tried on a real Roundcube: all of it in a session against which nothing stands, and in
-//! one that is flagged.
+//! What thieves do besides sending, tried on a real Roundcube: all of it in a session against which nothing stands, in one
+//! that is watched, and in one that is flagged; beside it what people do who change the same things within the house.
 
 use http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, HeaderValue};
 use http::{Method, StatusCode};
 
 use crate::stack::{Answer, Gateway, Message, Person, Roundcube, Settings, Stack, form, until};
 
-/// A new country flags and asks for nothing by itself.
-const ONLY_FLAGS: &str = "[networks]\ncampus = [\"127.0.0.0/8\"]\ncampus_country = \"DE\"\n\
-    [risk]\nweights = { impossible_travel = 0, new_device = 0, new_network = 0, off_campus = 0, country_new_to_site = 0, \
-    hosting = 0, weak_password = 0, breached_password = 0 }";
+/// Only a new country speaks against a sign-in, with this weight. By itself it asks for nothing.
+fn by_country(weight: u32) -> String {
+    format!(
+        "[networks]\ncampus = [\"127.0.0.0/8\"]\ncampus_country = \"DE\"\n\
+         [risk]\nweights = {{ impossible_travel = 0, new_device = 0, new_network = 0, off_campus = 0, \
+         country_new_to_site = 0, hosting = 0, accounts_from_prefix = 0, weak_password = 0, breached_password = 0, new_country = {weight} }}"
+    )
+}
+
+/// It flags.
+const FLAGS: u32 = 40;
+
+/// It is too little for that.
+const IS_WATCHED: u32 = 20;
 
 /// From where the account has never signed in.
 const ABROAD: &str = "12.0.1.28";
@@ -26,6 +36,13 @@ enum Move {
     SentMail,
 }
 
+/// Whom mail goes to by a move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leads {
+    Outside,
+    Inside,
+}
+
 impl Move {
     const ALL: [Self; 8] = [
         Self::Identity,
@@ -39,9 +56,18 @@ impl Move {
         Self::Password,
     ];
 
+    /// Those that are about where mail goes.
+    const AIMED: [Self; 4] = [Self::Identity, Self::Filter, Self::Forward, Self::OutOfOffice];
+
     /// Asks Roundcube for it, as its own pages do.
-    async fn make(self, at: &mut Roundcube, who: &Person) -> Answer {
+    async fn make(self, at: &mut Roundcube, who: &Person, leads: Leads) -> Answer {
         let token = at.token.clone();
+        let (domain, own) = match leads {
+            Leads::Outside => ("elsewhere.example", "dean@elsewhere.example".to_owned()),
+            Leads::Inside => ("campus.example", who.address()),
+        };
+        let (answers, out) = (format!("answers@{domain}"), format!("out@{domain}"));
+        let reason = format!("Write to boss@{domain}.");
         match self {
             Self::Identity => {
                 let id = at.compose("").await.identity;
@@ -52,8 +78,8 @@ impl Move {
                     ("_framed", "1"),
                     ("_iid", &id),
                     ("_name", "The Dean"),
-                    ("_email", "dean@elsewhere.example"),
-                    ("_reply-to", "answers@elsewhere.example"),
+                    ("_email", &own),
+                    ("_reply-to", &answers),
                 ];
                 framed(at, &fields).await
             }
@@ -66,7 +92,7 @@ impl Move {
                     ("_action", "plugin.managesieve-save"),
                     ("_framed", "1"),
                     ("_fid", ""),
-                    ("_name", "holiday"),
+                    ("_name", domain),
                     ("_enabled", "1"),
                     ("_join", "anyof"),
                     ("_header[0]", "subject"),
@@ -74,14 +100,14 @@ impl Move {
                     ("_rule_op[0]", "contains"),
                     ("_rule_target[0][]", "invoice"),
                     ("_action_type[0]", "redirect"),
-                    ("_action_target[0]", "out@elsewhere.example"),
+                    ("_action_target[0]", &out),
                 ];
                 framed(at, &fields).await
             }
             Self::Forward => {
                 let fields = [
                     ("forward_action", "copy"),
-                    ("action_target", "out@elsewhere.example"),
+                    ("action_target", out.as_str()),
                     ("action_domain", ""),
                     ("forward_status", "on"),
                 ];
@@ -90,7 +116,7 @@ impl Move {
             Self::OutOfOffice => {
                 let fields = [
                     ("vacation_subject", "Away"),
-                    ("vacation_reason", "Write to boss@elsewhere.example."),
+                    ("vacation_reason", reason.as_str()),
                     ("vacation_status", "on"),
                     ("vacation_from", ""),
                     ("vacation_action", "keep"),
@@ -146,8 +172,9 @@ impl Move {
         match self {
             Self::Identity => "dean@elsewhere.example",
             Self::Filter | Self::Forward => "out@elsewhere.example",
+            Self::OutOfOffice => "boss@elsewhere.example",
             Self::AllMessages | Self::SentMail => "folder Sent",
-            Self::OutOfOffice | Self::Password | Self::Contacts => "",
+            Self::Password | Self::Contacts => "",
         }
     }
 }
@@ -173,43 +200,113 @@ async fn somebody(stack: &Stack, gateway: &Gateway) -> Person {
     person
 }
 
+async fn gateway(stack: &Stack, weight: u32) -> Gateway {
+    let settings = Settings {
+        listen: "forwarded_from = [\"127.0.0.0/8\"]\n".to_owned(),
+        sections: by_country(weight),
+        ..Settings::new()
+    };
+    Gateway::start(stack.web(), &settings.unguarded()).await
+}
+
+/// Somebody at a browser in another country, with the password.
+async fn abroad(gateway: &Gateway, who: &Person) -> Roundcube {
+    let mut client = gateway.client();
+    client.header("x-forwarded-for", ABROAD);
+    Roundcube::sign_in(client, who).await.expect("what speaks against it stops nothing by itself")
+}
+
+fn flags_of(gateway: &Gateway, who: &Person) -> Vec<serde_json::Value> {
+    let mut raised = gateway.events_of("flag_raised");
+    raised.retain(|event| event["account"] == who.name.as_str());
+    raised
+}
+
+/// The flag shows the move and what it was about, so that it can be undone.
+async fn stands_on_the_flag(gateway: &Gateway, made: Move, who: &Person) {
+    until(&format!("{made:?} stands on the flag"), 10, async || {
+        let code = flags_of(gateway, who).first()?["reference"].as_str()?.to_owned();
+        let shown = gateway.command(&["flag", "show", &code]);
+        let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
+        (shown.contains(", stopped\n") && shown.contains(made.target())).then_some(())
+    })
+    .await;
+}
+
+/// What stays within the house is left alone, whoever does it.
+async fn makes_all_within(at: &mut Roundcube, who: &Person) {
+    for made in Move::AIMED {
+        let answer = made.make(at, who, Leads::Inside).await;
+        assert!(made.reached_roundcube(&answer), "{made:?} within: {} {}", answer.status, answer.text());
+    }
+}
+
 #[tokio::test]
 async fn moves_are_left_alone_in_an_ordinary_session_and_held_back_in_a_flagged_one() {
     let stack = Stack::shared();
-    let settings = Settings {
-        listen: "forwarded_from = [\"127.0.0.0/8\"]\n".to_owned(),
-        sections: ONLY_FLAGS.to_owned(),
-        ..Settings::new()
-    };
-    let gateway = Gateway::start(stack.web(), &settings.unguarded()).await;
+    let gateway = gateway(stack, FLAGS).await;
     let owner = somebody(stack, &gateway).await;
     let mut home = Roundcube::sign_in(gateway.client(), &owner).await.expect("the password is right");
     for made in Move::ALL {
-        let answer = made.make(&mut home, &owner).await;
+        let answer = made.make(&mut home, &owner, Leads::Outside).await;
         assert!(made.reached_roundcube(&answer), "{made:?} at home: {} {}", answer.status, answer.text());
     }
     assert_eq!(gateway.events_of("action_refused"), Vec::<serde_json::Value>::new());
+    assert_eq!(flags_of(&gateway, &owner), Vec::<serde_json::Value>::new());
 
     for made in Move::ALL {
         // Each by a person of its own: after one of them the session does no other.
         let victim = somebody(stack, &gateway).await;
-        let mut client = gateway.client();
-        client.header("x-forwarded-for", ABROAD);
-        let mut thief = Roundcube::sign_in(client, &victim).await.expect("a flag alone stops nothing");
-        let flag = until("the flag", 10, async || {
-            gateway.events_of("flag_raised").into_iter().find(|event| event["account"] == victim.name.as_str())
-        })
-        .await;
-        let code = flag["reference"].as_str().expect("a code");
-        let answer = made.make(&mut thief, &victim).await;
+        let mut thief = abroad(&gateway, &victim).await;
+        until("the flag", 10, async || flags_of(&gateway, &victim).pop()).await;
+        if made == Move::ALL[0] {
+            makes_all_within(&mut thief, &victim).await;
+        }
+        let answer = made.make(&mut thief, &victim, Leads::Outside).await;
         assert!(!made.reached_roundcube(&answer), "{made:?} by a thief: {} {}", answer.status, answer.text());
         let listed = thief.http.get("/?_task=mail&_action=list&_mbox=INBOX&_remote=1").await;
         assert_eq!(listed.status, StatusCode::OK, "it still reads");
-        until(&format!("{made:?} stands on the flag"), 5, async || {
-            let shown = gateway.command(&["flag", "show", code]);
-            let shown = String::from_utf8_lossy(&shown.stdout).into_owned();
-            (shown.contains(", stopped\n") && shown.contains(made.target())).then_some(())
-        })
-        .await;
+        stands_on_the_flag(&gateway, made, &victim).await;
     }
+}
+
+#[tokio::test]
+async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_trouble() {
+    let stack = Stack::shared();
+    let gateway = gateway(stack, IS_WATCHED).await;
+    for made in Move::ALL {
+        let is_proved =
+            matches!(made, Move::Identity | Move::Filter | Move::Forward | Move::OutOfOffice | Move::Password);
+        let victim = somebody(stack, &gateway).await;
+        let mut thief = abroad(&gateway, &victim).await;
+        if made == Move::ALL[0] {
+            makes_all_within(&mut thief, &victim).await;
+        }
+        assert_eq!(flags_of(&gateway, &victim), Vec::<serde_json::Value>::new(), "nothing that anybody is told of");
+        let answer = made.make(&mut thief, &victim, Leads::Outside).await;
+        assert_ne!(made.reached_roundcube(&answer), is_proved, "{made:?}: {} {}", answer.status, answer.text());
+        if is_proved {
+            stands_on_the_flag(&gateway, made, &victim).await;
+        } else {
+            assert_eq!(flags_of(&gateway, &victim), Vec::<serde_json::Value>::new(), "it only makes the next dearer");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stolen_cookie_lets_no_mail_out_though_it_shows_the_same_browser() {
+    let stack = Stack::shared();
+    let gateway = gateway(stack, IS_WATCHED).await;
+    let owner = somebody(stack, &gateway).await;
+    let mut home = Roundcube::sign_in(gateway.client(), &owner).await.expect("the password is right");
+    let answer = Move::Forward.make(&mut home, &owner, Leads::Outside).await;
+    assert!(Move::Forward.reached_roundcube(&answer), "at home: {} {}", answer.status, answer.text());
+
+    let mut thief = home;
+    thief.http.header("x-forwarded-for", ABROAD);
+    makes_all_within(&mut thief, &owner).await;
+    assert_eq!(flags_of(&gateway, &owner), Vec::<serde_json::Value>::new());
+    let answer = Move::Filter.make(&mut thief, &owner, Leads::Outside).await;
+    assert!(!Move::Filter.reached_roundcube(&answer), "abroad: {} {}", answer.status, answer.text());
+    stands_on_the_flag(&gateway, Move::Filter, &owner).await;
 }

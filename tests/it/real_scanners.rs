@@ -74,12 +74,12 @@ async fn gateway(stack: &Stack) -> Gateway {
     Gateway::start(stack.web(), &Settings::sections(&Scanners::shared().tables()).unguarded()).await
 }
 
-async fn at_roundcube(gateway: &Gateway, person: &Person) -> Roundcube {
+pub async fn at_roundcube(gateway: &Gateway, person: &Person) -> Roundcube {
     Roundcube::sign_in(gateway.client(), person).await.expect("the password is right")
 }
 
 /// The number that Roundcube gave an uploaded file.
-fn number(answer: &Answer) -> String {
+pub fn number(answer: &Answer) -> String {
     between(&answer.text(), "rcmfile", "\\\"").unwrap_or_else(|| panic!("no file was taken: {}", answer.text()))
 }
 

@@ -21,6 +21,7 @@ mod holes;
 mod hostile;
 mod languages;
 mod letters;
+mod openid;
 mod pages;
 mod passwords;
 mod proxy;

@@ -15,6 +15,7 @@
 mod client;
 mod gateway;
 mod guarded;
+pub mod provider;
 pub mod redis;
 mod roundcube;
 pub mod scanners;

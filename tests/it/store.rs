@@ -121,6 +121,7 @@ pub fn session(site: &str, account: &str, number: u8, now: Timestamp) -> Session
         user_agent: Some("Mozilla/5.0 (test)".into()),
         flag: None,
         lesson: None,
+        found: Vec::new(),
     }
 }
 
@@ -685,6 +686,8 @@ async fn a_session_goes_through_all_its_steps_and_keeps_what_each_noted(store: &
         (3, SessionChange::Flagged(code(1), SessionState::Open)),
         (4, SessionChange::DeviceKnown(at(4))),
         (5, SessionChange::Judged(spot("203.0.113.9"))),
+        (5, SessionChange::Found(signal("new_device", 15))),
+        (5, SessionChange::Found(signal("data_taken", 25))),
         (6, SessionChange::State(SessionState::Open)),
     ] {
         expected.change(&change, at(second));
@@ -965,7 +968,7 @@ pub fn flag(site: &str, account: &str, number: u64) -> Flag {
     }
 }
 
-fn signal(name: &'static str, weight: i32) -> Signal {
+pub fn signal(name: &'static str, weight: i32) -> Signal {
     Signal { name: name.into(), weight, sentence: format!("{name} – “as people say it”") }
 }
 

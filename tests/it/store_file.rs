@@ -13,7 +13,7 @@ use mailward::store::embedded::{Embedded, OpenError};
 use mailward::store::{Lock, Store};
 use rusqlite::Connection;
 
-use crate::store::{SETTINGS, at, charge, code, fits, flag, get, lesson, run, session, spot, units};
+use crate::store::{SETTINGS, at, charge, code, fits, flag, get, lesson, run, session, signal, spot, units};
 
 fn open(folder: &Path) -> Result<Embedded, OpenError> {
     Embedded::open(folder, at(100), SETTINGS)
@@ -90,6 +90,7 @@ fn after_a_restart_steps_profiles_recipients_and_flags_stand_as_they_were() {
             (51, SessionChange::Flagged(code, SessionState::Restricted)),
             (52, SessionChange::DeviceKnown(at(52))),
             (53, SessionChange::Elsewhere(spot("203.0.113.9"))),
+            (53, SessionChange::Found(signal("data_taken", 25))),
         ] {
             watched.change(&change, at(second));
             store.change_session(&watched.hash, change, at(second)).await.expect("the store answers");

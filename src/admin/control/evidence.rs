@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
-use super::words::{Reply, SessionRow, WholeFlag};
+use super::words::{CampaignRow, Reply, SessionRow, WholeFlag};
 use super::{By, Control, NotDone, reference};
-use crate::domain::{EventFilter, Flag, Mark, PastEvent, Timestamp};
-use crate::store::Away;
+use crate::domain::{Campaign, EventFilter, Flag, Mark, PastEvent, Timestamp};
+use crate::store::{Away, CAMPAIGNS_MAX, Which};
 use crate::telemetry::csv;
 
 /// Events of one kind that go in at most.
@@ -66,6 +66,7 @@ impl Control {
         let of_address = EventFilter { text: Some(named), since, ..EventFilter::default() };
         let (events, more) = self.past(of_account, EVENTS_MAX, LOOKS_MAX).await?;
         let (from_address, more_from_address) = self.past(of_address, EVENTS_MAX, LOOKS_MAX).await?;
+        let campaigns = self.campaigns_of(&flag, now).await?;
         let configuration = (self.config)().source.shown();
         let whole = json!({
             "flag": WholeFlag::of(&flag),
@@ -79,6 +80,7 @@ impl Control {
             let files = [
                 ("README.txt", read_me),
                 ("flag.json", serde_json::to_string_pretty(&whole).unwrap_or_default() + "\n"),
+                ("campaigns.json", serde_json::to_string_pretty(&campaigns).unwrap_or_default() + "\n"),
                 ("events.jsonl", lines(&events)),
                 ("events.csv", csv::of_events(events.iter().map(|event| &*event.line))),
                 ("addresses.csv", addresses(&events)),
@@ -93,6 +95,15 @@ impl Control {
         let archive = archive.map_err(|error| NotDone::NotPacked(error.to_string()))?;
         Ok(Reply::Evidence { code: flag.code.to_string(), archive: BASE64.encode(&archive) })
     }
+
+    /// The campaigns that the flag's account had a part in, as far as they are remembered.
+    async fn campaigns_of(&self, flag: &Flag, now: Timestamp) -> Result<Vec<CampaignRow>, Away> {
+        let told = self.store.campaigns(Which::Told, CAMPAIGNS_MAX, now).await?;
+        let is_of = |campaign: &&Campaign| {
+            campaign.site == flag.site && campaign.participants.iter().any(|part| part.account == flag.account)
+        };
+        Ok(told.iter().filter(is_of).map(CampaignRow::of).collect())
+    }
 }
 
 fn read_me(flag: &Flag, by: &By, now: Timestamp, cut: bool) -> String {
@@ -101,6 +112,7 @@ fn read_me(flag: &Flag, by: &By, now: Timestamp, cut: bool) -> String {
         "Evidence about flag {code}: account {account} at {site}\r\n\
          Packed at {now} by {by}\r\n\r\n\
          flag.json             the flag with every signal and weight, what the session did since, notes, session, lock\r\n\
+         campaigns.json        campaigns that the account had a part in: code, since when, with whom, how many messages\r\n\
          events.jsonl, .csv    what happened in the account, newest first, from seven days before the flag on{cut}\r\n\
          addresses.csv         from which addresses, how often, when first and last\r\n\
          counts.csv            what happened how often, by the hour\r\n\

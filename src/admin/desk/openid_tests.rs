@@ -260,7 +260,7 @@ async fn nobody_gets_in_with_an_answer_that_is_not_theirs() {
     // A code that was stolen on its way: the thief has another verifier.
     let sent_to = begin(&mut thief).await;
     let state = asked(&sent_to)["state"].clone();
-    is_refused(&thief.get(&back(&state, "t1", &idp.issuer())).await, "answered 400");
+    is_refused(&thief.get(&back(&state, "t1", &idp.issuer())).await, "answered 400 Bad Request (invalid_grant)");
     // A code that was used is used up, in whichever sign-in.
     let sent_to = begin(&mut browser).await;
     let here = idp.signs_in(&sent_to, "once", now, |_| {});
@@ -268,7 +268,7 @@ async fn nobody_gets_in_with_an_answer_that_is_not_theirs() {
     assert_eq!(browser.get(&here).await.status, StatusCode::OK);
     is_refused(&before.clone().get(&here).await, "not known");
     let state = asked(&begin(&mut browser).await)["state"].clone();
-    is_refused(&browser.get(&back(&state, "once", &idp.issuer())).await, "answered 400");
+    is_refused(&browser.get(&back(&state, "once", &idp.issuer())).await, "answered 400 Bad Request (invalid_grant)");
     let signed_in = place.actions().await.into_iter().filter(|(_, action, done)| action == "operator.sign_in" && *done);
     assert_eq!(signed_in.count(), 1);
 }

@@ -70,10 +70,13 @@ pub(super) async fn show(
         return Ok(page::shown(StatusCode::OK, &page));
     }
     // A code or a session is found by itself.
-    if let Ok(code) = q.parse::<Reference>()
-        && store.flag(&code).await?.is_some()
-    {
-        return Ok(page::to(&format!("/flags/{code}")));
+    if let Ok(code) = q.parse::<Reference>() {
+        if store.flag(&code).await?.is_some() {
+            return Ok(page::to(&format!("/flags/{code}")));
+        }
+        if store.campaign(&code, now).await?.is_some() {
+            return Ok(page::to(&format!("/campaigns/{code}")));
+        }
     }
     if let Ok(hash) = q.parse::<SessionHash>()
         && let Some(session) = store.session(&hash, now).await?

@@ -18,10 +18,13 @@ use crate::admin::{Admin, Facts, Peer};
 use crate::clock::{Clock, Dice};
 use crate::domain::flag::tests::flag;
 use crate::domain::flag::{Flag, Note};
-use crate::domain::{Account, KeyRing, PastEvent, Secret, Signal, Timestamp, Verdict};
+use crate::domain::{
+    Account, CampaignStatus, Feature, FeatureKind, KeyRing, PastEvent, Reach, Secret, SessionHash, Sighting, Signal,
+    Timestamp, Trace, Verdict,
+};
 use crate::intel::Intel;
 use crate::store::embedded::Embedded;
-use crate::store::{Settings as StoreSettings, Store};
+use crate::store::{Seen, Settings as StoreSettings, Store};
 use crate::telemetry::{Events, Metrics};
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
@@ -149,6 +152,30 @@ impl Place {
         };
         self.store.put_flag(flag.clone()).await.expect("the store answers");
         flag
+    }
+
+    /// A campaign that somebody sent a message of.
+    async fn put_campaign(&self, code: u64, account: &str) -> crate::domain::Reference {
+        let code = crate::domain::Reference::from_random(code);
+        let sighting = Sighting {
+            site: "one.example".into(),
+            account: Account::from_canonical(account),
+            session: SessionHash([7; 16]),
+            prefix: "203.0.113.9".parse().expect("an address"),
+            country: None,
+            familiar: false,
+            reach: Reach::Outside,
+            recipients: 7,
+            outside: 7,
+            message: 1,
+        };
+        let traces = vec![Trace(std::array::from_fn(|place| account.as_bytes()[place % account.len()]))];
+        let feature = Feature { kind: FeatureKind::File, traces, sketch: Vec::new() };
+        let seen = Seen { sighting, features: vec![(feature, code)], until: NOW.after(Duration::from_secs(3_600)) };
+        self.store.see(&seen, NOW).await.expect("the store answers");
+        let settled = self.store.settle_campaign(&code, CampaignStatus::Recognised, NOW).await;
+        settled.expect("the store answers").expect("it is there");
+        code
     }
 }
 
@@ -725,6 +752,7 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
     let event = PastEvent { number: 1, time: NOW, line };
     let other = PastEvent { number: 2, time: NOW, line: other };
     place.store.put_events(vec![event, other], Duration::from_secs(86_400), NOW).await.expect("the store answers");
+    let (campaign, others) = (place.put_campaign(70, "alice").await, place.put_campaign(71, "mallory").await);
     let page = browser.get(&format!("/flags/{}/evidence", flag.code)).await;
     assert_eq!(page.status, StatusCode::OK);
     assert!(page.body.starts_with("PK"), "an archive");
@@ -740,6 +768,8 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
     for (file, told) in [
         ("README.txt", "account alice at one.example"),
         ("flag.json", "new_country"),
+        ("campaigns.json", "\"recipients\": 7"),
+        ("campaigns.json", &format!("\"code\": \"{campaign}\"")),
         ("events.jsonl", "\"recipients\":40"),
         ("addresses.csv", ",1,0,0,1,40"),
         ("address-events.csv", ",sent,one.example,alice,"),
@@ -749,6 +779,7 @@ async fn evidence_is_one_archive_and_whoever_took_it_stands_in_the_audit_log() {
         assert!(text(file).contains(told), "{file}: {}", text(file));
     }
     assert!(!text("address-events.csv").contains("mallory"), "from an address that only begins like it");
+    assert!(!text("campaigns.json").contains(&others.to_string()), "nothing that it had no part in");
     assert_eq!(browser.get("/flags/AAAA-AAAA/evidence").await.status, StatusCode::CONFLICT);
     let taken = |by: &str| (by.to_owned(), "flag.evidence".to_owned(), true);
     let actions = place.actions().await;

@@ -10,7 +10,7 @@ pub(super) const APPLICATION_ID: i64 = 0x4d57_7374;
 
 /// Raised by whoever changes [`SCHEMA`], with a step in [`STEPS`] from the one before. A table's text bears the version
 /// it came with: whoever changes a table writes a new text, and the old steps go on making the tables of their time.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// Times are milliseconds since 1970 in UTC; hashes and devices are lower-case hex.
 const SCHEMA: &[&str] = &[
@@ -36,6 +36,7 @@ const SCHEMA: &[&str] = &[
     MARKS_5,
     FLAGS_6,
     CAMPAIGNS_7,
+    FOUND_8,
 ];
 
 /// spot, elsewhere ([spot, time]) and lesson: JSON. flag: the code of the one that stands against it.
@@ -180,9 +181,12 @@ const CAMPAIGNS_7: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// found: JSON, a list; NULL where it would be empty.
+const FOUND_8: &str = "ALTER TABLE sessions ADD COLUMN found TEXT;";
+
 /// The step from each version to the next, beginning with the one from version 1.
 const STEPS: &[fn(&Connection) -> rusqlite::Result<()>] =
-    &[from_1_to_2, from_2_to_3, from_3_to_4, from_4_to_5, from_5_to_6, from_6_to_7];
+    &[from_1_to_2, from_2_to_3, from_3_to_4, from_4_to_5, from_5_to_6, from_6_to_7, from_7_to_8];
 
 /// Makes the tables of an empty file.
 pub(super) fn create(database: &Connection) -> rusqlite::Result<()> {
@@ -240,6 +244,10 @@ pub(super) fn rank_flags(database: &Connection) -> rusqlite::Result<()> {
 
 fn from_6_to_7(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch(CAMPAIGNS_7)
+}
+
+fn from_7_to_8(database: &Connection) -> rusqlite::Result<()> {
+    database.execute_batch(FOUND_8)
 }
 
 /// Version 1 knew of a session only the prefix it signed in from. It counts as outside: nothing is taken for granted.

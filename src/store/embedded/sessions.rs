@@ -14,7 +14,7 @@ use super::rows::{
     unreadable, word,
 };
 use super::writer::Change;
-use crate::domain::{Account, Session, SessionChange, SessionHash, SessionState, SiteName, Timestamp};
+use crate::domain::{Account, Session, SessionChange, SessionHash, SessionState, Signal, SiteName, Timestamp};
 use crate::store::Away;
 
 /// All sessions of a node.
@@ -275,19 +275,19 @@ pub(super) fn overwrite(database: &Connection, session: &Session) -> rusqlite::R
 /// account's session is ended.
 fn write(database: &Connection, session: &Session, condition: &str) -> rusqlite::Result<()> {
     let Session { hash, site, account, state, signed_in, last_seen, .. } = session;
-    let Session { spot, elsewhere, device, device_since, user_agent, flag, lesson, .. } = session;
+    let Session { spot, elsewhere, device, device_since, user_agent, flag, lesson, found, .. } = session;
     database
         .prepare_cached(&format!(
             "INSERT INTO sessions (hash, site, account, state, signed_in, last_seen,
-                 spot, elsewhere, device, device_since, user_agent, flag, lesson)
+                 spot, elsewhere, device, device_since, user_agent, flag, lesson, found)
              VALUES (?1, ?2, ?3,
                      CASE WHEN EXISTS (SELECT 1 FROM locks WHERE site = ?2 AND account = ?3) THEN 'ended' ELSE ?4 END,
-                     ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+                     ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
              ON CONFLICT (hash) DO UPDATE SET site = excluded.site, account = excluded.account,
                  state = excluded.state, signed_in = excluded.signed_in, last_seen = excluded.last_seen,
                  spot = excluded.spot, elsewhere = excluded.elsewhere, device = excluded.device,
                  device_since = excluded.device_since, user_agent = excluded.user_agent, flag = excluded.flag,
-                 lesson = excluded.lesson{condition}"
+                 lesson = excluded.lesson, found = excluded.found{condition}"
         ))?
         .execute(params![
             hash.to_string(),
@@ -303,6 +303,7 @@ fn write(database: &Connection, session: &Session, condition: &str) -> rusqlite:
             user_agent.as_deref(),
             flag.map(|flag| flag.to_string()),
             lesson.as_ref().map(to_json),
+            found_written(found),
         ])?;
     Ok(())
 }
@@ -321,6 +322,7 @@ impl Step {
             SessionChange::Flagged(_, state) => !matches!(state, SessionState::Open),
             // Restricting loosens what was challenged.
             SessionChange::State(state) => matches!(state, SessionState::Ended),
+            SessionChange::Found(_) => true,
             SessionChange::Judged(_) | SessionChange::Elsewhere(_) | SessionChange::DeviceKnown(_) => false,
         }
     }
@@ -337,8 +339,8 @@ impl Change for Step {
         changed.change(&self.change, self.now);
         database
             .prepare_cached(
-                "UPDATE sessions SET state = ?2, spot = ?3, elsewhere = ?4, device_since = ?5, flag = ?6
-                 WHERE hash = ?1",
+                "UPDATE sessions SET state = ?2, spot = ?3, elsewhere = ?4, device_since = ?5, flag = ?6,
+                 found = ?7 WHERE hash = ?1",
             )?
             .execute(params![
                 self.hash.to_string(),
@@ -347,6 +349,7 @@ impl Change for Step {
                 changed.elsewhere.as_ref().map(to_json),
                 changed.device_since.map(millis),
                 changed.flag.map(|flag| flag.to_string()),
+                found_written(&changed.found),
             ])?;
         Ok(())
     }
@@ -412,7 +415,7 @@ impl Change for SetAccount {
 
 /// What [`session`] reads, in this order.
 pub(super) const COLUMNS: &str = "hash, site, account, state, signed_in, last_seen, spot, elsewhere, device, \
-                                  device_since, user_agent, flag, lesson";
+                                  device_since, user_agent, flag, lesson, found";
 
 /// The statement whose rows [`session`] reads.
 pub(super) fn select(narrowed: &str) -> String {
@@ -436,7 +439,13 @@ pub(super) fn session(row: &Row<'_>, first: usize) -> rusqlite::Result<Session> 
         user_agent: row.get::<_, Option<String>>(first + 10)?.map(Into::into),
         flag: flag.map(|code| code.parse().map_err(|_| unreadable(first + 11))).transpose()?,
         lesson: optional_json(row, first + 12)?,
+        found: optional_json(row, first + 13)?.unwrap_or_default(),
     })
+}
+
+/// Of nearly all sessions there is nothing.
+fn found_written(found: &[Signal]) -> Option<String> {
+    (!found.is_empty()).then(|| to_json(&found))
 }
 
 #[cfg(test)]
@@ -474,6 +483,7 @@ mod tests {
             user_agent: None,
             flag: None,
             lesson: None,
+            found: Vec::new(),
         }
     }
 

@@ -232,6 +232,7 @@ mod tests {
             user_agent: None,
             flag: None,
             lesson: None,
+            found: Vec::new(),
         })
     }
 

@@ -13,7 +13,7 @@ mod recipients;
 
 use super::strict::{Crowds, body_or_query, check, is_true};
 use super::*;
-use crate::domain::{Secret, action::Sending, action::SendingKind};
+use crate::domain::{Aim, Secret, action::Sending, action::SendingKind};
 
 /// Roundcube.
 pub struct Roundcube;
@@ -190,6 +190,10 @@ impl Webmail for Roundcube {
 
     fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
         moves::targets(query, form)
+    }
+
+    fn aim(&self, query: &php::Fields, form: Option<&php::Form>) -> Aim {
+        moves::aim(query, form)
     }
 
     fn resumes(&self) -> &'static str {

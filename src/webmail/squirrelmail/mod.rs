@@ -14,7 +14,7 @@ mod serialized;
 
 use super::strict::{Crowds, body_or_query, check, is_true};
 use super::*;
-use crate::domain::{Secret, action::Sending, action::SendingKind};
+use crate::domain::{Aim, Secret, action::Sending, action::SendingKind};
 
 /// SquirrelMail.
 pub struct SquirrelMail;
@@ -251,6 +251,10 @@ impl Webmail for SquirrelMail {
 
     fn targets(&self, query: &php::Fields, form: Option<&php::Form>) -> Vec<String> {
         moves::targets(query, form)
+    }
+
+    fn aim(&self, _query: &php::Fields, form: Option<&php::Form>) -> Aim {
+        moves::aim(form)
     }
 
     fn dress(&self, asked: &Asked, refusal: &Refusal<'_>, form: Option<&php::Form>) -> Option<Dressed> {

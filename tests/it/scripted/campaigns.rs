@@ -107,6 +107,11 @@ async fn an_operator_holds_all_accounts_of_a_campaign_with_one_click() {
         browser.wait_for("document.querySelector('.chip.critical')").await;
         browser.click("button[value=clear]").await;
         browser.wait_for("document.querySelector('.chip.good')").await;
+        let page = browser.script("return location.pathname").await;
+        let code =
+            page.as_str().and_then(|page| page.strip_prefix("/campaigns/")).expect("a campaign's page").to_owned();
+        browser.open(&format!("{}search?q={code}", gateway.desk())).await;
+        browser.wait_for(&format!("location.pathname === '/campaigns/{code}'")).await;
     })
     .await;
     let locks = gateway.command(&["account", "list"]);

@@ -73,6 +73,7 @@ async fn a_desk_with_much_to_show_is_quick_and_many_open_pages_cost_little() {
         let mut operator = operator(&gateway).await;
         report += &pages(&mut operator, flags).await;
         report += &open_pages(&gateway, &operator).await;
+        let _ = writeln!(report, "The most memory that the gateway ever held: {} MiB.\n", peak(gateway.pid()));
     }
     println!("{report}");
     if let Some(path) = std::env::var_os("MAILWARD_DESK_REPORT") {
@@ -282,6 +283,13 @@ async fn spent(gateway: &Gateway, anything: bool) -> f64 {
     let seconds = clock.now().since(begin).as_secs_f64();
     // The kernel counts in hundredths of a second (`getconf CLK_TCK`).
     (ticks(gateway.pid()) - before) as f64 / seconds
+}
+
+/// MiB.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux says so");
+    line.trim().split(' ').next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number") / 1_024
 }
 
 fn ticks(pid: u32) -> u64 {

@@ -27,8 +27,10 @@ pub struct Message<'a> {
     pub bcc: &'a str,
     #[allow(missing_docs)]
     pub subject: &'a str,
-    /// Plain text.
+    /// Plain text, or HTML.
     pub body: &'a str,
+    #[allow(missing_docs)]
+    pub is_html: bool,
     /// The numbers of uploaded files, with commas between.
     pub attachments: &'a str,
     /// The number of the draft that was saved last, which goes when another is saved or the message is sent.
@@ -99,7 +101,7 @@ impl Roundcube {
             ("_subject", message.subject),
             ("_draft_saveid", message.draft),
             ("_draft", if draft { "1" } else { "" }),
-            ("_is_html", "0"),
+            ("_is_html", if message.is_html { "1" } else { "0" }),
             ("_framed", "1"),
             ("_message", message.body),
             ("editorSelector", "plain"),

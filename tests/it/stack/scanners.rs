@@ -60,7 +60,7 @@ impl Scanners {
 
     fn start() -> Self {
         let [rspamd, spamd] = free_ports();
-        let (for_rspamd, for_spamd) = (start_rspamd(rspamd), start_spamd(spamd));
+        let (for_rspamd, for_spamd) = (start_rspamd(rspamd, ""), start_spamd(spamd, &[]));
         let (for_clamd, clamd) = start_clamd();
         wait("rspamd listens; tests/prepare installs it", 60, || std::net::TcpStream::connect(rspamd).is_ok());
         wait("spamd listens; tests/prepare installs it", 60, || std::net::TcpStream::connect(spamd).is_ok());
@@ -83,7 +83,29 @@ impl Scanners {
     }
 }
 
-fn start_rspamd(address: SocketAddr) -> Guarded {
+/// An rspamd and a spamd that draw their lines lower than anybody would, so that small differences between messages show.
+pub struct TouchyScanners {
+    /// rspamd's worker: marks from 0.8 points on and refuses from 2.5 on.
+    pub rspamd: SocketAddr,
+    /// spamd: its line is at 1.5 points.
+    pub spamd: SocketAddr,
+    _processes: [Guarded; 2],
+}
+
+impl TouchyScanners {
+    /// Starts them, which takes about two seconds.
+    pub fn start() -> Self {
+        let [rspamd, spamd] = free_ports();
+        let actions = "add_header = 0.8;\nreject = 2.5;\ngreylist = null;\nrewrite_subject = null;\n";
+        let processes = [start_rspamd(rspamd, actions), start_spamd(spamd, &["--cf=required_score 1.5"])];
+        wait("rspamd listens; tests/prepare installs it", 60, || std::net::TcpStream::connect(rspamd).is_ok());
+        wait("spamd listens; tests/prepare installs it", 60, || std::net::TcpStream::connect(spamd).is_ok());
+        Self { rspamd, spamd, _processes: processes }
+    }
+}
+
+/// `actions` are its lines; its own where they are empty.
+fn start_rspamd(address: SocketAddr, actions: &str) -> Guarded {
     let folder = folder("mailward-rspamd-");
     let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stack/templates/rspamd.conf");
     let config = fs::read_to_string(template).expect("a template").replace("@ADDRESS@", &address.to_string());
@@ -93,6 +115,7 @@ fn start_rspamd(address: SocketAddr) -> Guarded {
     for module in RSPAMD_WITHOUT {
         fs::write(local.join(format!("{module}.conf")), "enabled = false;\n").expect("a folder of our own");
     }
+    fs::write(local.join("actions.conf"), actions).expect("a folder of our own");
     let at = folder.display();
     let variables = ["LOCAL_CONFDIR", "DBDIR", "LOGDIR", "RUNDIR"].map(|name| format!("--var={name}={at}"));
     let config = format!("{at}/rspamd.conf");
@@ -101,11 +124,12 @@ fn start_rspamd(address: SocketAddr) -> Guarded {
     Guarded::launch(&folder, &command)
 }
 
-fn start_spamd(address: SocketAddr) -> Guarded {
+fn start_spamd(address: SocketAddr, more: &[&str]) -> Guarded {
     let folder = folder("mailward-spamd-");
     let (listen, home) = (address.to_string(), folder.display().to_string());
-    let command =
-        ["spamd", "-L", "-x", "-4", "-i", &listen, "-m", "2", "-u", "debian-spamd", "-H", &home, "-s", "stderr"];
+    let mut command =
+        vec!["spamd", "-L", "-x", "-4", "-i", &listen, "-m", "2", "-u", "debian-spamd", "-H", &home, "-s", "stderr"];
+    command.extend(more);
     Guarded::launch(&folder, &command)
 }
 
