@@ -290,7 +290,9 @@ async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_
             // Nobody here has a second proof: the move waits, however often it is tried, and the rest goes on.
             let again = made.make(&mut thief, &victim, Leads::Outside).await;
             assert!(!made.reached_roundcube(&again), "{made:?} again: {} {}", again.status, again.text());
-            makes_all_within(&mut thief, &victim).await;
+            if made != Move::ALL[0] {
+                makes_all_within(&mut thief, &victim).await;
+            }
         } else {
             assert_eq!(flags_of(&gateway, &victim), Vec::<serde_json::Value>::new(), "it only makes the next dearer");
         }
