@@ -142,6 +142,11 @@ impl Admission {
 }
 
 impl Admitted {
+    /// Whether only the caps in all hold for its prefix.
+    pub fn is_exempt(&self) -> bool {
+        self.of.is_none()
+    }
+
     /// Waits until the webmail may be asked once more for this prefix, which is so until what is returned is dropped. None:
     /// the prefix is exempt.
     ///

@@ -23,10 +23,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{HeaderValue, Request, Response};
 use hyper::body::Incoming;
 use parking_lot::Mutex;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::domain::Timestamp;
 use admission::Admitted;
 use flood::{Refusals, Refused};
+
+/// Requests of one connection of HTTP/2 that are dealt with at once; further ones wait, which costs next to nothing. A browser
+/// that asks for forty files hardly notices; who asks for a hundred on each of many connections has nobody wait behind
+/// thousands.
+const AT_ONCE_MAX: usize = 16;
 
 /// Places that an open connection takes; given back when this is dropped.
 pub type Held = Box<dyn Send + Sync>;
@@ -43,6 +49,7 @@ pub struct Connection {
     /// Its places within the caps.
     pub admitted: Admitted,
     _held: Held,
+    places: Semaphore,
     refusals: Mutex<Refusals>,
     sent_away: AtomicBool,
     cut_off: AtomicBool,
@@ -57,10 +64,18 @@ impl Connection {
             server_name,
             admitted,
             _held: held,
+            places: Semaphore::new(AT_ONCE_MAX),
             refusals: Mutex::default(),
             sent_away: AtomicBool::new(false),
             cut_off: AtomicBool::new(false),
         })
+    }
+
+    /// Waits until one more of its requests may be dealt with, which goes on until what is returned is dropped. None: it is
+    /// exempt; a proxy's connection may carry many people.
+    async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // Nobody closes it.
+        if self.admitted.is_exempt() { None } else { self.places.acquire().await.ok() }
     }
 
     /// Counts a request that is refused because it is one too many, and says how to refuse it. Who goes on is sent away,

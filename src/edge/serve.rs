@@ -133,8 +133,9 @@ async fn connection<H: Handler>(
         let connection = Connection::new(peer, None, admitted, held);
         return speak_http1(stream, connection, handler, stop, bounds).await;
     };
-    let mut stream = match within(bounds.header_timeout, acceptor.accept(stream)).await {
-        Ok(stream) => stream,
+    // Both boxed: what is moved from hand to hand leaves room for itself in each.
+    let mut stream = match within(bounds.header_timeout, Box::pin(acceptor.accept(stream))).await {
+        Ok(stream) => Box::new(stream),
         Err(error) => {
             door.handshake_failed();
             return Err(error);
@@ -294,7 +295,11 @@ async fn answer<H: Handler>(
     request: Request<Incoming>,
 ) -> Result<Response<Answering<H::Body>>, Infallible> {
     let may_be_told = request.version() <= Version::HTTP_11;
-    let mut response = handler.answer(request, &connection).await;
+    // HTTP/1.1 asks one after the other.
+    let place = if may_be_told { None } else { connection.place().await };
+    // Boxed: a connection keeps room for what answers its next request, and is idle for most of its life.
+    let mut response = Box::pin(handler.answer(request, &connection)).await;
+    drop(place);
     let is_last = counted.is_last() || connection.is_sent_away();
     if may_be_told && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

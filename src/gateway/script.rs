@@ -45,8 +45,6 @@ pub(super) struct Script {
     pub hash: Option<SessionHash>,
     /// What the store says of it.
     pub session: Fact<Option<Arc<Session>>>,
-    /// The device whose genuine cookie the request shows.
-    pub device: Option<[u8; 16]>,
     /// The session cookie stays here and does not go upstream.
     without_session: bool,
     pub content_type: Option<HeaderValue>,
@@ -148,7 +146,9 @@ impl Gateway {
         own.method.clone_from(&parts.method);
         std::mem::swap(&mut own, parts);
         let gateway = self.clone_for_task();
-        (kind, run_to_the_end(async move { gateway.judge(script, &mut own).await }).await)
+        // Boxed: what only a form needs should not be moved about with every page.
+        let judged = Box::pin(run_to_the_end(async move { gateway.judge(script, &mut own).await }));
+        (kind, judged.await)
     }
 
     fn refuse_script(&self, visit: &Visit, parts: &Parts, stop: &Stop, shape: Shape) -> Response<AnswerBody> {
@@ -231,7 +231,6 @@ impl Gateway {
             .and_then(|asked| site.webmail.close_holes(&reading, &site.holes_open).map(|()| asked))
             .map_err(|unnatural| (Stop::Unnatural(unnatural.rule), site.webmail.shape(&reading)))?;
         let (hash, session) = self.find_session(visit, &cookies).await;
-        let device = cookies.get(device::COOKIE).and_then(|value| device::read(value, &site.name, &self.shared.keys));
         let client = client::client(visit.address, &parts.headers, &visit.live.config.networks);
         Ok(Script {
             visit: visit.clone(),
@@ -240,7 +239,6 @@ impl Gateway {
             cookies,
             hash,
             session,
-            device,
             without_session: false,
             content_type,
             waiting,

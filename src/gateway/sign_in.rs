@@ -35,12 +35,13 @@ impl Gateway {
         let client = script.client.clone();
         let site = visit.site();
         let account = site.accounts.fold(name);
+        let device = script.cookies.get(device::COOKIE);
         let of = [site.name.as_bytes(), account.as_str().as_bytes(), password.expose().as_bytes()];
         let attempt = Attempt {
             site,
             client: &client,
             door: Door::Webmail,
-            device: script.device,
+            device: device.and_then(|value| device::read(value, &site.name, &self.shared.keys)),
             password_fingerprint: self.shared.keys.fingerprint(Purpose::Password, &of),
             password_begins: if visit.live.config.passwords.open_locks_at_change {
                 locks::beginnings(&self.shared.keys, &site.name, &account, password)

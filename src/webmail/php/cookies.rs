@@ -26,8 +26,8 @@ pub struct Cookies {
 #[derive(Clone)]
 struct Cookie {
     registered: Registered,
-    /// As it was sent, without the blanks before it.
-    name: Vec<u8>,
+    /// The name as it was sent, without the blanks before it, where it is registered as another.
+    sent: Option<Vec<u8>>,
     /// As it was sent; none where not even an `=` was.
     value: Option<Vec<u8>>,
 }
@@ -81,7 +81,7 @@ impl Cookies {
             if !header.is_empty() {
                 header.extend_from_slice(b"; ");
             }
-            header.extend_from_slice(&cookie.name);
+            header.extend_from_slice(cookie.sent.as_deref().unwrap_or(name));
             if let Some(value) = &cookie.value {
                 header.push(b'=');
                 header.extend_from_slice(value);
@@ -133,11 +133,8 @@ impl Cookies {
             Registered::Removed(_) => return self.read.retain(|other| !same(other)),
             Registered::Text(_) => {}
         }
-        self.read.push(Cookie {
-            registered: registered.clone(),
-            name: name.to_vec(),
-            value: value.map(<[u8]>::to_vec),
-        });
+        let sent = (mangled != name).then(|| name.to_vec());
+        self.read.push(Cookie { registered, sent, value: value.map(<[u8]>::to_vec) });
     }
 }
 

@@ -95,7 +95,7 @@ fn mangled(name: &[u8]) -> Vec<u8> {
 
 /// As a C string ends.
 pub(super) fn until_nul(text: &[u8]) -> &[u8] {
-    &text[..text.iter().position(|&byte| byte == 0).unwrap_or(text.len())]
+    &text[..memchr::memchr(0, text).unwrap_or(text.len())]
 }
 
 /// `isspace` of the C locale.

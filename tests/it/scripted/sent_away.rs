@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use http::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
 
 use super::floods::pages;
 use super::upstream::{Reply, Upstream};
@@ -196,28 +197,54 @@ async fn sixty_people_behind_one_address_read_their_mail_during_a_flood() {
     assert_eq!(read.len(), PEOPLE * 61);
 }
 
+/// A webmail whose slow page waits for the test.
+async fn slow_pages(gate: &Arc<Semaphore>) -> Upstream {
+    let gate = Arc::clone(gate);
+    Upstream::start(move |request| match request.target.as_str() {
+        "/?slow" => Reply::default().wait(&gate).and(Reply::page("slow")),
+        _ => Reply::page("a page"),
+    })
+    .await
+}
+
+/// Asks for the slow page so often at once over one connection of HTTP/2.
+async fn ask_slowly(gateway: &Gateway, from: [u8; 4], times: usize) -> JoinHandle<Vec<Option<StatusCode>>> {
+    let client = gateway.client().from(from).http2();
+    let connection = client.connect().await.expect("a connection");
+    tokio::spawn(join_all((0..times).map(move |_| {
+        let (mut connection, client) = (connection.share(), client.clone());
+        async move { ask(&mut connection, &client, "/?slow").await.ok() }
+    })))
+}
+
 #[tokio::test]
 async fn a_hundred_slow_requests_of_one_prefix_leave_room_for_everybody_else() {
     let gate = Arc::new(Semaphore::new(0));
-    let waits = Arc::clone(&gate);
-    let upstream = Upstream::start(move |request| match request.target.as_str() {
-        "/?slow" => Reply::default().wait(&waits).and(Reply::page("slow")),
-        _ => Reply::page("a page"),
-    })
-    .await;
-    let gateway = Gateway::start(upstream.address(), &listen("requests_at_once_per_prefix = 8")).await;
-    let client = gateway.client().from(FLOODS).http2();
-    let connection = client.connect().await.expect("a connection");
-    let asked = tokio::spawn(join_all((0..100).map(|_| {
-        let (mut connection, client) = (connection.share(), client.clone());
-        async move { ask(&mut connection, &client, "/?slow").await.ok() }
-    })));
+    let upstream = slow_pages(&gate).await;
+    let gateway = Gateway::start(upstream.address(), &listen("requests_at_once_per_prefix = 24")).await;
     let slow = || upstream.seen().iter().filter(|request| request.target == "/?slow").count();
-    until("as many as may are asked", 5, async || (slow() == 8).then_some(())).await;
+    let first = ask_slowly(&gateway, FLOODS, 100).await;
+    until("as many of a connection as may are asked", 5, async || (slow() == 16).then_some(())).await;
+    let second = ask_slowly(&gateway, FLOODS, 100).await;
+    until("as many of a prefix as may are asked", 5, async || (slow() == 24).then_some(())).await;
     is_served(&gateway, SHARED).await;
-    assert_eq!(slow(), 8, "the others wait");
-    gate.add_permits(100);
-    let answered = asked.await.expect("it does not panic");
+    assert_eq!(slow(), 24, "the others wait");
+    gate.add_permits(200);
+    let answered = [first.await.expect("it does not panic"), second.await.expect("it does not panic")].concat();
     assert!(answered.iter().all(|status| *status == Some(StatusCode::OK)), "{answered:?}");
-    assert_eq!(slow(), 100);
+    assert_eq!(slow(), 200);
+}
+
+/// A proxy's connection may carry many people.
+#[tokio::test]
+async fn who_is_exempt_does_not_wait() {
+    let gate = Arc::new(Semaphore::new(0));
+    let upstream = slow_pages(&gate).await;
+    let mut settings = listen("requests_at_once_per_prefix = 8");
+    settings.sections = "[networks]\ncampus = [\"127.0.0.6/32\"]".to_owned();
+    let gateway = Gateway::start(upstream.address(), &settings).await;
+    let asked = ask_slowly(&gateway, SHARED, 100).await;
+    until("all are asked", 5, async || (upstream.seen().len() == 100).then_some(())).await;
+    gate.add_permits(100);
+    assert!(asked.await.expect("it does not panic").iter().all(|status| *status == Some(StatusCode::OK)));
 }
