@@ -47,6 +47,27 @@ fn the_corpus_and_what_is_near_it_breaks_no_promise() {
     }
 }
 
+/// The long run builds with a lock file of its own, which nobody looks at until then.
+#[test]
+fn the_fuzzers_lock_file_knows_what_the_crate_depends_on() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| -> toml::Table {
+        fs::read_to_string(root.join(path)).expect("readable").parse().expect("it is TOML")
+    };
+    let (manifest, lock) = (read("Cargo.toml"), read("tests/fuzz/Cargo.lock"));
+    let wanted = manifest["dependencies"].as_table().expect("a table");
+    let packages = lock["package"].as_array().expect("a list");
+    let known = packages.iter().find(|package| package["name"].as_str() == Some("mailward")).expect("it is locked");
+    let known: Vec<&str> =
+        known["dependencies"].as_array().expect("a list").iter().filter_map(|of| of.as_str()).collect();
+    for (name, how) in wanted {
+        // With a version behind its name where there are several.
+        let is_known = known.iter().any(|known| known.split(' ').next() == Some(name));
+        let is_left_out = how.get("optional").is_some_and(|optional| optional.as_bool() == Some(true));
+        assert!(is_known || is_left_out, "{name}: run cargo metadata --manifest-path tests/fuzz/Cargo.toml");
+    }
+}
+
 /// Numbers that look like chance (xorshift64*).
 struct Changes(u64);
 
