@@ -632,7 +632,7 @@ pub static RISK: Table = Table {
             "proof_for",
             "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`",
             "the first three",
-            "What a session with an open flag is asked to prove for, whatever the sum is, and a watched one by its sum (see [signals.md](signals.md)). Without a second proof it reads only, until an operator clears it.",
+            "What a session with an open flag is asked to prove for, whatever the sum is, and a watched one by its sum (see [signals.md](signals.md)). Without a second proof a flagged session reads only, until an operator clears it; in a watched one the move waits and the rest goes on.",
         ),
         key(
             "forget_after",
@@ -1182,7 +1182,8 @@ pub fn signals_reference() -> String {
          A session is watched, without a flag, where something speaks against it that is not enough for one: it comes from\n\
          outside, with a browser that the account has known for less than a day, and its sum is above 0; or its cookie is used\n\
          from another country and provider than where it signed in. There each move adds to the sum, and what stands in\n\
-         `proof_for` is flagged and asked about by that sum. Sessions against which nothing stands are never asked.\n\n\
+         `proof_for` is flagged and asked about by that sum. Who has no second proof is told that it is not possible from this\n\
+         browser yet; all else goes on. Sessions against which nothing stands are never asked.\n\n\
          A filter, a forward, an out-of-office notice or an identity speaks only where it leads outside `own_domains` of the\n\
          site, drops mail, or cannot be read. Where no domain is named, every one of them speaks. Weights are changed by\n\
          `[risk] weights` as well.\n\n\

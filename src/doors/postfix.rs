@@ -141,6 +141,7 @@ impl Answer {
             | Why::Refused
             | Why::Restricted
             | Why::PasswordDue
+            | Why::Waits
             | Why::Challenged
             | Why::UnknownSession
             | Why::Content

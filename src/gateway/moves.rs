@@ -7,7 +7,7 @@ use super::judging::Judging;
 use crate::config::Site;
 use crate::domain::{Action, Aim, Client, Reference, Session, SessionChange, SessionState, Signal, Verdict};
 use crate::policy::moves::{self, Doubt, Facts, Judgement};
-use crate::policy::{Decision, proof, session::is_elsewhere};
+use crate::policy::{Decision, session::is_elsewhere};
 use crate::store::Raise;
 
 /// What became of a session by a move of it.
@@ -86,10 +86,8 @@ impl Judging<'_> {
     }
 
     async fn state_after(&self, site: &Site, session: &Session, judgement: &Judgement) -> SessionState {
-        if !judgement.stops() {
-            return SessionState::Open;
-        }
-        let can_prove = self.enforces && self.can_prove(site, &session.account).await;
-        proof::state(judgement.verdict, can_prove)
+        let can_prove = judgement.stops() && self.enforces && self.can_prove(site, &session.account).await;
+        // Once it has a flag, what it was watched for still stands there.
+        judgement.state(can_prove, !session.found.is_empty())
     }
 }

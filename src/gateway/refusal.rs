@@ -273,6 +273,7 @@ fn decided(why: &Why, wait: Option<Duration>, action: &Action, words: Words<'_>)
         Why::Locked if is_send => said("refused-title-locked", &["refused-locked-send"], Then::Stay),
         Why::Locked => said("refused-title-locked", &["refused-locked"], Then::Stay),
         Why::Restricted | Why::Rule(_) => said("refused-title-reads", &["refused-reads"], Then::Stay),
+        Why::Waits => said("refused-title-waits", &["refused-waits"], Then::Stay),
         Why::PasswordDue => said("refused-title-password", &["refused-password"], Then::Stay),
         Why::Challenged => {
             let sentence = if is_send { "refused-prove-send" } else { "refused-prove" };
@@ -352,6 +353,7 @@ mod tests {
             Why::Locked,
             Why::Restricted,
             Why::PasswordDue,
+            Why::Waits,
             Why::Challenged,
             Why::UnknownSession,
             Why::Ended,

@@ -88,6 +88,8 @@ pub enum Why {
     Restricted,
     /// The session reads only until its password, which is known to be bad, is changed.
     PasswordDue,
+    /// What would cost the owner dear waits until the session is trusted; everything else goes on.
+    Waits,
     /// The session reaches nothing before its person has proved to be the account's owner.
     Challenged,
     /// The store does not know the session: it reads only, and a new sign-in mends it.
@@ -162,6 +164,7 @@ impl Decision {
             | Why::Locked
             | Why::Restricted
             | Why::PasswordDue
+            | Why::Waits
             | Why::Challenged
             | Why::UnknownSession
             | Why::Ended => (None, None),

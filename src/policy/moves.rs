@@ -8,7 +8,7 @@
 //! lets mail go nowhere but to the operator's own domains.
 
 use super::risk::by_sum;
-use super::{Decision, Why, send};
+use super::{Decision, Why, proof, send};
 use crate::config::Risk;
 use crate::domain::{
     Action, FlagStatus, MOVE_SIGNALS, NetworkClass, Session, SessionState, Signal, Timestamp, Verdict,
@@ -97,9 +97,22 @@ impl Judgement {
         self.verdict >= Verdict::Challenge
     }
 
+    /// What becomes of the session. Whoever can prove is asked. Who cannot reads only, but of a session that was only watched
+    /// the move waits and the rest goes on: an owner at a new computer does such things on the first day too.
+    pub const fn state(&self, can_prove: bool, was_watched: bool) -> SessionState {
+        match self.verdict {
+            Verdict::Challenge if was_watched && !can_prove => SessionState::Open,
+            verdict => proof::state(verdict, can_prove),
+        }
+    }
+
     /// The decision that stops it, where its session has come to this state; none where it goes on.
     pub fn stopped(self, state: SessionState) -> Option<Decision> {
-        let why = if state == SessionState::Challenged { Why::Challenged } else { Why::Restricted };
+        let why = match state {
+            SessionState::Open => Why::Waits,
+            SessionState::Challenged => Why::Challenged,
+            SessionState::Restricted | SessionState::Ended => Why::Restricted,
+        };
         let decision = || Decision { signals: vec![self.signal.clone()], ..Decision::stop(self.verdict, why) };
         self.stops().then(decision)
     }
@@ -197,6 +210,26 @@ mod tests {
         assert_eq!(watched(Action::ChangeIdentity, true, &took), Some(Verdict::Challenge));
         let hid = [("unusual_hour", 5), ("data_taken", 25), ("traces_hidden", 30)];
         assert_eq!(watched(Action::ChangeIdentity, true, &hid), Some(Verdict::Challenge), "and no more");
+    }
+
+    #[test]
+    fn without_a_second_proof_a_watched_sessions_move_waits_alone_and_a_flagged_one_reads_only() {
+        let judgement = |verdict| {
+            let signal = Signal { name: "filter_changed".into(), weight: 40, sentence: String::new() };
+            Judgement { verdict, signal }
+        };
+        for (verdict, can_prove, was_watched, state, why) in [
+            (Verdict::Challenge, false, true, SessionState::Open, Some(Why::Waits)),
+            (Verdict::Challenge, true, true, SessionState::Challenged, Some(Why::Challenged)),
+            (Verdict::Challenge, false, false, SessionState::Restricted, Some(Why::Restricted)),
+            // It tried more, and the sum has grown.
+            (Verdict::Restrict, false, true, SessionState::Restricted, Some(Why::Restricted)),
+            (Verdict::Flag, false, true, SessionState::Open, None),
+        ] {
+            let came = judgement(verdict);
+            assert_eq!(came.state(can_prove, was_watched), state, "{verdict:?} {can_prove} {was_watched}");
+            assert_eq!(came.stopped(state).map(|decision| decision.why), why);
+        }
     }
 
     #[test]

@@ -287,6 +287,12 @@ async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_
         assert_ne!(made.reached_roundcube(&answer), is_proved, "{made:?}: {} {}", answer.status, answer.text());
         if is_proved {
             stands_on_the_flag(&gateway, made, &victim).await;
+            // Nobody here has a second proof: the move waits, however often it is tried, and the rest goes on.
+            let again = made.make(&mut thief, &victim, Leads::Outside).await;
+            assert!(!made.reached_roundcube(&again), "{made:?} again: {} {}", again.status, again.text());
+            if made != Move::ALL[0] {
+                makes_all_within(&mut thief, &victim).await;
+            }
         } else {
             assert_eq!(flags_of(&gateway, &victim), Vec::<serde_json::Value>::new(), "it only makes the next dearer");
         }

@@ -140,6 +140,14 @@ impl Visitor {
                     together.spawn(async move { whole(&mut connection, request).await });
                 }
                 for outcome in together.join_all().await {
+                    let outcome = match outcome {
+                        // The goodbye crossed it. Browsers ask again by themselves, on a new connection.
+                        Err(error) if was_never_asked(&error) => match client.connect().await {
+                            Ok(mut connection) => whole(&mut connection, self.request(&client)).await,
+                            Err(error) => Err(error),
+                        },
+                        outcome => outcome,
+                    };
                     tally.note(began, outcome);
                 }
             } else {
@@ -147,8 +155,7 @@ impl Visitor {
                 let outcome = whole(connection, request).await;
                 if let Err(error) = &outcome {
                     kept = None;
-                    // Found closed before a byte of it was written: it was not asked yet.
-                    if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_canceled) {
+                    if was_never_asked(error) {
                         continue;
                     }
                 }
@@ -162,6 +169,16 @@ impl Visitor {
 #[expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Whether a connection was found closed before a byte of the request was written, or its end was announced by HTTP/2 as
+/// one before this request (RFC 9113, section 6.8).
+fn was_never_asked(error: &anyhow::Error) -> bool {
+    let Some(error) = error.downcast_ref::<hyper::Error>() else { return false };
+    let framing = std::error::Error::source(error).and_then(|source| source.downcast_ref::<h2::Error>());
+    let is_goodbye =
+        |error: &h2::Error| error.is_go_away() && error.is_remote() && error.reason() == Some(h2::Reason::NO_ERROR);
+    error.is_canceled() || framing.is_some_and(is_goodbye)
 }
 
 async fn whole(connection: &mut Connection, request: Request<Full<Bytes>>) -> anyhow::Result<()> {
