@@ -59,8 +59,8 @@ const TEXT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// journey leaves behind.
 const LESSONS: u32 = 4;
 
-/// Profiles that are taught at once: as many as the writer puts into one transaction.
-const AT_ONCE: u32 = 4_096;
+/// Profiles that are taught at once: less than may wait for the writer, which may be at the ones before.
+const AT_ONCE: u32 = 1_024;
 
 fn main() -> anyhow::Result<()> {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
