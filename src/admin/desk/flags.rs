@@ -126,8 +126,8 @@ impl Desk {
         let at_once = match filter.order {
             _ if wanted.is_plain() => most.min(AT_ONCE_MAX) + 1,
             FlagOrder::Newest => AT_ONCE,
-            // The store looks through everything each time.
-            _ => AT_ONCE_MAX,
+            // The store looks through everything each time: it is asked once.
+            _ => LOOKED_THROUGH_MAX,
         };
         loop {
             let flags = store.flags(&filter, at_once).await?;
