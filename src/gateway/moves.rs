@@ -47,11 +47,8 @@ impl Judging<'_> {
         let is_outside = aim.is_outside(&site.own_domains);
         let facts = Facts { action, is_outside, doubt, found: &found };
         let judgement = moves::judge(&facts, &self.config.risk)?;
-        let mut signals = found;
-        signals.retain(|known| known.name != judgement.signal.name);
-        signals.push(judgement.signal.clone());
-        let (verdict, is_flagged_now) =
-            (judgement.verdict, session.flag.is_none() && judgement.verdict != Verdict::Pass);
+        let (verdict, signals) = (judgement.verdict, judgement.found.clone());
+        let is_flagged_now = session.flag.is_none() && verdict != Verdict::Pass;
         if doubt == Doubt::Watched && !is_flagged_now {
             let noted = self.change(session, SessionChange::Found(judgement.signal)).await;
             let session = noted.unwrap_or_else(|| Arc::clone(session));

@@ -7,7 +7,7 @@
 //! once. A session against which nothing stands is never asked: owners do all of these things. Nor does a change count that
 //! lets mail go nowhere but to the operator's own domains.
 
-use super::risk::by_sum;
+use super::risk::{by_sum, sum};
 use super::{Decision, Why, proof, send};
 use crate::config::Risk;
 use crate::domain::{
@@ -43,6 +43,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// What the move says against the session.
     pub signal: Signal,
+    /// What stands against the session with it.
+    pub found: Vec<Signal>,
 }
 
 /// Whether a session without a flag is watched. `found` is what speaks for and against it: at its sign-in, or where it is
@@ -54,7 +56,7 @@ pub fn is_watched(session: &Session, found: &[Signal], now: Timestamp) -> bool {
 
 /// Whether more speaks against than for.
 pub fn speaks_against(found: &[Signal]) -> bool {
-    found.iter().map(|signal| signal.weight).fold(0, i32::saturating_add) > 0
+    sum(found) > 0
 }
 
 /// Judges a move of a session in doubt; none where it is no move, or nobody doubts the session any more.
@@ -70,10 +72,10 @@ pub fn judge(facts: &Facts<'_>, risk: &Risk) -> Option<Judgement> {
     let place = MOVE_SIGNALS.iter().position(|known| known.name == kind.name)?;
     let weight = risk.move_weights.get(place).copied().unwrap_or(kind.weight);
     let signal = Signal { name: kind.name.into(), weight, sentence: kind.speaks.to_owned() };
-    let mut all: Vec<Signal> = facts.found.iter().filter(|known| known.name != kind.name).cloned().collect();
-    all.push(signal.clone());
+    let mut found: Vec<Signal> = facts.found.iter().filter(|known| known.name != kind.name).cloned().collect();
+    found.push(signal.clone());
     let asks = risk.proof_for.contains(&facts.action.name()) && !must_change_password(facts);
-    let by_sum = by_sum(&all, risk).min(Verdict::Restrict);
+    let by_sum = by_sum(&found, risk).min(Verdict::Restrict);
     let verdict = match facts.doubt {
         Doubt::Flagged(_) if asks => by_sum.max(Verdict::Challenge),
         Doubt::Flagged(_) => by_sum,
@@ -82,7 +84,7 @@ pub fn judge(facts: &Facts<'_>, risk: &Risk) -> Option<Judgement> {
         // It is remembered, and makes the next one dearer.
         Doubt::Watched => Verdict::Pass,
     };
-    Some(Judgement { verdict, signal })
+    Some(Judgement { verdict, signal, found })
 }
 
 /// Whether the password is changed because we asked for it: standing in that way would lock the owner out of the remedy.
@@ -216,7 +218,7 @@ mod tests {
     fn without_a_second_proof_a_watched_sessions_move_waits_alone_and_a_flagged_one_reads_only() {
         let judgement = |verdict| {
             let signal = Signal { name: "filter_changed".into(), weight: 40, sentence: String::new() };
-            Judgement { verdict, signal }
+            Judgement { verdict, signal, found: Vec::new() }
         };
         for (verdict, can_prove, was_watched, state, why) in [
             (Verdict::Challenge, false, true, SessionState::Open, Some(Why::Waits)),

@@ -58,9 +58,13 @@ pub fn judge(facts: &Facts<'_>, risk: &Risk, rules: &[Rule]) -> Judgement {
     Judgement { verdict, signals, rule: fitting.decides.map(|rule| rule.label.clone()), observed: fitting.observed }
 }
 
+/// What the weights of these come to; below 0 where more speaks for than against.
+pub(super) fn sum(signals: &[Signal]) -> i32 {
+    signals.iter().map(|signal| signal.weight).fold(0, i32::saturating_add)
+}
+
 pub(super) fn by_sum(signals: &[Signal], risk: &Risk) -> Verdict {
-    let sum: i32 = signals.iter().map(|signal| signal.weight).fold(0, i32::saturating_add);
-    match sum {
+    match sum(signals) {
         sum if sum >= risk.refuse => Verdict::Refuse,
         sum if sum >= risk.restrict => Verdict::Restrict,
         sum if sum >= risk.challenge => Verdict::Challenge,
