@@ -44,7 +44,7 @@ use crate::edge::redirect::Redirect;
 use crate::edge::serve::{self, Bounds, Door};
 use crate::edge::tls::{self, Certificates, Files, Wanted};
 use crate::edge::{Connection, Handler, Held};
-use crate::gateway::{Degraded, Gateway, Live, Shared};
+use crate::gateway::{Degraded, Gateway, Live, Shared, client};
 use crate::intel::{Intel, Reloaded};
 use crate::openid::Provider;
 use crate::policy::campaign::Sketcher;
@@ -442,7 +442,8 @@ impl Running {
             self.news.clone(),
             Box::new(move || openid.load_full()),
         ));
-        let handler = Arc::new(AdminPages(crate::admin::router(Arc::new(admin), &desk)));
+        let pages = crate::admin::router(Arc::new(admin), &desk);
+        let handler = Arc::new(AdminPages { shared: Arc::clone(&self.shared), pages });
         let tls = TlsAcceptor::from(tls::server_config(Arc::clone(&self.certificates)));
         let door: Arc<dyn Door> = Arc::new(AdminDoor { shared: Arc::clone(&self.shared), tls });
         let listener = tokio::net::TcpListener::from_std(listener)?;
@@ -626,7 +627,7 @@ fn bounds(shared: &Shared) -> Bounds {
     Bounds { header_timeout: listen.header_timeout, idle_timeout: listen.idle_timeout }
 }
 
-/// The administrator's door: who may ask is judged per request; floods come from networks that may not.
+/// The administrator's door: who may ask is judged per request; floods come from networks that may not, nor are proxies.
 struct AdminDoor {
     shared: Arc<Shared>,
     tls: TlsAcceptor,
@@ -639,7 +640,9 @@ impl Door for AdminDoor {
 
     fn admit(&self, peer: IpAddr) -> Option<Admitted> {
         let live = self.shared.live.load();
-        let allowed = live.config.listen.admin_from.iter().any(|network| network.contains(&peer));
+        let listen = &live.config.listen;
+        let allowed =
+            listen.admin_from.iter().chain(&listen.admin_forwarded_from).any(|network| network.contains(&peer));
         live.admission.connection(Prefix::of(peer), allowed, self.shared.clock.now()).ok()
     }
 
@@ -663,14 +666,19 @@ impl Door for AdminDoor {
 }
 
 /// The administrator's pages as a handler of the edge.
-struct AdminPages(Router);
+struct AdminPages {
+    shared: Arc<Shared>,
+    pages: Router,
+}
 
 impl Handler for AdminPages {
     type Body = axum::body::Body;
 
     async fn answer(&self, request: Request<Incoming>, connection: &Arc<Connection>) -> Response<axum::body::Body> {
         let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(Peer(connection.peer));
-        self.0.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
+        let live = self.shared.live.load();
+        let peer = client::address(connection.peer, request.headers(), &live.config.listen.admin_forwarded_from);
+        request.extensions_mut().insert(Peer(peer));
+        self.pages.clone().oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 }

@@ -23,8 +23,8 @@ use crate::clock::Clock;
 use crate::domain::{NodeSeen, SiteName, Timestamp};
 use crate::telemetry::{Metrics, metrics};
 
-/// The connection's other end, put into the request's extensions by whoever accepted it. Decided at the edge: the
-/// address of the connection, or of its PROXY header where that is believed; never a request header.
+/// Where a request comes from, put into its extensions by whoever accepted it: the connection's other end, or what a
+/// listed proxy says.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

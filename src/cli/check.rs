@@ -84,6 +84,9 @@ fn summary(config: &Config, sources: &[Source], now: Timestamp) -> String {
             None => "none".to_owned(),
         },
     );
+    if config.listen.admin.is_some() && !config.listen.admin_forwarded_from.is_empty() {
+        line("", seen_client(&[], &config.listen.admin_forwarded_from));
+    }
     line("client", seen_client(&config.listen.proxy_protocol_from, &config.listen.forwarded_from));
     line("campus", networks(&config.networks.campus));
     if !config.networks.trusted.is_empty() {

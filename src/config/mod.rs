@@ -118,7 +118,10 @@ impl Config {
             IpAddr::V6(address) => format!("[{address}]"),
             IpAddr::V4(address) => address.to_string(),
         });
-        Some(format!("https://{host}:{}/", address.port()))
+        Some(match self.listen.public_admin_port.unwrap_or(address.port()) {
+            443 => format!("https://{host}/"),
+            port => format!("https://{host}:{port}/"),
+        })
     }
 
     /// Makes `data_dir` and the control socket's folder where they are absent, for their owner alone (0700).
@@ -155,6 +158,10 @@ pub struct Listen {
     pub admin: Option<SocketAddr>,
     /// Who may ask there.
     pub admin_from: Vec<IpNet>,
+    /// Whose `X-Forwarded-For` is believed there.
+    pub admin_forwarded_from: Vec<IpNet>,
+    /// The port operators reach it at.
+    pub public_admin_port: Option<u16>,
     /// Whose PROXY header is believed (and required).
     pub proxy_protocol_from: Vec<IpNet>,
     /// Whose `X-Forwarded-For` is believed.

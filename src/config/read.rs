@@ -231,21 +231,23 @@ fn read_listen(section: &Section<'_, '_>) -> Listen {
     };
     let proxy_protocol_from = believed("proxy_protocol_from", "the PROXY header");
     let forwarded_from = believed("forwarded_from", "X-Forwarded-For");
+    let admin_forwarded_from = believed("admin_forwarded_from", "X-Forwarded-For");
     let duration = |name: &str, least: Duration, most: Duration, spoken, absent| {
         section.get(name, value::duration(least..=most, spoken)).unwrap_or(absent)
     };
+    let port = |name: &str| section.get(name, value::number32(1..=65_535)).and_then(|port| u16::try_from(port).ok());
     let second = Duration::from_secs(1);
     let short = "from one second to one hour";
     Listen {
-        public_https_port: section
-            .get("public_https_port", value::number32(1..=65_535))
-            .and_then(|port| u16::try_from(port).ok())
+        public_https_port: port("public_https_port")
             .or_else(|| https.first().map(|(address, _)| address.port()))
             .unwrap_or(443),
         https: https.into_iter().map(|(address, _)| address).collect(),
         http: http.into_iter().map(|(address, _)| address).collect(),
         admin,
         admin_from,
+        admin_forwarded_from,
+        public_admin_port: port("public_admin_port"),
         proxy_protocol_from,
         forwarded_from,
         connections_per_prefix: section.get("connections_per_prefix", value::number32(1..=1_000_000)).unwrap_or(256),

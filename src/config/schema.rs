@@ -135,6 +135,18 @@ pub static LISTEN: Table = Table {
         ),
         key("admin_from", NETWORKS, "`[\"127.0.0.0/8\", \"::1/128\"]`", "Who may ask there."),
         key(
+            "admin_forwarded_from",
+            NETWORKS,
+            "`[]`",
+            "Proxies in front of `admin` whose `X-Forwarded-For` is believed there, and there only: `admin_from`, the audit log and the brakes on guessing then mean whoever asks the proxy. The connection's end is meant where the header is absent.",
+        ),
+        key(
+            "public_admin_port",
+            "port",
+            "the port of `admin`",
+            "Where operators reach it, if a proxy moves the port. For links in alerts.",
+        ),
+        key(
             "proxy_protocol_from",
             NETWORKS,
             "`[]`",

@@ -11,6 +11,7 @@ pub mod challenge;
 mod chaos;
 pub mod desk;
 mod desk_load;
+mod desk_proxy;
 mod doors;
 mod edge;
 mod floods;

@@ -277,6 +277,26 @@ impl Stack {
     }
 }
 
+/// A server that ends with the test.
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it, without waiting for anything.
+    pub fn start(command: &mut Command) -> Self {
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null());
+        // Apache ends everything in its group.
+        Self(process.process_group(0).spawn().expect("it is installed; tests/prepare installs it"))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Killed, the master would leave its workers behind.
+        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let _ = self.0.wait();
+    }
+}
+
 /// Whether a folder and those in it have no files.
 fn is_without_files(folder: &Path) -> bool {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();

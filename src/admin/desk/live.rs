@@ -141,7 +141,9 @@ pub(super) async fn listen(State(desk): State<Arc<Desk>>) -> Result<Response, Fa
     });
     let lasts = tokio::time::sleep(LASTS);
     let said = said.take_until(lasts);
-    Ok(Sse::new(said).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response())
+    let stream = Sse::new(said).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)));
+    // nginx in front would keep what is said until it has a bufferful.
+    Ok(([("x-accel-buffering", "no")], stream).into_response())
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::corpus::{HIDDEN, SCRIPTS};
 use crate::php_fpm::Fpm;
-use crate::stack::free_ports;
+use crate::stack::{Running, free_ports};
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -58,17 +58,6 @@ pub struct Apache {
     folder: TempDir,
     address: SocketAddr,
     _server: Running,
-}
-
-/// A process that ends with the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Killed, the master would leave its workers behind.
-        let _ = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
-        let _ = self.0.wait();
-    }
 }
 
 impl Server for Nginx {
@@ -182,10 +171,7 @@ fn root() -> TempDir {
 }
 
 fn run(mut command: Command, address: SocketAddr, folder: &Path) -> Running {
-    let process = command.stdout(Stdio::null()).stderr(Stdio::null());
-    // Apache ends everything in its group.
-    let process = std::os::unix::process::CommandExt::process_group(process, 0).spawn();
-    let running = Running(process.expect("it is installed; tests/prepare installs it"));
+    let running = Running::start(&mut command);
     #[expect(clippy::disallowed_methods, reason = "bounds how long this test waits for another process")]
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {

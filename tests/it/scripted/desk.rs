@@ -45,8 +45,8 @@ async fn habit(gateway: &Gateway, name: &str, home: &str) -> Client {
 }
 
 /// As far as the second proof: name, code and password.
-async fn begin(browser: &mut Browser, gateway: &Gateway, name: &str, code: &str, pictures: bool) {
-    browser.open(&format!("{}enrol?name={name}", gateway.desk())).await;
+async fn begin(browser: &mut Browser, desk: &str, name: &str, code: &str, pictures: bool) {
+    browser.open(&format!("{desk}enrol?name={name}")).await;
     browser.type_into("#code", code).await;
     if pictures {
         browser.portraits_in("desk-enrol", &WINDOWS).await;
@@ -63,8 +63,12 @@ async fn begin(browser: &mut Browser, gateway: &Gateway, name: &str, code: &str,
 
 /// The same, and an app that shows codes; then the operator has signed in.
 pub async fn enrol(browser: &mut Browser, gateway: &Gateway, name: &str, role: &str, pictures: bool) -> [u8; 20] {
-    let code = add(gateway, name, role);
-    begin(browser, gateway, name, &code, pictures).await;
+    enrol_at(browser, &gateway.desk(), name, &add(gateway, name, role), pictures).await
+}
+
+/// The same at a desk that stands elsewhere than the gateway says.
+pub async fn enrol_at(browser: &mut Browser, desk: &str, name: &str, code: &str, pictures: bool) -> [u8; 20] {
+    begin(browser, desk, name, code, pictures).await;
     browser.wait_for("document.querySelector('.picture svg')").await;
     if pictures {
         browser.portraits_in("desk-enrol-app", &WINDOWS).await;
@@ -185,7 +189,7 @@ async fn a_passkey_is_a_second_proof_as_well() {
     Browser::visit("desk-passkey", async |browser| {
         browser.open(&gateway.desk()).await;
         browser.have_passkeys().await;
-        begin(browser, &gateway, "anna", &code, false).await;
+        begin(browser, &gateway.desk(), "anna", &code, false).await;
         browser.click("a[href='/enrol/factor?with=passkey']").await;
         browser.wait_for("document.querySelector('form[data-passkey]')").await;
         browser.click("form button").await;

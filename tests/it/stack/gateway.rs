@@ -188,6 +188,11 @@ default_domain = "campus.example"
         format!("https://localhost:{}/", self.https.port())
     }
 
+    /// Where the administrator's port is.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// Where the administrator's desk is.
     pub fn desk(&self) -> String {
         format!("https://localhost:{}/", self.admin.port())
