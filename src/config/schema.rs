@@ -642,9 +642,9 @@ pub static RISK: Table = Table {
         ),
         key(
             "proof_for",
-            "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`",
+            "list of `change filter`, `change identity`, `change password`, `export`, `hide traces`, `send`",
             "the first three",
-            "What a session with an open flag is asked to prove for, whatever the sum is, and a watched one by its sum (see [signals.md](signals.md)). Without a second proof a flagged session reads only, until an operator clears it; in a watched one the move waits and the rest goes on.",
+            "What a session with an open flag is asked to prove for, whatever the sum is, and a watched one by its sum (see [signals.md](signals.md)). Without a second proof a flagged session reads only, until an operator clears it; in a watched one the move waits and the rest goes on. `send` means messages that want their answers outside, or name a sender there.",
         ),
         key(
             "forget_after",
@@ -1188,7 +1188,7 @@ pub fn signals_reference() -> String {
     }
     page.push_str(
         "\n## Of a session in doubt\n\n\
-         A session with an open flag that does one of these things besides sending has its weight added to what was found\n\
+         A session with an open flag that does one of these things has its weight added to what was found\n\
          before: each raises the price of the next. What stands in `proof_for` of `[risk]` is not done without a second proof,\n\
          whatever the sum is. The flag lists each with its time and its target, so that it can be undone.\n\n\
          A session is watched, without a flag, where something speaks against it that is not enough for one: it comes from\n\
@@ -1197,8 +1197,8 @@ pub fn signals_reference() -> String {
          `proof_for` is flagged and asked about by that sum. Who has no second proof is told that it is not possible from this\n\
          browser yet; all else goes on. Sessions against which nothing stands are never asked.\n\n\
          A filter, a forward, an out-of-office notice or an identity speaks only where it leads outside `own_domains` of the\n\
-         site, drops mail, or cannot be read. Where no domain is named, every one of them speaks. Weights are changed by\n\
-         `[risk] weights` as well.\n\n\
+         site, drops mail, or cannot be read; a message, where its own fields for the sender or for answers do. Where no domain is\n\
+         named, everything that leads anywhere speaks. Weights are changed by `[risk] weights` as well.\n\n\
          | signal | weight | it speaks of the session | why it weighs so much |\n|---|---|---|---|\n",
     );
     for crate::domain::SignalKind { name, weight, speaks, because } in &MOVE_SIGNALS {

@@ -1,6 +1,6 @@
 //! What a request asks for, and what came of it.
 
-use super::{MOVE_SIGNALS, Secret, SignalKind};
+use super::{Aim, MOVE_SIGNALS, Secret, SignalKind};
 
 /// What a request asks the webmail to do, in words that hold for every product.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,31 +60,28 @@ impl Action {
     }
 
     /// The actions, by name, that a session in doubt may be asked to prove for.
-    pub const MOVES: [&'static str; 5] =
-        ["change filter", "change identity", "change password", "export", "hide traces"];
+    pub const MOVES: [&'static str; 6] =
+        ["change filter", "change identity", "change password", "export", "hide traces", "send"];
 
     /// What it says against a session in doubt, as thieves do it as well; none where it says nothing.
     pub fn move_signal(&self) -> Option<&'static SignalKind> {
         let name = match self {
             Self::ChangeFilter => "filter_changed",
             Self::ChangeIdentity => "identity_changed",
+            Self::Send(_) => "answers_elsewhere",
             Self::ChangePassword => "password_changed",
             Self::Export => "data_taken",
             Self::HideTraces => "traces_hidden",
-            Self::SignIn { .. }
-            | Self::SignOut
-            | Self::Send(_)
-            | Self::SaveDraft
-            | Self::Upload
-            | Self::Poll
-            | Self::View => return None,
+            Self::SignIn { .. } | Self::SignOut | Self::SaveDraft | Self::Upload | Self::Poll | Self::View => {
+                return None;
+            }
         };
         MOVE_SIGNALS.iter().find(|kind| kind.name == name)
     }
 
-    /// Whether it is about where mail goes, so that it says nothing where that is within the house.
+    /// Whether it is about where mail or its answers go, so that it says nothing where that is within the house.
     pub const fn has_aim(&self) -> bool {
-        matches!(self, Self::ChangeIdentity | Self::ChangeFilter)
+        matches!(self, Self::ChangeIdentity | Self::ChangeFilter | Self::Send(_))
     }
 
     /// Whether a restricted session is refused it.
@@ -102,12 +99,15 @@ pub struct Sending {
     pub recipients: u32,
     /// Whom it names.
     pub to: Recipients,
+    /// Where it wants its answers, and from where it says that it comes, as far as that stands in it. An identity that was
+    /// saved before is only numbered.
+    pub answers: Aim,
 }
 
 impl Sending {
     /// One message to one recipient whom the request does not name.
     pub fn one(kind: SendingKind) -> Self {
-        Self { kind, recipients: 1, to: Recipients::default() }
+        Self { kind, recipients: 1, to: Recipients::default(), answers: Aim::default() }
     }
 }
 

@@ -176,7 +176,7 @@ pub static CONTENT_SIGNALS: [SignalKind; 4] = [
 ];
 
 /// What a session in doubt may do besides sending, as thieves do once they are in.
-pub static MOVE_SIGNALS: [SignalKind; 5] = [
+pub static MOVE_SIGNALS: [SignalKind; 6] = [
     SignalKind {
         name: "filter_changed",
         weight: 40,
@@ -188,6 +188,12 @@ pub static MOVE_SIGNALS: [SignalKind; 5] = [
         weight: 30,
         speaks: "It changed an address or a signature, and answers or readers may go outside by it.",
         because: "Frauds are sent under other names, with the answers going elsewhere.",
+    },
+    SignalKind {
+        name: "answers_elsewhere",
+        weight: 20,
+        speaks: "A message of it names an address for answers, or of a sender, that is outside.",
+        because: "Frauds want their answers elsewhere; so do a few owners.",
     },
     SignalKind {
         name: "password_changed",

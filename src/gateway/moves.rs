@@ -42,9 +42,12 @@ impl Judging<'_> {
         aim: &Aim,
         code: Reference,
     ) -> Option<Moved> {
-        action.move_signal()?;
-        let (doubt, found) = self.doubt(site, session, client).await?;
         let is_outside = aim.is_outside(&site.own_domains);
+        // Before the store is asked for anything: most messages are none.
+        if !moves::is_move(action, is_outside) {
+            return None;
+        }
+        let (doubt, found) = self.doubt(site, session, client).await?;
         let facts = Facts { action, is_outside, doubt, found: &found };
         let judgement = moves::judge(&facts, &self.config.risk)?;
         let (verdict, signals) = (judgement.verdict, judgement.found.clone());

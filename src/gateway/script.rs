@@ -90,9 +90,13 @@ impl Script {
         Fields::from_query(parts.uri.query().unwrap_or_default().as_bytes(), self.site().php_max_input_vars)
     }
 
-    /// Where the change that it asks for lets mail go.
+    /// Where what it asks for lets mail go, or wants its answers.
     fn aim(&self, parts: &Parts) -> Aim {
-        self.site().webmail.aim(&self.query(parts), self.whole_form().as_ref())
+        match &self.asked.action {
+            Action::Send(sending) => sending.answers.clone(),
+            action if action.has_aim() => self.site().webmail.aim(&self.query(parts), self.whole_form().as_ref()),
+            _ => Aim::default(),
+        }
     }
 
     /// What the request is about, as the operator may have to undo it.
@@ -409,7 +413,7 @@ impl Gateway {
         let Some(session) = script.known_session() else { return Ok(()) };
         let on_away = self.on_away(&visit);
         let judging = self.judging(&visit, &on_away);
-        let aim = if action.has_aim() { script.aim(parts) } else { Aim::unread() };
+        let aim = script.aim(parts);
         let code = self.shared.dice.reference();
         let moved = judging.judge_move(visit.site(), session, &script.client, action, &aim, code).await;
         let Some(moved) = moved else { return Ok(()) };

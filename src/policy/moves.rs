@@ -1,5 +1,5 @@
-//! What a session in doubt does besides sending: each of a thief's usual moves speaks against it, and some are not made
-//! without a proof.
+//! What a session in doubt does besides sending, or with messages that want their answers elsewhere: each of a thief's usual
+//! moves speaks against it, and some are not made without a proof.
 //!
 //! A session in doubt is one with a flag that is open, or one that is watched: from outside, on a browser that the account
 //! has known for less than a day, where something speaks against it though not enough for a flag. Of a watched one each move
@@ -19,7 +19,7 @@ use crate::domain::{
 pub struct Facts<'a> {
     /// What it asks for.
     pub action: &'a Action,
-    /// Whether it lets mail out, where the action is about where mail goes; what cannot be read does.
+    /// Whether it lets mail out or wants answers there, where the action is about that; what cannot be read does.
     pub is_outside: bool,
     /// What stands against the session.
     pub doubt: Doubt,
@@ -59,13 +59,18 @@ pub fn speaks_against(found: &[Signal]) -> bool {
     sum(found) > 0
 }
 
+/// Whether it says anything against a session in doubt: what is about where mail or its answers go, only where that is outside.
+pub fn is_move(action: &Action, is_outside: bool) -> bool {
+    action.move_signal().is_some() && (is_outside || !action.has_aim())
+}
+
 /// Judges a move of a session in doubt; none where it is no move, or nobody doubts the session any more.
 pub fn judge(facts: &Facts<'_>, risk: &Risk) -> Option<Judgement> {
     let is_doubted = match facts.doubt {
         Doubt::Flagged(status) => matches!(status, FlagStatus::Open | FlagStatus::Confirmed),
         Doubt::Watched => speaks_against(facts.found),
     };
-    if !is_doubted || (facts.action.has_aim() && !facts.is_outside) {
+    if !is_doubted || !is_move(facts.action, facts.is_outside) {
         return None;
     }
     let kind = facts.action.move_signal()?;
@@ -123,6 +128,7 @@ impl Judgement {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::action::{Sending, SendingKind};
 
     fn found(signals: &[(&'static str, i32)]) -> Vec<Signal> {
         let signal =
@@ -157,6 +163,25 @@ mod tests {
         let barely = [("new_country", 15)];
         assert_eq!(judged(Action::Export, FlagStatus::Open, &barely), Some(Verdict::Flag), "40 is below 50");
         assert_eq!(judged(Action::ChangeIdentity, FlagStatus::Open, &barely), Some(Verdict::Challenge));
+    }
+
+    #[test]
+    fn a_message_that_wants_its_answers_outside_is_no_more_than_remembered_until_much_stands_against_its_session() {
+        let message = || Action::Send(Sending::one(SendingKind::Message));
+        let new_laptop = [("new_device", 15), ("off_campus", 10)];
+        assert_eq!(watched(message(), true, &new_laptop), Some(Verdict::Pass));
+        assert_eq!(watched(message(), false, &new_laptop), None, "its answers come to the house");
+        assert_eq!(judged(message(), FlagStatus::Open, &[("new_country", 25)]), Some(Verdict::Flag));
+        assert_eq!(judged(message(), FlagStatus::Open, &[("new_country", 40)]), Some(Verdict::Challenge));
+        let then = [("new_device", 15), ("off_campus", 10), ("answers_elsewhere", 20)];
+        let asked_by_sum = Risk { challenge: 80, restrict: 90, ..Risk::default() };
+        let found = found(&then);
+        let facts = Facts { action: &Action::ChangeIdentity, is_outside: true, doubt: Doubt::Watched, found: &found };
+        assert_eq!(judge(&facts, &asked_by_sum).map(|judgement| judgement.verdict), Some(Verdict::Flag), "75");
+        let asked_for = Risk { proof_for: vec!["send"], ..Risk::default() };
+        let facts = Facts { action: &message(), is_outside: true, doubt: Doubt::Watched, found: &found };
+        let more = judge(&facts, &asked_for).map(|judgement| judgement.verdict);
+        assert_eq!(more, Some(Verdict::Flag), "45: the same message counts once");
     }
 
     #[test]

@@ -6,12 +6,14 @@ use http::{Method, StatusCode};
 
 use crate::stack::{Answer, Gateway, Message, Person, Roundcube, Settings, Stack, form, until};
 
-/// Only a new country speaks against a sign-in, with this weight. By itself it asks for nothing.
+/// Only a new country speaks against a sign-in, with this weight, and nothing else bounds who sends from two countries. By
+/// itself it asks for nothing.
 fn by_country(weight: u32) -> String {
     format!(
         "[networks]\ncampus = [\"127.0.0.0/8\"]\ncampus_country = \"DE\"\n\
          [risk]\nweights = {{ impossible_travel = 0, new_device = 0, new_network = 0, off_campus = 0, \
-         country_new_to_site = 0, hosting = 0, accounts_from_prefix = 0, weak_password = 0, breached_password = 0, new_country = {weight} }}"
+         country_new_to_site = 0, hosting = 0, accounts_from_prefix = 0, weak_password = 0, breached_password = 0, new_country = {weight} }}\n\
+         [send.limits]\ncountries_per_account = \"none\"\n"
     )
 }
 
@@ -297,6 +299,38 @@ async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_
             assert_eq!(flags_of(&gateway, &victim), Vec::<serde_json::Value>::new(), "it only makes the next dearer");
         }
     }
+}
+
+#[tokio::test]
+async fn a_message_that_wants_its_answers_outside_is_held_back_only_where_much_stands_against_its_session() {
+    let stack = Stack::shared();
+    let asks_for_answers = |reply_to: &'static str| Message {
+        to: "somebody@elsewhere.example",
+        reply_to,
+        subject: "Hello",
+        body: "Hello.",
+        ..Message::default()
+    };
+    let (outside, inside) = (asks_for_answers("boss@elsewhere.example"), asks_for_answers("office@campus.example"));
+
+    let watching = gateway(stack, IS_WATCHED).await;
+    let person = somebody(stack, &watching).await;
+    let mut home = Roundcube::sign_in(watching.client(), &person).await.expect("the password is right");
+    assert!(home.send(&outside).await.says_sent(), "by its owner at home");
+    let mut traveller = abroad(&watching, &person).await;
+    assert!(traveller.send(&inside).await.says_sent());
+    assert!(traveller.send(&outside).await.says_sent(), "it only makes the next dearer");
+    assert_eq!(flags_of(&watching, &person), Vec::<serde_json::Value>::new());
+
+    let flagging = gateway(stack, FLAGS).await;
+    let victim = somebody(stack, &flagging).await;
+    let mut thief = abroad(&flagging, &victim).await;
+    until("the flag", 10, async || flags_of(&flagging, &victim).pop()).await;
+    assert!(thief.send(&inside).await.says_sent(), "a flag alone stops nothing");
+    let answer = thief.send(&outside).await;
+    assert!(!answer.says_sent(), "{}", answer.text());
+    let refused = flagging.event("send_refused").await;
+    assert!(refused["signals"].to_string().contains("answers_elsewhere"), "{refused}");
 }
 
 #[tokio::test]

@@ -1,7 +1,9 @@
 //! What stands in Roundcube's compose form, as the message it will become.
 
+use super::super::aims;
 use super::super::strict::is_true;
 use super::{php, word};
+use crate::domain::Aim;
 use crate::domain::composed::{Attached, Composed};
 
 /// Roundcube's own bound on files is by their size; nobody attaches more by hand.
@@ -28,6 +30,18 @@ pub(super) fn composed(form: &php::Form) -> Composed {
             .take(ATTACHED_MAX)
             .collect(),
     }
+}
+
+/// Where a message wants its answers, and who it says that it is from. Roundcube asks for receipts under the same addresses.
+pub(super) fn answers(form: &php::Form) -> Aim {
+    let mut aim = Aim::default();
+    for name in [&b"_from"[..], b"_replyto", b"_followupto"] {
+        let value = form.fields().text(name).unwrap_or_default();
+        if name != b"_from" || value.contains(&b'@') {
+            aims::read_addresses(&mut aim, value);
+        }
+    }
+    aim
 }
 
 /// A file of the compose page that the form was sent from; the session's own cookies open it.

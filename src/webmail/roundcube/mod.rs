@@ -45,6 +45,8 @@ const OTHERS: &[&[u8]] = &[
     b"_token",
     b"_mbox",
     b"_flag",
+    b"_replyto",
+    b"_followupto",
     b"roundcube_sessid",
 ];
 
@@ -306,6 +308,7 @@ impl Meant<'_> {
             kind,
             recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX),
             to: addresses::of_fields(fields.into_iter()),
+            answers: self.request.form.map(compose::answers).unwrap_or_default(),
         })
     }
 

@@ -672,6 +672,25 @@ fn a_message_is_read_from_its_form_as_it_will_be() {
 }
 
 #[test]
+fn a_message_says_where_it_wants_its_answers_unless_it_only_numbers_an_identity() {
+    for (fields, outside) in [
+        ("_from=1", false),
+        ("_from=1&_replyto=&_followupto=", false),
+        ("_from=1&_replyto=Office+%3Coffice%40campus.example%3E", false),
+        ("_from=Alice+%3Calice%40campus.example%3E", false),
+        ("_from=1&_replyto=office%40campus.example%2C+out%40elsewhere.example", true),
+        ("_from=1&_followupto=out%40elsewhere.example", true),
+        ("_from=Boss+%3Cceo%40bank.example%3E", true),
+        ("_from=1&_replyto=%22office%40campus.example%22%40elsewhere.example", true),
+    ] {
+        let sent = format!("_task=mail&_action=send&_to=bob%40campus.example&{fields}");
+        let sending = sending(Request::post("/?_task=mail&_action=send", &sent));
+        assert_eq!(sending.answers.is_outside(&["campus.example".to_owned()]), outside, "{fields}");
+        assert_eq!(sending.answers == Aim::default(), !fields.contains("%40"), "{fields}");
+    }
+}
+
+#[test]
 fn what_is_fetched_from_the_product_is_named_by_the_form_and_nothing_else_gets_into_the_address() {
     let form = |body: &str| {
         let kind = http::HeaderValue::from_static(URLENCODED);

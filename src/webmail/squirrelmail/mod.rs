@@ -322,6 +322,8 @@ fn composed(request: &Reading<'_>) -> Action {
             kind: SendingKind::Message,
             recipients: u32::try_from(recipients.max(1)).unwrap_or(u32::MAX),
             to: addresses::of_fields(named.into_iter()),
+            // Its compose page has no fields for them: they are those of an identity.
+            answers: Aim::default(),
         });
     }
     if pressed(b"attach") { Action::Upload } else { Action::View }

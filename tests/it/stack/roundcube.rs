@@ -25,6 +25,8 @@ pub struct Message<'a> {
     pub cc: &'a str,
     #[allow(missing_docs)]
     pub bcc: &'a str,
+    /// Where answers go, when it is another address.
+    pub reply_to: &'a str,
     #[allow(missing_docs)]
     pub subject: &'a str,
     /// Plain text, or HTML.
@@ -96,7 +98,7 @@ impl Roundcube {
             ("_to", message.to),
             ("_cc", message.cc),
             ("_bcc", message.bcc),
-            ("_replyto", ""),
+            ("_replyto", message.reply_to),
             ("_followupto", ""),
             ("_subject", message.subject),
             ("_draft_saveid", message.draft),
