@@ -15,7 +15,7 @@ use crate::domain::{
     action::Recipients,
 };
 use crate::intel::Intel;
-use crate::policy::facts::{DeviceFact, Facts};
+use crate::policy::facts::{self, DeviceFact, Facts};
 use crate::policy::limits::{Charge, Charged, CounterKey, Receipt};
 use crate::policy::password::Due;
 use crate::policy::risk::{self, Judgement};
@@ -345,9 +345,13 @@ impl Judging<'_> {
             Some((_, since)) => DeviceFact::Known(since),
             None => DeviceFact::New,
         };
+        // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
+        let is_new_program = !attempt.door.is_webmail() && reserved.known_device.is_none();
+        let is_newcomer = facts::is_newcomer(client.network, device) && (attempt.door.is_webmail() || is_new_program);
         let whereabouts = self.whereabouts(client.address);
-        let (profile, failures_before, thefts_from_prefix, prefix_mark, country_at_site) = tokio::join!(
+        let (profile, has_open_flag, failures_before, thefts_from_prefix, prefix_mark, country_at_site) = tokio::join!(
             self.store.profile(&site.name, account, self.now),
+            async { if is_newcomer { self.has_open_flag(site, account).await } else { Fact::Known(false) } },
             self.count(risk::failures_key(&in_key), risk::FAILURES_WINDOW),
             self.count(theft::key(&site.name, client.prefix), theft::WINDOW),
             self.store.marked_prefix(&site.name, client.prefix, self.now),
@@ -360,20 +364,15 @@ impl Judging<'_> {
         facts.thefts_from_prefix = thefts_from_prefix;
         facts.prefix_mark = self.fact(prefix_mark);
         facts.country_at_site = country_at_site;
-        if !attempt.door.is_webmail() {
-            // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
-            if facts.is_newcomer() && reserved.known_device.is_none() {
-                facts.has_open_flag = self.has_open_flag(site, account).await;
-            }
-        } else if facts.is_newcomer() {
+        facts.has_open_flag = has_open_flag;
+        if is_newcomer && attempt.door.is_webmail() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);
             let newcomer = risk::newcomer(&site.name, &in_key, client.prefix, reserved.account_fingerprint, network);
             self.note(&newcomer).await;
-            (facts.newcomers_from_prefix, facts.networks_for_account, facts.has_open_flag) = tokio::join!(
+            (facts.newcomers_from_prefix, facts.networks_for_account) = tokio::join!(
                 self.count(risk::newcomers_key(&site.name, client.prefix), risk::NEWCOMERS_WINDOW),
                 self.count(risk::networks_key(&in_key), risk::NEWCOMERS_WINDOW),
-                self.has_open_flag(site, account),
             );
         }
         let judgement = risk::judge(&facts, &self.config.risk, &self.config.rules);
@@ -769,9 +768,12 @@ impl Judging<'_> {
     /// named without an address counts as new.
     async fn first_written(&self, sending: &Sending<'_>, fingerprints: &[u32]) -> (u32, bool) {
         let (site, account) = (&sending.site.name, &sending.account);
-        let profile = self.fact(self.store.profile(site, account, self.now).await);
-        let is_known = matches!(profile, Fact::Known(profile) if profile.sign_ins >= SIGN_INS_KNOWN);
-        let new = match self.fact(self.store.first_written(site, account, fingerprints).await) {
+        let (profile, found) = tokio::join!(
+            self.store.profile(site, account, self.now),
+            self.store.first_written(site, account, fingerprints)
+        );
+        let is_known = matches!(self.fact(profile), Fact::Known(profile) if profile.sign_ins >= SIGN_INS_KNOWN);
+        let new = match self.fact(found) {
             Fact::Known(found) => {
                 let named = u32::try_from(fingerprints.len()).unwrap_or(u32::MAX);
                 found.new.saturating_add(sending.recipients.saturating_sub(named)).min(sending.recipients)

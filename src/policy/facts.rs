@@ -76,8 +76,13 @@ impl Facts<'_> {
         }
     }
 
-    /// Whether nothing vouches for the client: a new browser outside the operator's own networks.
+    /// See [`is_newcomer`].
     pub fn is_newcomer(&self) -> bool {
-        self.network == NetworkClass::Outside && !matches!(self.device, DeviceFact::Known(_))
+        is_newcomer(self.network, self.device)
     }
+}
+
+/// Whether nothing vouches for a client: a new browser outside the operator's own networks.
+pub fn is_newcomer(network: NetworkClass, device: DeviceFact) -> bool {
+    network == NetworkClass::Outside && !matches!(device, DeviceFact::Known(_))
 }

@@ -108,11 +108,13 @@ impl Window {
     /// Units and distinct fingerprints in the last `window`.
     pub fn used(&self, window: Duration, now: Timestamp) -> u64 {
         let live = self.live(window, now);
-        // Nearly all counters hold units only: they are summed where they lie.
-        if live.iter().all(|entry| entry.fingerprint.is_none()) {
-            return live.iter().map(|entry| entry.units).sum();
-        }
-        self.expiries(window, now).iter().map(|(_, units)| units).sum()
+        let units: u64 = live.iter().filter(|entry| entry.fingerprint.is_none()).map(|entry| entry.units).sum();
+        // Nearly all counters hold units only. A site's counters of distinct accounts are full, though, and asked at every
+        // sign-in: when each of them stops counting is not put in order for that.
+        let mut distinct: Vec<u32> = live.iter().filter_map(|entry| entry.fingerprint).collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        units + distinct.len() as u64
     }
 
     /// Whether `cost` fits under all `limits`.

@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Row};
 
 use super::rows::{account, hex, is_unreadable, json, millis, pragma, text, time, unreadable};
@@ -109,12 +110,20 @@ pub(super) struct Database {
 /// An entry of a counter as it is written.
 type WrittenEntry = (u64, u64, u64, Option<u32>);
 
+/// Statements kept ready: more than there are.
+const STATEMENTS: usize = 64;
+
+/// A connection whose statements are compiled once. SQLite would compile those anew at each use whose plan it could choose by
+/// the values; every plan here is chosen beforehand, by the indices and by `INDEXED BY`.
+fn ready(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    Ok(connection)
+}
+
 impl Database {
     /// How long another program that has the file open for writing is waited for.
     const BUSY_WAIT: Duration = Duration::from_secs(2);
-
-    /// Statements kept ready: more than there are.
-    const STATEMENTS: usize = 64;
 
     pub(super) fn open(data_dir: &Path, now: Timestamp) -> Result<Self, OpenError> {
         let unusable = |path: &Path| {
@@ -130,8 +139,7 @@ impl Database {
         file.set_permissions(PermissionsExt::from_mode(0o600)).map_err(unusable(&path))?;
         drop(file);
 
-        let connection = Connection::open(&path).map_err(|error| OpenError::of(&path, error))?;
-        connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
+        let connection = Connection::open(&path).and_then(ready).map_err(|error| OpenError::of(&path, error))?;
         let mut database = Self { connection, path, _only_one: Some(only_one) };
         database.check()?;
         let probed = database.in_one_transaction(|connection| Probe(now).write(connection));
@@ -143,8 +151,7 @@ impl Database {
     pub(super) fn scratch() -> Result<Self, OpenError> {
         let path = PathBuf::from(":memory:");
         let failed = |error| OpenError::of(&path, error);
-        let connection = Connection::open_in_memory().map_err(failed)?;
-        connection.set_prepared_statement_cache_capacity(Self::STATEMENTS);
+        let connection = Connection::open_in_memory().and_then(ready).map_err(failed)?;
         schema::create(&connection).map_err(failed)?;
         Ok(Self { connection, path, _only_one: None })
     }
@@ -236,7 +243,7 @@ impl Database {
     /// A connection that only reads: it sees what is committed, and a commit does not keep it waiting.
     pub(super) fn reading(&self) -> Result<Connection, OpenError> {
         let failed = |error| OpenError::of(&self.path, error);
-        let connection = Connection::open(&self.path).map_err(failed)?;
+        let connection = Connection::open(&self.path).and_then(ready).map_err(failed)?;
         connection.busy_timeout(Self::BUSY_WAIT).map_err(failed)?;
         connection.pragma_update(None, "query_only", true).map_err(failed)?;
         Ok(connection)

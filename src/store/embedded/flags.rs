@@ -283,6 +283,9 @@ impl Change for SettleFlag {
 
 #[cfg(test)]
 mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::super::database::Database;
     use super::super::schema;
     use super::*;
     use crate::domain::flag::tests::flag;
@@ -297,6 +300,25 @@ mod tests {
     fn numbered(number: u64, status: FlagStatus) -> Flag {
         let (code, time) = (Reference::from_random(number), Timestamp::from_millis(number));
         Flag { code, time, status, ..flag() }
+    }
+
+    /// Every sign-in on a new browser asks for the flags of its account.
+    #[test]
+    fn a_list_is_compiled_once_whoever_is_asked_for() {
+        let database = Database::scratch().expect("memory");
+        let filter = |account: &str| FlagFilter {
+            account: Some(Account::from_canonical(account)),
+            status: Some(FlagStatus::Open),
+            site: Some("webmail.example.edu".into()),
+            ..FlagFilter::default()
+        };
+        for account in ["alice", "bob", "carla"] {
+            assert_eq!(list(database.connection(), &filter(account), 8), Ok(Vec::new()));
+        }
+        let (sql, _) = query(&filter("alice"));
+        let statement = database.connection().prepare_cached(&sql).expect("it was compiled before");
+        assert_eq!(statement.get_status(StatementStatus::Run), 3, "it is the one that was used");
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 
     /// The bound on work: whatever is asked, SQLite walks one index from its right place and sorts nothing.
