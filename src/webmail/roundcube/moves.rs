@@ -1,6 +1,7 @@
 //! What a change of settings, an export or a removal is about, as Roundcube's forms say it.
 
-use super::super::{addresses_sent, aims, has_link};
+use super::super::strict::body_or_query;
+use super::super::{Reading, addresses_sent, aims, has_link, is_sent_folder};
 use super::compose::either;
 use super::php;
 use crate::domain::Aim;
@@ -27,9 +28,40 @@ pub(super) fn targets(query: &php::Fields, form: Option<&php::Form>) -> Vec<Stri
             targets.push("a signature with a link".to_owned());
         }
     }
-    let folder = form.and_then(|form| either(query, form, b"_mbox")).or_else(|| query.text(b"_mbox"));
-    targets.extend(folder.map(|folder| format!("folder {}", String::from_utf8_lossy(folder))));
+    let mut folders: Vec<&[u8]> = form.map(php::Form::fields).into_iter().flat_map(folders_of_numbers).collect();
+    folders.sort_unstable();
+    folders.dedup();
+    if folders.is_empty() {
+        folders.extend(form.and_then(|form| either(query, form, b"_mbox")).or_else(|| query.text(b"_mbox")));
+    }
+    targets.extend(folders.iter().map(|folder| format!("folder {}", String::from_utf8_lossy(folder))));
     targets
+}
+
+/// Whether messages of the folder of sent mail are meant: it is the open one, or it stands with a message's number, as where a
+/// search went through all folders, or everything that such a search found is meant.
+pub(super) fn touches_sent(request: &Reading<'_>) -> bool {
+    if body_or_query(request, b"_mbox").is_some_and(is_sent_folder) {
+        return true;
+    }
+    let Some(fields) = request.form.map(php::Form::fields) else { return false };
+    let has_search = fields.text(b"_search").is_some_and(|search| !search.is_empty());
+    (has_search && fields.text(b"_uid") == Some(b"*")) || folders_of_numbers(fields).any(is_sent_folder)
+}
+
+/// Folders that stand with messages' numbers, as where a search went through all of them: `3-Sent`, or an array by folder.
+fn folders_of_numbers(fields: &php::Fields) -> impl Iterator<Item = &[u8]> {
+    let in_text = fields.text(b"_uid").into_iter().flat_map(|list| list.split(|&byte| byte == b','));
+    let elements = fields.elements(b"_uid").iter();
+    let keys = elements.clone().flat_map(|one| one.at.split(|byte| b"[]".contains(byte)));
+    let keys = keys.filter(|key| !key.iter().all(u8::is_ascii_digit));
+    in_text.chain(elements.map(|one| one.text.as_slice())).filter_map(behind_dash).chain(keys)
+}
+
+/// Roundcube divides at the first.
+fn behind_dash(number: &[u8]) -> Option<&[u8]> {
+    let dash = number.iter().position(|&byte| byte == b'-')?;
+    Some(&number[dash + 1..])
 }
 
 /// Fields without which a form is none of those that are read here.
