@@ -676,7 +676,6 @@ impl Judging<'_> {
     /// Reserves what a message costs, before it goes upstream.
     pub async fn reserve_send(&self, sending: &Sending<'_>) -> ReservedSend {
         let Sending { site, client, account, hash, recipients, to, .. } = sending;
-        let locked = self.fact(self.store.locked(&site.name, account).await.map(|lock| lock.is_some()));
         let familiar = send::is_familiar(sending.device_since(), self.now);
         let mut reserved = ReservedSend {
             decision: Decision::lost(),
@@ -685,10 +684,13 @@ impl Judging<'_> {
             fingerprints: to.addresses().iter().map(|address| self.recipient(site, address)).collect(),
         };
         let newcomer = sending.known().filter(|_| !familiar);
-        let mut is_account_known = true;
-        if newcomer.is_some() || sending.known().is_some_and(|session| session.flag.is_some()) {
-            (reserved.first_written, is_account_known) = self.first_written(sending, &reserved.fingerprints).await;
-        }
+        let is_asked = newcomer.is_some() || sending.known().is_some_and(|session| session.flag.is_some());
+        let first_written =
+            async { if is_asked { self.first_written(sending, &reserved.fingerprints).await } else { (0, true) } };
+        let (locked, (first_written, is_account_known)) =
+            tokio::join!(self.store.locked(&site.name, account), first_written);
+        reserved.first_written = first_written;
+        let locked = self.fact(locked.map(|lock| lock.is_some()));
         let facts = send::Facts {
             now: self.now,
             site: &site.name,

@@ -23,8 +23,8 @@ impl Gateway {
         let on_away = self.on_away(&visit);
         let judging = self.judging(&visit, &on_away);
         let sending = sending(&script, &visit, &client, recipients, &to);
-        let mut reserved = judging.reserve_send(&sending).await;
-        self.watch_attempts(&script, &sending.account).await;
+        let (mut reserved, ()) =
+            tokio::join!(judging.reserve_send(&sending), self.watch_attempts(&script, &sending.account));
         let mut reference = self.shared.dice.reference();
         if reserved.decision.permit.is_some() {
             let looked = self.look_at_message(&mut script, parts, judging.is_familiar(&sending)).await;
