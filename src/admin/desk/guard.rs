@@ -3,11 +3,14 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http_body_util::{BodyExt as _, Limited};
 
 use super::Desk;
 use super::fault::{Fault, Said};
@@ -28,25 +31,26 @@ pub(super) struct Gate {
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-pub(super) async fn enter(State(gate): State<Gate>, request: Request, next: Next) -> Response {
-    let is_api = matches!(gate.route.needs, Needs::Token(_));
-    let mut response = match admit(&gate, request).await {
-        Ok(request) => next.run(request).await,
-        Err(Turned::To(address)) => super::page::to(&address),
-        Err(Turned::Away(fault)) if is_api => Said::from(fault).into_response(),
-        Err(Turned::Away(fault)) => fault.into_response(),
-        Err(Turned::Unknown) => (
-            StatusCode::UNAUTHORIZED,
-            [(header::WWW_AUTHENTICATE, "Bearer"), (header::CONTENT_TYPE, "application/json")],
-            "{\"error\":\"a good token is missing: Authorization: Bearer …\"}\n",
-        )
-            .into_response(),
-        Err(Turned::WrongHost) => {
-            (StatusCode::MISDIRECTED_REQUEST, "this host is not the desk's; see [desk] hosts\n").into_response()
+pub(super) async fn enter(State(gate): State<Gate>, mut request: Request, next: Next) -> Response {
+    let mut response = match admit(&gate, &mut request).await {
+        Ok(()) => next.run(request).await,
+        Err(turned) => {
+            read_past(request.into_body()).await;
+            turned.answer(matches!(gate.route.needs, Needs::Token(_)))
         }
     };
     secure(response.headers_mut());
     response
+}
+
+/// Reads what comes with a request that is not let in. An answer that comes before all of it is there is lost on some clients
+/// of HTTP/2, curl 7.88 among them, and with it why.
+async fn read_past(body: Body) {
+    /// More than any form of the desk has, in bytes.
+    const BYTES_MAX: usize = 64 * 1024;
+    const PATIENCE: Duration = Duration::from_secs(1);
+    // Whether it comes, or is more: the answer is the same.
+    let _ = tokio::time::timeout(PATIENCE, Limited::new(body, BYTES_MAX).collect()).await;
 }
 
 /// Why a request gets no further.
@@ -59,16 +63,35 @@ enum Turned {
     WrongHost,
 }
 
+impl Turned {
+    fn answer(self, is_api: bool) -> Response {
+        match self {
+            Self::To(address) => super::page::to(&address),
+            Self::Away(fault) if is_api => Said::from(fault).into_response(),
+            Self::Away(fault) => fault.into_response(),
+            Self::Unknown => (
+                StatusCode::UNAUTHORIZED,
+                [(header::WWW_AUTHENTICATE, "Bearer"), (header::CONTENT_TYPE, "application/json")],
+                "{\"error\":\"a good token is missing: Authorization: Bearer …\"}\n",
+            )
+                .into_response(),
+            Self::WrongHost => {
+                (StatusCode::MISDIRECTED_REQUEST, "this host is not the desk's; see [desk] hosts\n").into_response()
+            }
+        }
+    }
+}
+
 impl<E: Into<Fault>> From<E> for Turned {
     fn from(fault: E) -> Self {
         Self::Away(fault.into())
     }
 }
 
-async fn admit(gate: &Gate, mut request: Request) -> Result<Request, Turned> {
+async fn admit(gate: &Gate, request: &mut Request) -> Result<(), Turned> {
     let Gate { desk, route } = gate;
     let now = desk.control.clock.now();
-    let authority = authority(&request).ok_or(Turned::WrongHost)?;
+    let authority = authority(request).ok_or(Turned::WrongHost)?;
     let host = without_port(&authority);
     if !desk.answers_for(host) {
         return Err(Turned::WrongHost);
@@ -89,7 +112,7 @@ async fn admit(gate: &Gate, mut request: Request) -> Result<Request, Turned> {
     if let Some(visit) = visit {
         request.extensions_mut().insert(visit);
     }
-    Ok(request)
+    Ok(())
 }
 
 /// Where and when.
@@ -204,4 +227,49 @@ fn secure(headers: &mut HeaderMap) {
     set(header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     set(header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin");
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use bytes::Bytes;
+    use futures_util::stream;
+
+    use super::*;
+
+    /// A body of so many pieces of 1 KiB, and how many of them were asked for.
+    fn body(pieces: usize) -> (Body, Arc<AtomicUsize>) {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let piece = move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Infallible>(Bytes::from_static(&[b'x'; 1024]))
+        };
+        (Body::from_stream(stream::iter((0..pieces).map(piece))), asked)
+    }
+
+    #[tokio::test]
+    async fn what_comes_with_a_refused_request_is_read_and_no_more_than_a_form_may_have() {
+        let (form, asked) = body(3);
+        read_past(form).await;
+        assert_eq!(asked.load(Ordering::Relaxed), 3);
+        let (flood, asked) = body(1_000_000);
+        read_past(flood).await;
+        assert!(asked.load(Ordering::Relaxed) < 100);
+        // One that never comes.
+        read_past(Body::from_stream(stream::pending::<Result<Bytes, Infallible>>())).await;
+    }
+
+    #[test]
+    fn a_host_is_named_without_its_port() {
+        for (authority, host) in [
+            ("desk.example.edu", "desk.example.edu"),
+            ("desk.example.edu:9443", "desk.example.edu"),
+            ("[::1]:9443", "[::1]"),
+        ] {
+            assert_eq!(without_port(authority), host);
+        }
+    }
 }

@@ -219,7 +219,8 @@ pub static ROUTES: &[Route] = &[
     Route::form("/me", Page(Viewer), || post(operators::change)),
     Route::page("/me/factor", Page(Viewer), || get(own_factors::form)),
     Route::form("/me/factor", Page(Viewer), || post(own_factors::add)),
-    Route::look("/api/v1/openapi.json", Viewer, "This description.", &[], || get(api::openapi)),
+    // It says nothing of this desk, and people open it from their own page, without a token.
+    Route::page("/api/v1/openapi.json", Nobody, || get(api::openapi)),
     Route::look("/api/v1/status", Viewer, "How the gateway is.", &[], || get(api::status)),
     Route::look("/api/v1/flags", Viewer, "The flags that fit.", &FLAG_FIELDS, || get(api::flags)),
     Route::look("/api/v1/flags/{code}", Viewer, "One flag, whole.", &[], || get(api::flag)),
