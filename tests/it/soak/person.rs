@@ -363,7 +363,9 @@ impl Visitor {
     }
 
     async fn attach(&mut self, compose: &Compose) -> Step<String> {
-        let content = "Monday 9:00, Tuesday 11:00\n".repeat(1 + usize::try_from(self.dice(4_000)).unwrap_or(0));
+        // The same file from several people who are new here would be a campaign, and held back as one.
+        let times = "Monday 9:00, Tuesday 11:00\n".repeat(1 + usize::try_from(self.dice(4_000)).unwrap_or(0));
+        let content = format!("{} {}\n{times}", self.person.name, compose.id);
         let attached = async |me: &mut Self| {
             let request = me.at.upload_request(compose, "timetable.txt", content.as_bytes());
             let answer = me.ask(What::Upload, request, false).await?;
