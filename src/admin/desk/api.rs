@@ -15,10 +15,10 @@ use super::flags::Wanted;
 use super::form::{Fields, Json, Query};
 use super::now::{Counts, LINES};
 use super::visit::Visit;
-use super::{Desk, Role, act, events};
+use super::{Desk, Role, act, events, operators};
 use crate::admin::NodeFacts;
 use crate::admin::control::{Command, FlagRow};
-use crate::domain::{AuditEntry, Span};
+use crate::domain::{AuditEntry, FactorKind, Span};
 use crate::store::Away;
 
 /// Rows in one answer, where nothing else is asked for, and at most.
@@ -244,6 +244,16 @@ pub(super) async fn helpdesk_code(state: State<Arc<Desk>>, visit: Extension<Visi
     carried_out((state, visit), Command::MakeHelpdeskCode { name, site }).await
 }
 
+pub(super) async fn remove_factors(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
+    let (name, site) = (needed(&body, "name")?, body.text("site"));
+    let known = |factor: String| {
+        let bad = || Fault::Bad("\"factor\" is none of those that are kept".to_owned());
+        FactorKind::from_name(&factor).ok_or_else(bad)
+    };
+    let factor = body.text("factor").map(known).transpose()?;
+    carried_out((state, visit), Command::RemoveFactors { name, factor, site }).await
+}
+
 pub(super) async fn past_events(
     State(desk): State<Arc<Desk>>,
     Extension(visit): Extension<Visit>,
@@ -313,10 +323,34 @@ pub(super) async fn operators(state: State<Arc<Desk>>, visit: Extension<Visit>) 
     carried_out((state, visit), Command::ListOperators).await
 }
 
+fn role_of(body: &Json) -> Result<Role, Fault> {
+    let role = Role::from_name(&needed(body, "role")?);
+    role.ok_or_else(|| Fault::Bad("\"role\" is viewer, operator or administrator".to_owned()))
+}
+
 pub(super) async fn add_operator(state: State<Arc<Desk>>, visit: Extension<Visit>, body: Json) -> Answer {
-    let role = Role::from_name(&needed(&body, "role")?);
-    let role = role.ok_or_else(|| Fault::Bad("\"role\" is viewer, operator or administrator".to_owned()))?;
+    let role = role_of(&body)?;
     carried_out((state, visit), Command::AddOperator { name: needed(&body, "name")?, role }).await
+}
+
+pub(super) async fn set_role(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(name): Path<String>,
+    body: Json,
+) -> Answer {
+    operators::not_themselves(&visit, &name)?;
+    let role = role_of(&body)?;
+    carried_out((state, visit), Command::SetRole { name, role }).await
+}
+
+pub(super) async fn reset_operator(
+    state: State<Arc<Desk>>,
+    visit: Extension<Visit>,
+    Path(name): Path<String>,
+) -> Answer {
+    operators::not_themselves(&visit, &name)?;
+    carried_out((state, visit), Command::ResetOperator { name }).await
 }
 
 pub(super) async fn remove_operator(
@@ -324,5 +358,6 @@ pub(super) async fn remove_operator(
     visit: Extension<Visit>,
     Path(name): Path<String>,
 ) -> Answer {
+    operators::not_themselves(&visit, &name)?;
     carried_out((state, visit), Command::RemoveOperator { name }).await
 }

@@ -279,6 +279,9 @@ pub static ROUTES: &[Route] = &[
     Route::order("/api/v1/account/helpdesk-code", Acts, "Makes a code for an account's owner.", &ACCOUNT, || {
         post(api::helpdesk_code)
     }),
+    Route::order("/api/v1/account/remove-factors", Acts, "Removes second proofs of an account.", &FACTOR, || {
+        post(api::remove_factors)
+    }),
     Route::look("/api/v1/locks", Viewer, "The accounts that are locked.", &SITE, || get(api::locks)),
     Route::look("/api/v1/prefixes", Viewer, "The addresses that are marked.", &SITE, || get(api::prefixes)),
     Route::order(
@@ -311,7 +314,17 @@ pub static ROUTES: &[Route] = &[
     Route::look("/api/v1/audit", Administrator, "What operators did, newest first.", &AUDIT_FIELDS, || get(api::audit)),
     Route::look("/api/v1/operators", Administrator, "The operators.", &[], || get(api::operators)),
     Route::order("/api/v1/operators", Administrator, "Adds an operator.", &OPERATOR, || post(api::add_operator)),
-    Route::order("/api/v1/operators/{name}/remove", Administrator, "Removes an operator.", &[], || {
+    Route::order("/api/v1/operators/{name}/role", Administrator, "Gives another operator a role.", &ROLE, || {
+        post(api::set_role)
+    }),
+    Route::order(
+        "/api/v1/operators/{name}/reset",
+        Administrator,
+        "Forgets password and second proofs of another operator, and makes a code to begin anew with.",
+        &[],
+        || post(api::reset_operator),
+    ),
+    Route::order("/api/v1/operators/{name}/remove", Administrator, "Removes another operator.", &[], || {
         post(api::remove_operator)
     }),
 ];
@@ -338,7 +351,10 @@ static MARK: [Field; 4] =
 static DEVICE: [Field; 3] = [A_NAME, A_SITE, ("device", "32 hexadecimal digits; absent: all.")];
 static WHOSE: [Field; 2] = [("account", "The account, as its owner types it."), A_SITE];
 static HOURS: [Field; 2] = [("hours", "Over so many hours, 24 where nothing is said, 168 at the most."), MOST];
-static OPERATOR: [Field; 2] = [("name", "The operator's name."), ("role", "viewer, operator or administrator.")];
+static FACTOR: [Field; 3] = [A_NAME, A_SITE, ("factor", "passkey, totp, other_address or recovery_code; absent: all.")];
+const A_ROLE: Field = ("role", "viewer, operator or administrator.");
+static ROLE: [Field; 1] = [A_ROLE];
+static OPERATOR: [Field; 2] = [("name", "The operator's name."), A_ROLE];
 static CHANGES: [Field; 1] =
     [("risk.weights.new_country", "This, or any other name as the policy lists it, and what it shall be.")];
 static FLAG_FIELDS: [Field; 11] = [

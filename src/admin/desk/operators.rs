@@ -48,6 +48,14 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, Extension(visit): Extens
     shown(&desk, &visit, Vec::new(), None).await
 }
 
+/// The last administrator would be locked out by a slip of the hand.
+pub(super) fn not_themselves(visit: &Visit, name: &str) -> Result<(), Fault> {
+    if name == &*visit.name {
+        return Err(Fault::Refused("Nobody does that to themselves. Ask another administrator.".to_owned()));
+    }
+    Ok(())
+}
+
 /// A button.
 pub(super) async fn act(
     State(desk): State<Arc<Desk>>,
@@ -56,8 +64,8 @@ pub(super) async fn act(
 ) -> Result<Response, Fault> {
     let name = form.text("name").to_owned();
     let role = Role::from_name(form.text("role"));
-    if name == *visit.name && form.text("do") != "add" {
-        return Err(Fault::Refused("Nobody does that to themselves. Ask another administrator.".to_owned()));
+    if form.text("do") != "add" {
+        not_themselves(&visit, &name)?;
     }
     let asked = match (form.text("do"), role) {
         ("add", Some(role)) => Command::AddOperator { name: name.clone(), role },

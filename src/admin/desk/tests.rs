@@ -865,6 +865,25 @@ async fn every_route_of_the_api_is_described_and_answers_as_the_command_line_doe
     let (_, audit) = ask(Method::GET, "/api/v1/audit?by=anna&most=2", "").await;
     assert_eq!((&audit["audit"][0]["action"], &audit["audit"][0]["by"]), (&"account.lock".into(), &"anna".into()));
     assert!(audit["next"].is_string());
+
+    place.add("otto", Role::Viewer).await;
+    let (status, _) = ask(Method::POST, "/api/v1/operators/otto/role", r#"{"role":"operator"}"#).await;
+    assert_eq!(status, 200);
+    let (_, listed) = ask(Method::GET, "/api/v1/operators", "").await;
+    let otto = listed["operators"].as_array().and_then(|rows| rows.iter().find(|row| row["name"] == "otto"));
+    assert_eq!(otto.map(|row| &row["role"]), Some(&"operator".into()), "{listed}");
+    let (status, _) = ask(Method::POST, "/api/v1/operators/otto/role", r#"{"role":"king"}"#).await;
+    assert_eq!(status, 400);
+    let (status, code) = ask(Method::POST, "/api/v1/operators/otto/reset", "").await;
+    assert!(status == 200 && code["code"].is_string(), "{code}");
+    for at_themselves in ["role", "reset", "remove"] {
+        let path = format!("/api/v1/operators/anna/{at_themselves}");
+        assert_eq!(ask(Method::POST, &path, r#"{"role":"viewer"}"#).await.0, 409, "{path}");
+    }
+    let factors = "/api/v1/account/remove-factors";
+    let (status, said) = ask(Method::POST, factors, r#"{"name":"alice","site":"one.example"}"#).await;
+    assert_eq!((status, &said["done"][0]["account"]), (200, &"alice".into()), "{said}");
+    assert_eq!(ask(Method::POST, factors, r#"{"name":"alice","factor":"a nod"}"#).await.0, 400);
 }
 
 #[tokio::test]
