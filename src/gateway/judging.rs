@@ -345,9 +345,8 @@ impl Judging<'_> {
             Some((_, since)) => DeviceFact::Known(since),
             None => DeviceFact::New,
         };
-        // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
-        let is_new_program = !attempt.door.is_webmail() && reserved.known_device.is_none();
-        let is_newcomer = facts::is_newcomer(client.network, device) && (attempt.door.is_webmail() || is_new_program);
+        // Programs are not asked for a device; for them a place that is known stands in for one.
+        let is_newcomer = facts::is_newcomer(client.network, device) && reserved.known_device.is_none();
         let whereabouts = self.whereabouts(client.address);
         let (profile, has_open_flag, failures_before, thefts_from_prefix, prefix_mark, country_at_site) = tokio::join!(
             self.store.profile(&site.name, account, self.now),
@@ -365,6 +364,7 @@ impl Judging<'_> {
         facts.prefix_mark = self.fact(prefix_mark);
         facts.country_at_site = country_at_site;
         facts.has_open_flag = has_open_flag;
+        // Programs come by themselves, from wherever a telephone is carried: how many of them are new says nothing.
         if is_newcomer && attempt.door.is_webmail() {
             let network = Network::of(client.address).to_string();
             let network = self.keys.fingerprint(Purpose::Place, &[network.as_bytes()]);

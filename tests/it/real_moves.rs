@@ -101,26 +101,13 @@ impl Move {
         match self {
             Self::Identity => {
                 let id = at.compose("").await.identity;
-                let fields = [
-                    ("_token", token.as_str()),
-                    ("_task", "settings"),
-                    ("_action", "save-identity"),
-                    ("_framed", "1"),
-                    ("_iid", &id),
-                    ("_name", "The Dean"),
-                    ("_email", &own),
-                    ("_reply-to", &answers),
-                ];
-                framed(at, &fields).await
+                let fields = [("_iid", id.as_str()), ("_name", "The Dean"), ("_email", &own), ("_reply-to", &answers)];
+                framed(at, "save-identity", &fields).await
             }
             Self::Filter => {
                 // The page of filters, which makes the first set of them.
                 at.http.get("/?_task=settings&_action=plugin.managesieve").await;
                 let fields = [
-                    ("_token", token.as_str()),
-                    ("_task", "settings"),
-                    ("_action", "plugin.managesieve-save"),
-                    ("_framed", "1"),
                     ("_fid", ""),
                     ("_name", domain),
                     ("_enabled", "1"),
@@ -132,7 +119,7 @@ impl Move {
                     ("_action_type[0]", "redirect"),
                     ("_action_target[0]", &out),
                 ];
-                framed(at, &fields).await
+                framed(at, "plugin.managesieve-save", &fields).await
             }
             Self::Forward => {
                 let fields = [
@@ -156,16 +143,8 @@ impl Move {
             Self::Script => {
                 at.http.get("/?_task=settings&_action=plugin.managesieve").await;
                 let script = format!("require [\"copy\"];\r\nredirect :copy \"{out}\";\r\n");
-                let fields = [
-                    ("_token", token.as_str()),
-                    ("_task", "settings"),
-                    ("_action", "plugin.managesieve-saveraw"),
-                    ("_set", "raw"),
-                    ("_seteditraw", "1"),
-                    ("_framed", "1"),
-                    ("rawsetcontent", &script),
-                ];
-                framed(at, &fields).await
+                let fields = [("_set", "raw"), ("_seteditraw", "1"), ("rawsetcontent", script.as_str())];
+                framed(at, "plugin.managesieve-saveraw", &fields).await
             }
             Self::SetInForce => {
                 let fields = [("_act", "setact"), ("_set", "raw")];
@@ -254,8 +233,9 @@ impl Move {
 }
 
 /// A form of the settings, posted into its frame.
-async fn framed(at: &mut Roundcube, fields: &[(&str, &str)]) -> Answer {
-    let mut request = at.http.request(Method::POST, "/", form(fields).into());
+async fn framed(at: &mut Roundcube, action: &str, fields: &[(&str, &str)]) -> Answer {
+    let of_all = [("_token", at.token.as_str()), ("_task", "settings"), ("_action", action), ("_framed", "1")];
+    let mut request = at.http.request(Method::POST, "/", form(&[&of_all, fields].concat()).into());
     let headers = request.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert("sec-fetch-dest", HeaderValue::from_static("iframe"));

@@ -289,6 +289,20 @@ impl Running {
     }
 }
 
+/// An nginx of a test's own in a folder of its own, with this in its `http` block.
+pub fn nginx(folder: &Path, http: &str) -> Running {
+    let at = folder.display();
+    let config = format!(
+        "user root; worker_processes 1; daemon off; pid {at}/pid; error_log {at}/error.log;\n\
+         events {{ worker_connections 512; }}\n\
+         http {{\n access_log off;\n client_body_temp_path {at}/body; fastcgi_temp_path {at}/fastcgi;\n\
+         proxy_temp_path {at}/proxy; uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n{http}\n}}\n"
+    );
+    let file = folder.join("nginx.conf");
+    fs::write(&file, config).expect("a folder of our own");
+    Running::start(Command::new("/usr/sbin/nginx").arg("-c").arg(&file).arg("-e").arg(folder.join("error.log")))
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // Killed, the master would leave its workers behind.

@@ -13,10 +13,8 @@ const ATTACHED_MAX: usize = 256;
 pub(super) fn composed(form: &php::Form) -> Composed {
     let fields = form.fields();
     let text = |name: &[u8]| String::from_utf8_lossy(fields.text(name).unwrap_or_default()).into_owned();
-    let from = text(b"_from");
     Composed {
-        // Usually the number of an identity.
-        from: if from.contains('@') { from } else { String::new() },
+        from: String::from_utf8_lossy(typed_sender(fields)).into_owned(),
         to: text(b"_to"),
         cc: text(b"_cc"),
         bcc: text(b"_bcc"),
@@ -32,14 +30,18 @@ pub(super) fn composed(form: &php::Form) -> Composed {
     }
 }
 
-/// Where a message wants its answers, and who it says that it is from. Roundcube asks for receipts under the same addresses.
+/// The sender where one was typed; usually there is only the number of an identity.
+fn typed_sender(fields: &php::Fields) -> &[u8] {
+    fields.text(b"_from").filter(|from| from.contains(&b'@')).unwrap_or_default()
+}
+
+/// Where a message wants its answers, and who it says that it is from.
 pub(super) fn answers(form: &php::Form) -> Aim {
+    let fields = form.fields();
     let mut aim = Aim::default();
-    for name in [&b"_from"[..], b"_replyto", b"_followupto"] {
-        let value = form.fields().text(name).unwrap_or_default();
-        if name != b"_from" || value.contains(&b'@') {
-            aims::read_addresses(&mut aim, value);
-        }
+    aims::read_addresses(&mut aim, typed_sender(fields));
+    for name in [&b"_replyto"[..], b"_followupto"] {
+        aims::read_addresses(&mut aim, fields.text(name).unwrap_or_default());
     }
     aim
 }

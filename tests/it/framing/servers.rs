@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use super::corpus::{HIDDEN, SCRIPTS};
 use crate::php_fpm::Fpm;
-use crate::stack::{Running, free_ports};
+use crate::stack::{Running, free_ports, nginx};
 
 /// How long a server may take to start.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -95,25 +95,17 @@ impl Nginx {
         let fpm = Fpm::start(4, &[]);
         let [address] = free_ports();
         let at = folder.path().display();
-        let config = format!(
-            "user root; worker_processes 1; daemon off; pid {at}/pid; error_log {at}/error.log;\n\
-             events {{ worker_connections 512; }}\n\
-             http {{\n include /etc/nginx/mime.types; access_log off; keepalive_timeout 75s;\n\
-             client_body_temp_path {at}/body; fastcgi_temp_path {at}/fastcgi; proxy_temp_path {at}/proxy;\n\
-             uwsgi_temp_path {at}/uwsgi; scgi_temp_path {at}/scgi;\n\
+        let http = format!(
+            "include /etc/nginx/mime.types; keepalive_timeout 75s;\n\
              server {{\n listen {address}; root {at}/root; index index.php;\n\
              location / {{ try_files $uri $uri/ =404; }}\n\
              location ~ ^(?<script>/.+\\.php)(?<path_info>/.*)?$ {{\n try_files $script =404;\n\
              include /etc/nginx/fastcgi_params;\n fastcgi_param SCRIPT_FILENAME $document_root$script;\n\
              fastcgi_param SCRIPT_NAME $script; fastcgi_param PATH_INFO $path_info;\n\
-             fastcgi_param FRAMING_LOG {at}/ran;\n fastcgi_pass unix:{};\n }}\n }}\n}}\n",
+             fastcgi_param FRAMING_LOG {at}/ran;\n fastcgi_pass unix:{};\n }}\n }}",
             fpm.socket().display()
         );
-        let path = folder.path().join("nginx.conf");
-        fs::write(&path, config).expect("a folder of our own");
-        let mut command = Command::new("/usr/sbin/nginx");
-        command.arg("-c").arg(&path).arg("-e").arg(folder.path().join("error.log"));
-        let server = run(command, address, folder.path());
+        let server = listening(nginx(folder.path(), &http), address, folder.path());
         Self { folder, address, _server: server, _fpm: fpm }
     }
 }
@@ -152,7 +144,7 @@ impl Apache {
         }
         let mut command = Command::new("/usr/sbin/apache2");
         command.arg("-DFOREGROUND").arg("-f").arg(&path);
-        let server = run(command, address, folder.path());
+        let server = listening(Running::start(&mut command), address, folder.path());
         Self { folder, address, _server: server }
     }
 }
@@ -170,8 +162,7 @@ fn root() -> TempDir {
     folder
 }
 
-fn run(mut command: Command, address: SocketAddr, folder: &Path) -> Running {
-    let running = Running::start(&mut command);
+fn listening(running: Running, address: SocketAddr, folder: &Path) -> Running {
     #[expect(clippy::disallowed_methods, reason = "bounds how long this test waits for another process")]
     let begun = Instant::now();
     while TcpStream::connect(address).is_err() {

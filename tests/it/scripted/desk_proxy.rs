@@ -4,7 +4,6 @@
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::process::Command;
 
 use http::Method;
 
@@ -12,7 +11,7 @@ use super::desk::{add, enrol_at};
 use super::roundcube;
 use super::upstream::Upstream;
 use crate::browser::Browser;
-use crate::stack::{Client, Gateway, Running, Settings, free_ports, until};
+use crate::stack::{self, Client, Gateway, Running, Settings, free_ports, until};
 
 /// nginx asks from here.
 const PROXY: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
@@ -25,7 +24,7 @@ const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 6);
 fn nginx(gateway: &Gateway, folder: &Path, at: SocketAddr) -> Running {
     let delivered = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/nginx/desk.conf");
     let mut site = fs::read_to_string(delivered).expect("part of the repository");
-    let (of_gateway, here) = (gateway.folder().display(), folder.display());
+    let of_gateway = gateway.folder().display();
     for (delivered, here) in [
         ("listen 443 ssl", format!("listen {at} ssl")),
         ("server_name desk.example.edu", "server_name localhost".to_owned()),
@@ -36,17 +35,7 @@ fn nginx(gateway: &Gateway, folder: &Path, at: SocketAddr) -> Running {
         assert!(site.contains(delivered), "{delivered}");
         site = site.replace(delivered, &here);
     }
-    let text = format!(
-        "user root; worker_processes 1; daemon off; pid {here}/pid; error_log {here}/error.log;\n\
-         events {{ worker_connections 128; }}\nhttp {{\n access_log off;\n client_body_temp_path {here}/body;\n\
-         proxy_temp_path {here}/proxy; fastcgi_temp_path {here}/fastcgi; uwsgi_temp_path {here}/uwsgi;\n\
-         scgi_temp_path {here}/scgi;\n{site}\n}}\n"
-    );
-    let file = folder.join("nginx.conf");
-    fs::write(&file, text).expect("a folder of our own");
-    let mut command = Command::new("/usr/sbin/nginx");
-    command.arg("-c").arg(&file).arg("-e").arg(folder.join("error.log"));
-    Running::start(&mut command)
+    stack::nginx(folder, &site)
 }
 
 struct Behind {
