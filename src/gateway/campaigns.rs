@@ -34,18 +34,15 @@ impl Judging<'_> {
         sending.client.network != NetworkClass::Outside || send::is_familiar(since, self.now)
     }
 
-    /// Tells the store of a message and judges it by those like it. `draw` draws codes of campaigns.
-    ///
-    /// While the store is away nobody can say, and nothing speaks against it: limits hold all the same.
-    pub async fn compare(
+    /// What the store is told of a message; none where nothing tells it apart. `draw` draws codes of campaigns.
+    pub fn sighted(
         &self,
         sending: &Sending<'_>,
         reserved: &ReservedSend,
         sketched: Sketched,
         draw: impl Fn() -> Reference,
-    ) -> Compared {
-        let mut compared = Compared::default();
-        let Some(session) = sending.known().filter(|_| !sketched.features.is_empty()) else { return compared };
+    ) -> Option<Seen> {
+        let session = sending.known().filter(|_| !sketched.features.is_empty())?;
         let spot = self.spot(sending.client);
         let outside = sending.to.outside(&sending.site.own_domains);
         let sighting = Sighting {
@@ -61,8 +58,20 @@ impl Judging<'_> {
             message: sketched.message,
         };
         let features = sketched.features.into_iter().map(|feature| (feature, draw())).collect();
-        let seen = Seen { sighting, features, until: self.now.after(self.config.risk.campaigns_live) };
-        let Fact::Known(campaigns) = self.fact(self.store.see(&seen, self.now).await) else { return compared };
+        Some(Seen { sighting, features, until: self.now.after(self.config.risk.campaigns_live) })
+    }
+
+    /// Tells the store of a message, where nothing depends on what it answers.
+    pub async fn tell_seen(&self, seen: &Seen) {
+        let _: Fact<Vec<Campaign>> = self.fact(self.store.see(seen, self.now).await);
+    }
+
+    /// Tells the store of a message and judges it by those like it.
+    ///
+    /// While the store is away nobody can say, and nothing speaks against it: limits hold all the same.
+    pub async fn compare(&self, seen: &Seen) -> Compared {
+        let mut compared = Compared::default();
+        let Fact::Known(campaigns) = self.fact(self.store.see(seen, self.now).await) else { return compared };
         let judgement = campaign::judge(&campaigns, &seen.sighting, &self.config.risk);
         for place in judgement.recognised {
             let Some(known) = campaigns.get(place).filter(|known| known.status == CampaignStatus::Watched) else {

@@ -3,15 +3,16 @@
 use http::Response;
 use http::request::Parts;
 
+use super::Gateway;
+use super::campaigns::{self, Compared};
 use super::gate::{passed_event, stopped_event, whole_or_nothing};
 use super::judging::{ReservedSend, Sending};
 use super::refusal::Stop;
 use super::script::Script;
-use super::{Gateway, campaigns};
 use crate::domain::action::Recipients;
 use crate::domain::{Account, Action, EventKind, SessionHash, SessionState, Verdict};
 use crate::policy::limits::Settlement;
-use crate::policy::{Fact, Permit, Why, send as policy};
+use crate::policy::{Fact, Permit, Why, campaign, send as policy};
 use crate::upstream::Failed;
 use crate::upstream::body::{AnswerBody, RequestBody};
 
@@ -26,10 +27,17 @@ impl Gateway {
         let (mut reserved, ()) =
             tokio::join!(judging.reserve_send(&sending), self.watch_attempts(&script, &sending.account));
         let mut reference = self.shared.dice.reference();
+        let mut untold = None;
         if reserved.decision.permit.is_some() {
             let looked = self.look_at_message(&mut script, parts, judging.is_familiar(&sending)).await;
             let dice = &self.shared.dice;
-            let compared = judging.compare(&sending, &reserved, looked.sketched, || dice.reference()).await;
+            let compared = match judging.sighted(&sending, &reserved, looked.sketched, || dice.reference()) {
+                Some(seen) if campaign::may_speak(&seen.sighting) => judging.compare(&seen).await,
+                seen => {
+                    untold = seen;
+                    Compared::default()
+                }
+            };
             for campaign in &compared.recognised {
                 let event = script.event(EventKind::Sent { recipients });
                 self.shared.events.record(campaigns::recognised_event(event, campaign));
@@ -86,7 +94,13 @@ impl Gateway {
             judging.give_back(&reserved.receipt).await;
             return self.refuse(&visit, &Stop::NoRoom, &script.asked, reference, None);
         };
-        self.carry_send(&script, &sending, &reserved, request, permit).await
+        let tell = async {
+            if let Some(seen) = &untold {
+                judging.tell_seen(seen).await;
+            }
+        };
+        let (answer, ()) = tokio::join!(self.carry_send(&script, &sending, &reserved, request, permit), tell);
+        answer
     }
 
     /// Counts the attempt, allowed or not, and raises the alert once when an account passes the line.

@@ -25,14 +25,14 @@ use mailward::clock::Dice;
 use mailward::config::{self, Config};
 use mailward::domain::action::Recipients;
 use mailward::domain::{
-    Account, Agent, Client, Country, Door, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, SessionHash,
-    Timestamp,
+    Account, Agent, Client, Country, Door, KeyRing, Lesson, NetworkClass, PasswordQuality, Prefix, Secret, Session,
+    SessionHash, Timestamp,
 };
 use mailward::gateway::campaigns::Sketched;
 use mailward::gateway::judging::{Attempt, Judging, Sending};
 use mailward::intel::Intel;
 use mailward::policy::Fact;
-use mailward::policy::campaign::{Message, Sketcher};
+use mailward::policy::campaign::{Message, Sketcher, may_speak};
 use mailward::scan::message::{Written, assemble};
 use mailward::store::embedded::Embedded;
 use mailward::store::redis::{self, Redis};
@@ -117,7 +117,8 @@ fn measure(accounts: u32, shared: bool) -> anyhow::Result<()> {
             size(folder.path())
         );
         bench.sign_ins().await;
-        bench.messages().await;
+        bench.messages("a browser that is new", None).await;
+        bench.messages("a browser known for two days", Some(NOW.before(Duration::from_hours(48)))).await;
     });
     Ok(())
 }
@@ -194,7 +195,7 @@ impl Bench {
         admit.print("  written down, on disk");
     }
 
-    async fn messages(&self) {
+    async fn messages(&self, browser: &str, known_since: Option<Timestamp>) {
         let site = &self.config.sites[0];
         let on_away = |away: &Away| panic!("{away}");
         let mut sessions = self.store.sessions(&site.name, None, DECISIONS as usize, NOW).await.expect("it is open");
@@ -202,10 +203,15 @@ impl Bench {
         let mut seen = HashSet::new();
         sessions.retain(|session| seen.insert(session.account.clone()));
         let sketcher = Sketcher::new(&self.keys);
-        let [mut reserve, mut read, mut compare, mut put, mut whole, mut note] = <[Timer; 6]>::default();
+        let [mut reserve, mut read, mut compare, mut put, mut whole, mut tell, mut note] = <[Timer; 7]>::default();
+        // Nobody sent the like a moment before.
+        let (texts, later) = if known_since.is_some() { (DECISIONS, 2) } else { (0, 1) };
         let begun = Spent::now();
         for (number, session) in sessions.iter().enumerate() {
-            let now = Timestamp::from_millis(NOW.as_millis() + (u64::from(DECISIONS) + number as u64) * 1_000);
+            let session =
+                Arc::new(Session { device_since: known_since.or(session.device_since), ..Session::clone(session) });
+            let passed = u64::from(DECISIONS) * later + number as u64;
+            let now = Timestamp::from_millis(NOW.as_millis() + passed * 1_000);
             let judging = self.judging(now, &on_away);
             let client = client(number as u32);
             let to = Recipients::new((0..5).map(|friend| format!("friend{friend}.of.{number}@b.example")).collect());
@@ -214,13 +220,18 @@ impl Bench {
                 client: &client,
                 account: session.account.clone(),
                 hash: session.hash,
-                session: Fact::Known(Some(Arc::clone(session))),
+                session: Fact::Known(Some(session)),
                 recipients: 5,
                 to: &to,
             };
-            let form = form(number as u32);
+            let form = form(texts + number as u32);
             let before_it_goes = async {
-                let reserved = reserve.time(judging.reserve_send(&sending)).await;
+                let reserved = reserve
+                    .time(async {
+                        let attempt = judging.count_attempt(site, &sending.account);
+                        tokio::join!(judging.reserve_send(&sending), attempt).0
+                    })
+                    .await;
                 let form = read.time(async { read_form(&form) }).await;
                 let composed = Roundcube.composed(&form).expect("it is a message");
                 let others = async {
@@ -228,24 +239,37 @@ impl Bench {
                     let message = Message { composed: &composed, recipients: 5, files: &[], own_domains, site: name };
                     let features = sketcher.features(&self.keys, &message);
                     let sketched = Sketched { features, message: Sketcher::fingerprint(&self.keys, &composed) };
-                    judging.compare(&sending, &reserved, sketched, || self.dice.reference()).await
+                    let seen = judging.sighted(&sending, &reserved, sketched, || self.dice.reference());
+                    match seen.expect("it is like no other") {
+                        seen if may_speak(&seen.sighting) => {
+                            let signals = judging.compare(&seen).await.signals;
+                            assert!(signals.is_empty(), "nobody else sent it: {signals:?}");
+                            None
+                        }
+                        seen => Some(seen),
+                    }
                 };
-                let compared = compare.time(others).await;
-                assert!(compared.signals.is_empty(), "nobody else sent it: {:?}", compared.signals);
+                let untold = compare.time(others).await;
                 let written = Written { from: "alice@a.example", now, id: "0707", site: &site.name };
                 put.time(async { std::hint::black_box(assemble(&composed, Vec::new(), &written)) }).await;
-                reserved
+                (reserved, untold)
             };
-            let reserved = whole.time(before_it_goes).await;
+            let (reserved, untold) = whole.time(before_it_goes).await;
             assert!(reserved.decision.permit.is_some(), "{:?}", reserved.decision.stopped_by);
+            if let Some(seen) = untold {
+                tell.time(judging.tell_seen(&seen)).await;
+            }
             note.time(judging.note_sent(&sending, &reserved)).await;
         }
-        begun.print("a message to five on a new browser", sessions.len() as u32);
+        begun.print(&format!("a message to five on {browser}"), sessions.len() as u32);
         reserve.print("  reserved before it goes");
         read.print("  its form read");
-        compare.print("  compared with what others sent");
+        compare.print("  sketched, and compared where that counts");
         put.print("  put together for scanners");
         whole.print("  all of that");
+        if known_since.is_some() {
+            tell.print("  told to the store while the webmail has it");
+        }
         note.print("  noted when it left");
     }
 

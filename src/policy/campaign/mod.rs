@@ -43,11 +43,16 @@ pub struct Judgement {
     pub recognised: Vec<usize>,
 }
 
+/// Whether what others sent may speak against a message. Whoever is known here, or writes to people whom the account
+/// knows, is only counted.
+pub const fn may_speak(sighting: &Sighting) -> bool {
+    sighting.worth() > 0
+}
+
 /// Judges a message by the campaigns that it belongs to, as they are with it.
 pub fn judge(campaigns: &[Campaign], sighting: &Sighting, risk: &Risk) -> Judgement {
     let mut judgement = Judgement::default();
-    // Whoever is known here, or writes to people whom the account knows, is not spoken against by what others do.
-    if sighting.worth() == 0 {
+    if !may_speak(sighting) {
         return judgement;
     }
     let mut speaks = |name: &'static str, sentence: String| {

@@ -72,6 +72,24 @@ async fn people_on_campus_and_a_signal_without_weight_speak_against_nobody() {
 }
 
 #[tokio::test]
+async fn what_people_on_campus_send_as_well_is_going_round_and_holds_nobody() {
+    let (_upstream, gateway) = with_roundcube(&settings("", "[networks]\ncampus = [\"127.0.90.0/24\"]")).await;
+    let mut alice = stranger(&gateway, 1, "alice").await;
+    assert!(says_sent(&write(&mut alice, 0).await));
+    for (number, name) in ["carol", "dan", "erin"].into_iter().enumerate() {
+        let mut colleague = gateway.client().from([127, 0, 90, 1]);
+        assert_eq!(sign_in(&mut colleague, name, "right").await.status, 302);
+        assert!(says_sent(&write(&mut colleague, 1 + number).await));
+    }
+    let mut bob = stranger(&gateway, 2, "bob").await;
+    for number in 4..6 {
+        assert!(says_sent(&write(&mut bob, number).await));
+    }
+    assert!(says_sent(&write(&mut alice, 6).await), "a run of four without the colleagues");
+    assert!(gateway.events_of("campaign_recognised").is_empty());
+}
+
+#[tokio::test]
 async fn a_message_that_is_tried_again_is_one_message() {
     let (_upstream, gateway) = with_roundcube(&settings("", "")).await;
     let mut clients = [stranger(&gateway, 1, "alice").await, stranger(&gateway, 2, "bob").await];
