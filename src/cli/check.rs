@@ -151,6 +151,14 @@ fn summary(config: &Config, sources: &[Source], now: Timestamp) -> String {
         let said = format!("{name} ({}) at {}, {limit} s; while silent {silent}", scanner.kind.id(), scanner.address);
         line(if place == 0 { "scanners" } else { "" }, said);
     }
+    let doors = &config.doors;
+    let asks = doors.postfix.iter().map(|address| format!("Postfix at {address}"));
+    let asks: Vec<String> = asks.chain(doors.dovecot.map(|address| format!("Dovecot at {address}"))).collect();
+    if !asks.is_empty() {
+        line("doors", format!("{}, about accounts of {}", listed(asks.into_iter()), doors.site));
+        let [they, webmail] = [&doors.clients, &doors.from_webmail].map(|at| networks(at));
+        line("", format!("they are at {they}; the webmail comes to them from {webmail}"));
+    }
     line("data", config.data_dir.display().to_string());
     line("events", format!("{}, kept {} days", config.events.file.display(), config.events.keep.as_secs() / 86_400));
     said

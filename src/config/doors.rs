@@ -43,6 +43,15 @@ pub(super) fn read_doors(section: &Section<'_, '_>, base_dir: &Path, sites: &[Ar
             }
         }
     }
+    if let Some(door) = ["dovecot", "postfix"].into_iter().find(|door| section.value(door).is_some())
+        && section.value("from_webmail").is_none()
+    {
+        section.report.warning(
+            &section.place(door),
+            "[doors] does not say from where the webmail comes to these servers, so what people do there counts twice",
+            "add: from_webmail = [\"…\"], or [] where it comes by no server that asks",
+        );
+    }
     let networks = |name: &str, absent: &[&str], why: &str| {
         let networks = read_network_list(section, name, absent);
         if value::cover_everything(&networks) {

@@ -77,6 +77,8 @@ fn check_says_what_is_in_force_or_every_mistake() {
         "while it is away, 25 % of each limit here",
         "no mistake in",
         "5000/h per prefix",
+        "doors           Postfix at ",
+        "the webmail comes to them from 127.0.0.1/32, 2001:db8::80/128",
     ] {
         assert!(said.contains(line), "{line}: {said}");
     }

@@ -177,6 +177,7 @@ fn what_is_probably_not_meant_is_a_warning_and_the_file_is_taken() {
         ),
         (format!("{smallest}[listen]\nadmin_from = [\"0.0.0.0/0\"]\n"), "lets everybody ask"),
         (format!("{smallest}[networks]\ncampus = [\"::/0\"]\n"), "nobody is a stranger"),
+        (format!("{smallest}[doors]\npostfix = \"127.0.0.1:10031\"\n"), "what people do there counts twice"),
         (
             format!("{smallest}[send.limits]\nmessages_per_account = [\"60/10m\", \"50/h\"]\n"),
             "\"60/10m\" is never met",
