@@ -12,9 +12,11 @@ use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq as _;
 
-use super::Doors;
-use crate::domain::Secret;
+use super::{Doors, words};
+use crate::domain::{Reference, Secret};
 use crate::edge::{Connection, Handler};
+use crate::policy::Why;
+use crate::policy::limits::Over;
 
 /// The longest question, in bytes. Dovecot's have a few hundred, and what a mail program says about itself.
 const QUESTION_BYTES_MAX: usize = 16 * 1024;
@@ -52,13 +54,27 @@ pub enum Answer {
     Pass,
     /// The same, after so many seconds.
     Wait(u64),
-    /// Refused, as if the password were wrong; the words stand in Dovecot's log.
+    /// Refused, as if the password were wrong; the words stand in Dovecot's log, and mail programs show them.
     Refuse(String),
     /// Nothing was asked.
     Noted,
 }
 
 impl Answer {
+    /// Of a sign-in that was stopped.
+    pub fn stopped(why: &Why, reference: Reference, helpdesk: Option<&str>) -> Self {
+        let whom = words::whom(helpdesk);
+        let told = match why {
+            Why::Locked => format!("This account is locked; ask {whom}"),
+            Why::StoreAway => "Nobody can sign in for a moment; try again in a minute".to_owned(),
+            Why::Limit(Over { wait: Some(wait), .. }) => {
+                format!("Too many wrong passwords; try again {}", words::until(*wait))
+            }
+            _ => format!("This sign-in does not look like the account's owner; ask {whom}"),
+        };
+        Self::Refuse(words::one_line(&format!("{told} (code {reference})")))
+    }
+
     /// The word by which it is counted.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -158,6 +174,7 @@ fn shows(headers: &HeaderMap, key: &Secret<Vec<u8>>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::limits::WhenMet;
 
     #[test]
     fn only_the_key_itself_opens() {
@@ -180,6 +197,31 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(header::AUTHORIZATION, basic("a:").parse().expect("a header value"));
         assert!(!shows(&headers, &none), "an empty file opens to nobody");
+    }
+
+    #[test]
+    fn people_are_told_in_their_mail_program_what_they_can_do() {
+        let code: Reference = "7K3M9QWX".parse().expect("a code");
+        let limit = "4/m".parse().expect("a limit");
+        let over = Over {
+            name: "failures_per_account",
+            limit,
+            fits_now: 0,
+            wait: Some(Duration::from_secs(61)),
+            when_met: WhenMet::Throttle,
+        };
+        for (why, helpdesk, told) in [
+            (Why::Locked, Some("the café"), "This account is locked; ask the caf? (code 7K3M-9QWX)"),
+            (Why::StoreAway, None, "Nobody can sign in for a moment; try again in a minute (code 7K3M-9QWX)"),
+            (Why::Limit(over), None, "Too many wrong passwords; try again in 1 minute (code 7K3M-9QWX)"),
+            (
+                Why::Refused,
+                None,
+                "This sign-in does not look like the account's owner; ask your mail administrator (code 7K3M-9QWX)",
+            ),
+        ] {
+            assert_eq!(Answer::stopped(&why, code, helpdesk), Answer::Refuse(told.into()));
+        }
     }
 
     #[test]

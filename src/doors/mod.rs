@@ -2,7 +2,8 @@
 //! passwords. An account has one budget and one lock at all doors.
 //!
 //! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers, `submission` judges a
-//! message, `sign_in` a password, and `visitor` is what is known of who comes to a door. Judging is the gateway's own
+//! message, `sign_in` a password, and `visitor` is what is known of who comes to a door, `words`
+//! what both tell a person. Judging is the gateway's own
 //! ([`crate::gateway::judging`]): the same store, counters and limits. This room must not know webmails, pages or TLS.
 //! Another server that asks is a file that reads its questions, and a line in `app/doors.rs`.
 //!
@@ -17,6 +18,7 @@ mod sign_in;
 mod submission;
 mod under_way;
 mod visitor;
+mod words;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use tokio::io::{AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _};
 
+use super::words;
 use crate::domain::Reference;
 use crate::policy::Why;
 use crate::policy::limits::Over;
@@ -123,10 +124,10 @@ impl Answer {
     /// Of a message that was stopped; the words go to the person's mail program.
     pub fn stopped(why: &Why, reference: Reference, helpdesk: Option<&str>) -> Self {
         let code = format!("(code {reference})");
-        let whom = helpdesk.unwrap_or("your mail administrator");
+        let whom = words::whom(helpdesk);
         match why {
             Why::Limit(Over { wait: Some(wait), .. }) => {
-                Self::Later(format!("Too much mail for now; send this again {} {code}", in_words(wait.as_secs())))
+                Self::Later(format!("Too much mail for now; send this again {} {code}", words::until(*wait)))
             }
             Why::StoreAway => Self::Later(format!("Mail cannot be sent for a moment; try again in a minute {code}")),
             Why::Limit(_) => Self::Never(format!("More mail than this account may send; ask {whom} {code}")),
@@ -169,25 +170,10 @@ impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pass => f.write_str("action=DUNNO\n\n"),
-            Self::Later(words) => write!(f, "action=DEFER_IF_PERMIT 4.7.1 {}\n\n", one_line(words)),
-            Self::Never(words) => write!(f, "action=REJECT 5.7.1 {}\n\n", one_line(words)),
+            Self::Later(words) => write!(f, "action=DEFER_IF_PERMIT 4.7.1 {}\n\n", words::one_line(words)),
+            Self::Never(words) => write!(f, "action=REJECT 5.7.1 {}\n\n", words::one_line(words)),
         }
     }
-}
-
-/// A helpdesk's name is the operator's, and may be written in any letters; SMTP's answers are ASCII, and one line.
-fn one_line(words: &str) -> String {
-    words.chars().map(|letter| if letter.is_ascii() && !letter.is_ascii_control() { letter } else { '?' }).collect()
-}
-
-/// Rounded up: whoever comes back then is not told to wait once more.
-fn in_words(seconds: u64) -> String {
-    let (count, unit) = match seconds {
-        0..=89 => (1, "minute"),
-        90..=5_399 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3_600), "hour"),
-    };
-    format!("in {count} {unit}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

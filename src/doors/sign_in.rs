@@ -11,7 +11,7 @@ use super::visitor::Visitor;
 use super::{Caller, Doors};
 use crate::domain::{Door, Event, EventKind, PasswordQuality, Purpose, Reference, Session, SessionState, Verdict};
 use crate::gateway::judging::{Attempt, Judged, Judging};
-use crate::policy::{Decision, Fact, Why};
+use crate::policy::{Decision, Fact};
 
 /// An address that nobody knows.
 const NOWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -161,13 +161,7 @@ impl Doors {
         if !caller.enforces() {
             return Answer::Pass;
         }
-        let why = match (&decision.why, &decision.stopped_by) {
-            (Why::Locked, _) => "the account is locked",
-            (Why::StoreAway, _) => "nobody can count at the moment",
-            (_, Some(limit)) => limit,
-            (_, None) => "it does not fit the account",
-        };
-        Answer::Refuse(format!("Mailward: {why} (code {reference})"))
+        Answer::stopped(&decision.why, reference, caller.site.helpdesk.as_deref())
     }
 
     fn attempt<'a>(&self, caller: &'a Caller<'_>, question: &Question) -> Attempt<'a> {
