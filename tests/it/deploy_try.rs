@@ -87,7 +87,9 @@ async fn deploy_try_starts_everything_keeps_the_configuration_and_ends_with_ctrl
     squirrelmail_tree(tree.path());
 
     let said = fs::File::create(state.path().join("said")).expect("a folder of our own");
-    let mut command = Command::new(repository.join("deploy/try"));
+    // Whoever starts the tests in the background has them ignore Ctrl-C, and a shell cannot undo that for itself.
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT").arg(repository.join("deploy/try"));
     command.arg("--squirrelmail").arg(tree.path()).env("MAILWARD_TRY", &at).env("MAILWARD_BIN", binary());
     for (name, port) in [("WEB", web), ("SQUIRRELMAIL", squirrelmail), ("IMAP", imap), ("SIEVE", sieve), ("SMTP", smtp)]
     {
