@@ -1,11 +1,10 @@
 //! The other doors of a mail system: what Postfix asks about messages that mail programs hand to it, and Dovecot about
 //! passwords. An account has one budget and one lock at all doors.
 //!
-//! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers, `submission` judges a
-//! message, `sign_in` a password, and `visitor` is what is known of who comes to a door, `words`
-//! what both tell a person. Judging is the gateway's own
-//! ([`crate::gateway::judging`]): the same store, counters and limits. This room must not know webmails, pages or TLS.
-//! Another server that asks is a file that reads its questions, and a line in `app/doors.rs`.
+//! [`listen`] takes connections, [`postfix`] and [`dovecot`] read questions and word answers with what `words` has for
+//! both, `submission` judges a message, `sign_in` a password, and `visitor` is what is known of who comes to a door.
+//! Judging is the gateway's own ([`crate::gateway::judging`]): the same store, counters and limits. This room must not know
+//! webmails, pages or TLS. Another server that asks is a file that reads its questions, and a line in `app/doors.rs`.
 //!
 //! Where the gateway has sessions, a door has none: a program signs in with a saved password at every turn. What must be
 //! remembered of it, a flag above all, is kept as a session without a browser, one for each account and prefix.
