@@ -28,14 +28,14 @@ pub(super) fn check(request: &Reading<'_>, single: &[&[u8]], crowds: Crowds) -> 
         if fields.times_sent(&session) > 0 {
             return odd("session id outside its cookie");
         }
-        for name in single {
-            if fields.spelled_oddly(name) {
+        for field in single.iter().filter_map(|name| fields.variable(name)) {
+            if field.spelled_oddly() {
                 return odd("control field misspelled");
             }
-            if fields.is_array(name) {
+            if field.is_array() {
                 return odd("control field is a list");
             }
-            if fields.times_sent(name) > 1 {
+            if field.times_sent() > 1 {
                 return odd("control field sent twice");
             }
         }

@@ -6,7 +6,9 @@
 //! are looked at closer, so that finding them is a handful of exact look-ups and never a walk through all.
 //!
 //! For the words' own hashes a fast function under secret seeds will do, because they never leave memory: what leaves are
-//! HMACs of the minima.
+//! HMACs and ciphertexts of the minima.
+
+use aws_lc_rs::cipher::{AES_256, AES_256_KEY_LEN, EncryptingKey, UnboundCipherKey};
 
 use super::links;
 use super::text::{self, Own};
@@ -53,6 +55,9 @@ pub struct Message<'a> {
 pub struct Sketcher {
     seed: u64,
     places: Vec<(u64, u64)>,
+    /// What a sketch keeps of each place's minimum is the beginning of a block under this key: a sketch has [`PLACES`] of
+    /// them, and as many HMACs took a quarter of all that a message costs.
+    digests: EncryptingKey,
 }
 
 impl Sketcher {
@@ -64,7 +69,9 @@ impl Sketcher {
             (number_of(first), number_of(&rest[..8]))
         };
         let places = (1..=PLACES as u64).map(drawn).map(|(factor, addend)| (factor | 1, addend)).collect();
-        Self { seed: drawn(0).0, places }
+        let key: [u8; AES_256_KEY_LEN] = keys.hash(Purpose::Campaign, &[b"places"]);
+        let digests = UnboundCipherKey::new(&AES_256, &key).and_then(EncryptingKey::ecb);
+        Self { seed: drawn(0).0, places, digests: digests.expect("the key has the cipher's length") }
     }
 
     /// What a message has that others may have in common with it: at most one text, `HOSTS_MAX` links, one address for
@@ -102,11 +109,6 @@ impl Sketcher {
 
     fn text(&self, keys: &KeyRing, site: &str, own: &Own) -> Option<Feature> {
         let minima = self.minima(&own.words)?;
-        let place = |(number, minimum): (usize, &u64)| {
-            let parts: [&[u8]; 3] = [b"place", &number.to_be_bytes(), &minimum.to_be_bytes()];
-            let hash = keys.hash(Purpose::Campaign, &parts);
-            u16::from_be_bytes([hash[0], hash[1]])
-        };
         let band = |(number, minima): (usize, &[u64])| {
             let minima: Vec<u8> = minima.iter().flat_map(|minimum| minimum.to_be_bytes()).collect();
             trace_of(keys, &[b"text", site.as_bytes(), &number.to_be_bytes(), &minima])
@@ -114,8 +116,17 @@ impl Sketcher {
         Some(Feature {
             kind: FeatureKind::Text,
             traces: minima.chunks(PLACES_OF_BAND).enumerate().map(band).collect(),
-            sketch: minima.iter().enumerate().map(place).collect(),
+            sketch: self.digests(&minima),
         })
+    }
+
+    /// What is kept of the minima. No two places have a block in common, so where minima are equal, their digests are, and
+    /// nothing else shows.
+    fn digests(&self, minima: &[u64]) -> Vec<u16> {
+        let block = |(number, minimum): (usize, &u64)| [(number as u64).to_be_bytes(), minimum.to_be_bytes()].concat();
+        let mut blocks: Vec<u8> = minima.iter().enumerate().flat_map(block).collect();
+        self.digests.encrypt(&mut blocks).expect("they are whole blocks");
+        blocks.chunks(AES_256.block_len()).map(|block| u16::from_be_bytes([block[0], block[1]])).collect()
     }
 
     /// Of each place the smallest hash of any pair; none where there are too few of them.

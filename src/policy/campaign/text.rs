@@ -150,10 +150,18 @@ fn push(all: &mut Vec<String>, word: &str, letters: &mut usize) {
 
 /// The words of a piece of text between spaces: lower-case, without accents, in Latin letters where others look like them.
 fn words(token: &str) -> Vec<String> {
+    // Most tokens are ASCII, which is normal as it is.
+    if token.is_ascii() {
+        return words_of(token.bytes().map(|byte| char::from(byte.to_ascii_lowercase())));
+    }
+    let normalized = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(token.chars());
+    words_of(normalized.flat_map(char::to_lowercase))
+}
+
+fn words_of(letters: impl Iterator<Item = char>) -> Vec<String> {
     let mut words = Vec::new();
     let mut word = String::new();
-    let normalized = DecomposingNormalizerBorrowed::new_nfkd().normalize_iter(token.chars());
-    for letter in normalized.flat_map(char::to_lowercase) {
+    for letter in letters {
         if is_invisible(letter) || is_accent(letter) {
             continue;
         }

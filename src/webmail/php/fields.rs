@@ -30,8 +30,9 @@ pub struct Fields {
     crowded: bool,
 }
 
+/// One variable, and how it was sent.
 #[derive(Clone, PartialEq, Eq)]
-struct Variable {
+pub struct Variable {
     name: Vec<u8>,
     value: Value,
     sent: u32,
@@ -82,9 +83,14 @@ impl Fields {
         fields
     }
 
+    /// What is known of a variable; none when nothing was sent under its name.
+    pub fn variable(&self, name: &[u8]) -> Option<&Variable> {
+        self.place(name).map(|place| &self.variables[place])
+    }
+
     /// The text of a variable; none when it was not sent or is an array.
     pub fn text(&self, name: &[u8]) -> Option<&[u8]> {
-        match &self.find(name)?.value {
+        match &self.variable(name)?.value {
             Value::Text(text) => Some(text),
             Value::Array(_) | Value::Gone => None,
         }
@@ -92,7 +98,7 @@ impl Fields {
 
     /// Every element that was sent of an array, in order; empty when it is none.
     pub fn elements(&self, name: &[u8]) -> &[Element] {
-        match self.find(name).map(|variable| &variable.value) {
+        match self.variable(name).map(|variable| &variable.value) {
             Some(Value::Array(elements)) => elements,
             _ => &[],
         }
@@ -100,22 +106,22 @@ impl Fields {
 
     /// Whether the variable is an array.
     pub fn is_array(&self, name: &[u8]) -> bool {
-        self.find(name).is_some_and(|variable| matches!(variable.value, Value::Array(_)))
+        self.variable(name).is_some_and(Variable::is_array)
     }
 
     /// Whether PHP has a variable of this name, text or array.
     pub fn has(&self, name: &[u8]) -> bool {
-        self.find(name).is_some_and(|variable| variable.value != Value::Gone)
+        self.variable(name).is_some_and(|variable| variable.value != Value::Gone)
     }
 
     /// How often a variable of this name was sent, whatever became of it. Elements of an array count each.
     pub fn times_sent(&self, name: &[u8]) -> u32 {
-        self.find(name).map_or(0, |variable| variable.sent)
+        self.variable(name).map_or(0, Variable::times_sent)
     }
 
     /// Whether any of them was spelled as no browser spells it.
     pub fn spelled_oddly(&self, name: &[u8]) -> bool {
-        self.find(name).is_some_and(|variable| variable.spelling == Spelling::Odd)
+        self.variable(name).is_some_and(Variable::spelled_oddly)
     }
 
     /// How many fields were sent, those forgotten by PHP or not kept here included; at most one more than
@@ -202,9 +208,22 @@ impl Fields {
             self.variables.iter().position(|variable| variable.name == name)
         }
     }
+}
 
-    fn find(&self, name: &[u8]) -> Option<&Variable> {
-        self.place(name).map(|place| &self.variables[place])
+impl Variable {
+    /// Whether it is an array.
+    pub fn is_array(&self) -> bool {
+        matches!(self.value, Value::Array(_))
+    }
+
+    /// How often it was sent, whatever became of it. Elements of an array count each.
+    pub fn times_sent(&self) -> u32 {
+        self.sent
+    }
+
+    /// Whether any of them was spelled as no browser spells it.
+    pub fn spelled_oddly(&self) -> bool {
+        self.spelling == Spelling::Odd
     }
 }
 

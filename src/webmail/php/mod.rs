@@ -18,6 +18,6 @@ mod multipart;
 mod names;
 
 pub use cookies::Cookies;
-pub use fields::{Element, Fields, Spelling};
+pub use fields::{Element, Fields, Spelling, Variable};
 pub use form::{FilePiece, Form, FormReader, SentField};
 pub(super) use names::url_decoded;

@@ -33,7 +33,7 @@ impl Registered {
 pub(super) fn register(sent: &[u8]) -> Registered {
     let sent = until_nul(sent);
     let sent = &sent[sent.iter().take_while(|&&byte| byte == b' ').count()..];
-    let bracket = sent.iter().position(|&byte| byte == b'[');
+    let bracket = memchr::memchr(b'[', sent);
     let base = mangled(&sent[..bracket.unwrap_or(sent.len())]);
     if base.is_empty() || pretends_a_prefix(&base, sent) {
         return Registered::Nothing;
@@ -90,7 +90,13 @@ fn pretends_a_prefix(name: &[u8], sent: &[u8]) -> bool {
 }
 
 fn mangled(name: &[u8]) -> Vec<u8> {
-    name.iter().map(|&byte| if b" .[".contains(&byte) { b'_' } else { byte }).collect()
+    let mut mangled = name.to_vec();
+    for byte in &mut mangled {
+        if matches!(*byte, b' ' | b'.' | b'[') {
+            *byte = b'_';
+        }
+    }
+    mangled
 }
 
 /// As a C string ends.

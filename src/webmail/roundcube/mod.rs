@@ -365,23 +365,32 @@ fn shape_of(request: &Reading<'_>, action: &str) -> Shape {
 
 /// An action as Roundcube looks it up: odd letters gone, `-` the same as `_`.
 fn canonical(action: &[u8]) -> String {
-    words(action, true).replace('-', "_")
+    kept(action, |byte| match byte {
+        b'-' => Some(b'_'),
+        byte => is_of_words(byte, true).then_some(byte),
+    })
 }
 
 /// Roundcube's `asciiwords`.
 fn words(text: &[u8], dots: bool) -> String {
-    text.iter()
-        .filter(|&&byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-' || (dots && byte == b'.'))
-        .take(WORD_MAX)
-        .map(|&byte| char::from(byte))
-        .collect()
+    kept(text, |byte| is_of_words(byte, dots).then_some(byte))
+}
+
+const fn is_of_words(byte: u8, dots: bool) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || (dots && byte == b'.')
 }
 
 /// A client's word that goes back into a script: letters and digits only.
 fn word(text: &[u8]) -> Option<String> {
-    let word: String =
-        text.iter().filter(|byte| byte.is_ascii_alphanumeric()).take(WORD_MAX).map(|&byte| char::from(byte)).collect();
+    let word = kept(text, |byte| byte.is_ascii_alphanumeric().then_some(byte));
     (!word.is_empty()).then_some(word)
+}
+
+/// What `keep` leaves of a text, up to [`WORD_MAX`].
+fn kept(text: &[u8], keep: impl Fn(u8) -> Option<u8>) -> String {
+    let mut kept = String::with_capacity(text.len().min(WORD_MAX));
+    kept.extend(text.iter().filter_map(|&byte| keep(byte)).take(WORD_MAX).map(char::from));
+    kept
 }
 
 #[cfg(test)]
