@@ -18,7 +18,7 @@ pub struct CounterKey(pub String);
 
 impl CounterKey {
     /// `name` is the limit's name in the configuration, `subject` whom it counts (`site/alice`, `site/192.0.2.7/32`).
-    pub fn new(name: &str, subject: &str) -> Self {
+    pub fn new(name: &str, subject: impl fmt::Display) -> Self {
         Self(format!("{name}|{subject}"))
     }
 

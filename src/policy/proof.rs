@@ -81,7 +81,7 @@ pub fn charges(attempt: &Attempt<'_>, challenge: &Challenge) -> Vec<Charge> {
     };
     let mut charges = vec![charge(
         PER_ACCOUNT_AND_PREFIX,
-        CounterKey::new(PER_ACCOUNT_AND_PREFIX, &format!("{of}/{prefix}")),
+        CounterKey::new(PER_ACCOUNT_AND_PREFIX, format_args!("{of}/{prefix}")),
         &challenge.wrong_codes_per_account_and_prefix,
     )];
     if *network == NetworkClass::Outside {
@@ -94,14 +94,14 @@ pub fn charges(attempt: &Attempt<'_>, challenge: &Challenge) -> Vec<Charge> {
 /// What holding a form is charged: room is bounded, and nobody writes so many messages while being asked.
 pub fn held(site: &SiteName, account: &Account) -> Charge {
     let limit = crate::domain::Limit { amount: HELD_MAX, window: HELD_WINDOW };
-    let key = CounterKey::new(HELD, &format!("{site}/{account}"));
+    let key = CounterKey::new(HELD, format_args!("{site}/{account}"));
     Charge::limited(key, HELD, Cost::Units(1), vec![limit])
 }
 
 /// What sending a code is charged: nobody's other mailbox is filled by somebody who has their password.
 pub fn code_sent(site: &SiteName, account: &Account) -> Charge {
     let limit = crate::domain::Limit { amount: CODES_SENT_MAX, window: HELD_WINDOW };
-    let key = CounterKey::new(CODES_SENT, &format!("{site}/{account}"));
+    let key = CounterKey::new(CODES_SENT, format_args!("{site}/{account}"));
     Charge::limited(key, CODES_SENT, Cost::Units(1), vec![limit])
 }
 
@@ -109,7 +109,7 @@ pub fn code_sent(site: &SiteName, account: &Account) -> Charge {
 /// take the owner's away for as long as they like.
 pub fn campus_asked(site: &SiteName, account: &Account, prefix: Prefix) -> Charge {
     let limit = crate::domain::Limit { amount: CAMPUS_ASKED_MAX, window: HELD_WINDOW };
-    let key = CounterKey::new(CAMPUS_ASKED, &format!("{site}/{account}/{prefix}"));
+    let key = CounterKey::new(CAMPUS_ASKED, format_args!("{site}/{account}/{prefix}"));
     Charge::limited(key, CAMPUS_ASKED, Cost::Units(1), vec![limit])
 }
 

@@ -115,7 +115,7 @@ pub fn failure(of_account: &str, door: Door, password_fingerprint: u32) -> Charg
 
 /// The counter of accounts that signed in from a prefix with new browsers.
 pub fn newcomers_key(site: &SiteName, prefix: Prefix) -> CounterKey {
-    CounterKey::new(NEWCOMERS, &format!("{site}/{prefix}"))
+    CounterKey::new(NEWCOMERS, format_args!("{site}/{prefix}"))
 }
 
 /// The counter of networks that signed in to an account with new browsers.
@@ -140,7 +140,7 @@ pub fn newcomer(
 
 /// The counter that says whether a country was seen at a site.
 pub fn country_key(site: &SiteName, country: Country) -> CounterKey {
-    CounterKey::new(COUNTRIES, &format!("{site}/{country}"))
+    CounterKey::new(COUNTRIES, format_args!("{site}/{country}"))
 }
 
 /// The counter of accounts that signed in at a site, up to a little more than [`ACCOUNTS_AT_SITE`].

@@ -225,14 +225,14 @@ pub fn attempt(site: &SiteName, account: &Account, limits: &SendLimits) -> Optio
 
 /// The counter of attempts to send, to be counted over each alert line's window after [`attempt`] was charged.
 pub fn attempts_key(site: &SiteName, account: &Account) -> CounterKey {
-    CounterKey::new(ALERT, &format!("{site}/{account}"))
+    CounterKey::new(ALERT, format_args!("{site}/{account}"))
 }
 
 /// For an account whose attempts have passed an alert line, the charge that says whether this was told already: it fits
 /// exactly once per window of the line, on all nodes together. Fits: raise the alert. Over: it was raised. `attempts`
 /// is what [`attempts_key`] holds over `line.window`, this attempt included.
 pub fn alert(site: &SiteName, account: &Account, line: Limit, attempts: u32) -> Option<Charge> {
-    let key = CounterKey::new("alerts_told_per_account", &format!("{site}/{account}/{line}"));
+    let key = CounterKey::new("alerts_told_per_account", format_args!("{site}/{account}/{line}"));
     let once = vec![Limit { amount: 1, window: line.window }];
     (attempts > line.amount).then(|| Charge::limited(key, ALERT, Cost::Units(1), once))
 }

@@ -68,7 +68,7 @@ const ACCOUNT_IN_KEY_MAX: usize = 64;
 
 /// The counter of distinct accounts that signed in from a prefix.
 pub fn successes_key(site: &SiteName, prefix: Prefix) -> CounterKey {
-    CounterKey::new("successes_per_prefix", &format!("{site}/{prefix}"))
+    CounterKey::new("successes_per_prefix", format_args!("{site}/{prefix}"))
 }
 
 /// The charge that a sign-in makes after it succeeded: it makes the allowance of its prefix grow. Never refused.
@@ -142,13 +142,13 @@ fn guesses(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     let key = match (facts.known_device, facts.network) {
         (Some(device), _) => {
             let device = data_encoding::HEXLOWER.encode(&device);
-            CounterKey::new("failures_per_account_and_device", &format!("{account}/{device}"))
+            CounterKey::new("failures_per_account_and_device", format_args!("{account}/{device}"))
         }
         (None, NetworkClass::Outside) => {
-            CounterKey::new("failures_per_account_and_prefix", &format!("{account}/{}", facts.prefix))
+            CounterKey::new("failures_per_account_and_prefix", format_args!("{account}/{}", facts.prefix))
         }
         (None, NetworkClass::Campus | NetworkClass::Trusted) => {
-            CounterKey::new("failures_per_account_and_own_prefix", &format!("{account}/{}", facts.prefix))
+            CounterKey::new("failures_per_account_and_own_prefix", format_args!("{account}/{}", facts.prefix))
         }
     };
     Charge::limited(
@@ -173,7 +173,7 @@ fn spray(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
         window: limit.window,
     };
     Charge::limited(
-        CounterKey::new(name, &format!("{}/{}", facts.site, facts.prefix)),
+        CounterKey::new(name, format_args!("{}/{}", facts.site, facts.prefix)),
         "failing_accounts_per_prefix",
         Cost::Distinct(facts.account_fingerprint),
         limits.failing_accounts_per_prefix.iter().map(grown).collect(),
@@ -186,7 +186,7 @@ fn spray(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
 fn guesses_together(facts: &Facts<'_>, limits: &SignInLimits) -> Charge {
     let one_try = Cost::Distinct(facts.password_fingerprint);
     Charge::limited(
-        CounterKey::new("failures_per_account", &account_in_key(facts.site, facts.account, facts.account_fingerprint)),
+        CounterKey::new("failures_per_account", account_in_key(facts.site, facts.account, facts.account_fingerprint)),
         "failures_per_account",
         if facts.door.is_webmail() { Cost::Units(1) } else { one_try },
         limits.failures_per_account.clone(),

@@ -19,7 +19,7 @@ const NAME: &str = "thefts_from_prefix";
 
 /// The counter of thefts confirmed from a prefix.
 pub fn key(site: &SiteName, prefix: Prefix) -> CounterKey {
-    CounterKey::new(NAME, &format!("{site}/{prefix}"))
+    CounterKey::new(NAME, format_args!("{site}/{prefix}"))
 }
 
 /// What confirming a theft charges. Never refused.

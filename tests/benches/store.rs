@@ -295,7 +295,7 @@ fn prefix(number: u32) -> Prefix {
 }
 
 fn key(name: &str, number: u32) -> CounterKey {
-    CounterKey::new(name, &format!("{}/{}", site(), prefix(number)))
+    CounterKey::new(name, format_args!("{}/{}", site(), prefix(number)))
 }
 
 fn limits(texts: &[&str]) -> Vec<Limit> {
@@ -305,9 +305,9 @@ fn limits(texts: &[&str]) -> Vec<Limit> {
 /// A stranger's, as `policy::sign_in` charges it.
 fn sign_in(number: u32) -> Vec<Charge> {
     let of_account = format!("{}/{}", site(), account(number));
-    let guesses = CounterKey::new("failures_per_account_and_prefix", &format!("{of_account}/{}", prefix(number)));
+    let guesses = CounterKey::new("failures_per_account_and_prefix", format_args!("{of_account}/{}", prefix(number)));
     let together = CounterKey::new("failures_per_account", &of_account);
-    let at_site = CounterKey::new("failures_per_site_before_slowing", &site());
+    let at_site = CounterKey::new("failures_per_site_before_slowing", site());
     vec![
         Charge::limited(guesses, "failures_per_account_and_prefix", Cost::Distinct(number), limits(&["5/10m"])),
         Charge::limited(

@@ -250,7 +250,7 @@ fn fifty_at_once_never_pass_a_limit_by_even_one(store: &dyn Store) {
     });
     assert_eq!(fitted, 37);
     let own = |subject| {
-        let key = CounterKey::new("recipients", &format!("j{subject}"));
+        let key = CounterKey::new("recipients", format_args!("j{subject}"));
         run(store.count(&key, Duration::from_secs(3600), at(0))).expect("the store answers")
     };
     assert_eq!((0..7).map(own).sum::<u32>(), 37, "the refused ones spent nothing elsewhere");

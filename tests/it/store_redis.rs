@@ -104,7 +104,7 @@ fn hold_together(urls: &[String]) {
     let hour = Duration::from_secs(3600);
     let own: u32 = (0..100)
         .map(|thread| {
-            let key = CounterKey::new("recipients", &format!("own {thread}"));
+            let key = CounterKey::new("recipients", format_args!("own {thread}"));
             run(stores[0].count(&key, hour, at(0))).expect("the store answers")
         })
         .sum();

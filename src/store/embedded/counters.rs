@@ -214,7 +214,7 @@ impl Shard {
         if !is_full || self.windows.contains_key(key) {
             return key.clone();
         }
-        CounterKey::new(name, &format!("*{place}"))
+        CounterKey::new(name, format_args!("*{place}"))
     }
 
     /// The shard of a shared counter: it stays with the shard whose newcomers it counts. No subject of policy's begins

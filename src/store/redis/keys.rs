@@ -281,7 +281,7 @@ mod tests {
                 ("failures_per_account_and_device", "/09090909090909090909090909090909"),
                 ("alerts_told_per_account", "/100/5m"),
             ] {
-                let key = CounterKey::new(counter, &format!("webmail.example.edu/{account}{subject}"));
+                let key = CounterKey::new(counter, format_args!("webmail.example.edu/{account}{subject}"));
                 assert_eq!(keys.counter(&key).1, shard, "{key:?}");
             }
             let tag = format!(":{{{shard}}}:");
