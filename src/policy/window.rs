@@ -65,6 +65,9 @@ impl Met {
 /// together under the later one's time. That counts some of them a little longer than they should (by a 128th of the
 /// limit's window, where there are few limits), so it never lets more through; and as the wait is told from the same
 /// entries, it is never told too short.
+///
+/// Of one fingerprint only the latest entry counts. Those before it are held while it may still be given back, and no
+/// longer: a site's counters of countries and accounts would be full of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Window {
     entries: Vec<Entry>,
@@ -156,6 +159,9 @@ impl Window {
             Cost::Units(units) => (u64::from(units), None),
             Cost::Distinct(fingerprint) => (1, Some(fingerprint)),
         };
+        if let Some(fingerprint) = fingerprint {
+            self.forget_outlived(fingerprint, now);
+        }
         let place = self.entries.partition_point(|other| other.time <= now);
         self.entries.insert(place, Entry { time: now, units, number, fingerprint });
         if self.entries.len() > Self::ENTRIES_MAX {
@@ -238,6 +244,20 @@ impl Window {
         distinct.dedup_by_key(|(fingerprint, _)| *fingerprint);
         expiries.extend(distinct.into_iter().map(|(_, expiry)| (expiry, 1)));
         expiries
+    }
+
+    /// Forgets the entries of a fingerprint before the latest that is too old to be given back, which settles that one: given
+    /// back late, it would leave nothing to count.
+    fn forget_outlived(&mut self, fingerprint: u32, now: Timestamp) {
+        let old = self.entries.partition_point(|entry| !entry.counts(Self::UNSETTLED, now));
+        let is_same = |entry: &Entry| entry.fingerprint == Some(fingerprint);
+        let Some(latest) = self.entries[..old].iter().rposition(is_same) else { return };
+        if self.entries[..latest].iter().any(is_same) {
+            let mut place = 0..;
+            self.entries.retain(|entry| place.next() >= Some(latest) || !is_same(entry));
+        }
+        let outliving = self.entries.iter_mut().find(|entry| is_same(entry));
+        outliving.expect("the latest was retained").number = Entry::SETTLED;
     }
 
     fn put_together(&mut self, limits: &[Limit], now: Timestamp) {
@@ -373,6 +393,25 @@ mod tests {
         window.take(Cost::Distinct(8), &limits, Duration::ZERO, 9, at(20));
         assert_eq!(window.judge(Cost::Distinct(7), &limits, at(30)).met, None, "a known one is free");
         assert_eq!(wait(&window, Cost::Distinct(9), &limits, at(30)), Some(31));
+    }
+
+    #[test]
+    fn the_same_again_is_held_once_and_what_may_be_given_back_is_held_too() {
+        let limits = limits(&["9/h"]);
+        let mut window = Window::default();
+        for (number, second) in (1..).zip((0..1000).step_by(10)) {
+            window.take(Cost::Distinct(7), &limits, Duration::ZERO, number, at(second));
+            window.take(Cost::Distinct(second as u32 % 3), &limits, Duration::ZERO, 1000 + number, at(second));
+        }
+        assert!(window.entries().len() < 60, "{}", window.entries().len());
+        for (second, used) in [(990, 4), (990 + 3579, 4), (990 + 3580, 3), (990 + 3590, 2), (990 + 3600, 0)] {
+            assert_eq!(window.used(limits[0].window, at(second)), used, "at {second}");
+        }
+        // The last twelve are young. Without them the one before counts, which cannot be given back any more.
+        let given_back: Vec<u64> = (1..=100).filter(|number| window.give_back(*number)).collect();
+        assert_eq!(given_back, (89..=100).collect::<Vec<_>>());
+        assert_eq!(window.used(limits[0].window, at(870 + 3599)), 4);
+        assert_eq!(window.used(limits[0].window, at(870 + 3600)), 3);
     }
 
     #[test]

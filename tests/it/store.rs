@@ -203,6 +203,24 @@ async fn only_distinct_guesses_count(store: &dyn Store) {
     let _kept = fits(store, &guess(1), at(20)).await;
 }
 
+async fn the_same_again_counts_until_its_latest_and_only_that_is_given_back(store: &dyn Store) {
+    let guess = |fingerprint| [distinct("again", fingerprint, &["2/h"])];
+    let mut receipts = Vec::new();
+    for second in [0, 300, 600] {
+        receipts.push(fits(store, &guess(1), at(second)).await);
+    }
+    for receipt in &receipts {
+        store.refund(receipt, at(601)).await.expect("the store answers");
+    }
+    let _kept = fits(store, &guess(2), at(700)).await;
+    let met = over(store, &guess(3), at(701)).await;
+    assert_eq!(
+        (met.fits_now, met.wait),
+        (0, Some(Duration::from_secs(3199))),
+        "an hour after the one before the latest"
+    );
+}
+
 async fn a_guess_sent_twice_at_once_is_not_had_for_nothing(store: &dyn Store) {
     let guess = |fingerprint| [distinct("g", fingerprint, &["1/m"])];
     let first = fits(store, &guess(1), at(0)).await;
@@ -1432,6 +1450,7 @@ macro_rules! backend {
             a_late_refund_takes_nothing_from_others
             what_a_counter_held_is_forgotten_and_counted_anew
             only_distinct_guesses_count
+            the_same_again_counts_until_its_latest_and_only_that_is_given_back
             a_guess_sent_twice_at_once_is_not_had_for_nothing
             what_has_no_limit_is_counted_and_never_refused
             a_clock_that_steps_back_opens_nothing

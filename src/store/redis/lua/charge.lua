@@ -4,7 +4,7 @@
 -- Answers 1, or what every counter holds.
 -- The same arithmetic as policy/window.rs, which judges what is answered.
 local ENTRIES_MAX, SLOTS, UNSETTLED, WINDOW_MAX = 1024, 128, 120000, 2678400000
-local SLACK = 60000
+local SLACK, SETTLED = 60000, '\0\0\0\0\0\0\0\0'
 local now = tonumber(ARGV[1])
 
 local function read(raw)
@@ -69,7 +69,7 @@ local function fold(counter, together)
       local one = f[n] > 0 and f[n] == counter.f[i]
       t[n] = counter.t[i]
       u[n] = one and 1 or u[n] + counter.u[i]
-      id[n] = '\0\0\0\0\0\0\0\0'
+      id[n] = SETTLED
       f[n] = one and f[n] or 0
     else
       n = n + 1
@@ -117,6 +117,17 @@ local function take(counter, charge)
   table.sort(windows)
   local first = 1
   while first <= counter.n and counter.t[first] + counter.keep <= now do first = first + 1 end
+  -- Of one fingerprint the entries before the latest that is too old to be given back are forgotten, and that is settled.
+  local latest = 0
+  if charge.fingerprint > 0 then
+    for i = counter.n, first, -1 do
+      if counter.f[i] == charge.fingerprint and counter.t[i] + UNSETTLED <= now then
+        latest = i
+        counter.id[i] = SETTLED
+        break
+      end
+    end
+  end
   local n, t, u, id, f = 0, {}, {}, {}, {}
   local function push(time, units, number, fingerprint)
     n = n + 1
@@ -128,7 +139,9 @@ local function take(counter, charge)
       push(now, charge.units, charge.number, charge.fingerprint)
       placed = true
     end
-    push(counter.t[i], counter.u[i], counter.id[i], counter.f[i])
+    if i >= latest or counter.f[i] ~= charge.fingerprint then
+      push(counter.t[i], counter.u[i], counter.id[i], counter.f[i])
+    end
   end
   if not placed then push(now, charge.units, charge.number, charge.fingerprint) end
   counter.n, counter.t, counter.u, counter.id, counter.f = n, t, u, id, f
