@@ -181,7 +181,7 @@ async fn speak_http1<H: Handler>(
     builder.timer(TokioTimer::new()).max_buf_size(HEADER_BYTES_MAX).max_headers(HEADERS_MAX).half_close(false);
     // The time limits are `pace`'s; hyper's own would run beside it.
     builder.header_read_timeout(None);
-    let serving = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let serving = pin!(builder.serve_connection(TokioIo::new(stream), service).with_upgrades());
     attend(serving, Some(CROSSING), |serving| serving.graceful_shutdown(), (&pace, &connection), stop, bounds).await
 }
 
@@ -207,7 +207,7 @@ async fn speak_http2<H: Handler>(
         .keep_alive_interval(Some(bounds.idle_timeout))
         .keep_alive_timeout(bounds.header_timeout);
     let (stream, turns) = gather::gather(stream);
-    let serving = builder.serve_connection(TokioIo::new(stream), service);
+    let serving = pin!(builder.serve_connection(TokioIo::new(stream), service));
     turns.serve(attend(serving, None, |serving| serving.graceful_shutdown(), (&pace, &connection), stop, bounds)).await
 }
 
@@ -220,9 +220,10 @@ enum Leaving {
     Said,
 }
 
-/// Serves a connection to its end: the client's, the gateway's, or that of our patience with it.
+/// Serves a connection to its end: the client's, the gateway's, or that of our patience with it. Pinned by who calls: what
+/// is moved in here would leave room for itself behind, as long as the connection is open.
 async fn attend<C: Future<Output = hyper::Result<()>>>(
-    serving: C,
+    mut serving: Pin<&mut C>,
     crossing: Option<Duration>,
     say_goodbye: impl Fn(Pin<&mut C>),
     (pace, connection): (&Pace, &Connection),
@@ -230,7 +231,6 @@ async fn attend<C: Future<Output = hyper::Result<()>>>(
     bounds: Bounds,
 ) -> io::Result<()> {
     let mut watch = Watch::new(bounds.header_timeout, bounds.idle_timeout);
-    let mut serving = pin!(serving);
     let mut look = pin!(tokio::time::sleep(watch.every()));
     let (mut stopping, mut leaving) = (false, Leaving::No);
     // What floods is asked about whenever the connection has its turn, which every answer brings about.
@@ -285,7 +285,8 @@ fn answering<H: Handler>(
     Error = Infallible,
     Future = impl Future<Output = Result<Response<Answering<H::Body>>, Infallible>> + Send,
 > + Send {
-    service_fn(move |request| answer(Arc::clone(&handler), Arc::clone(&connection), pace.request(), request))
+    // Boxed: a connection keeps room for what answers its next request, and is idle for most of its life.
+    service_fn(move |request| Box::pin(answer(Arc::clone(&handler), Arc::clone(&connection), pace.request(), request)))
 }
 
 async fn answer<H: Handler>(
@@ -297,8 +298,7 @@ async fn answer<H: Handler>(
     let may_be_told = request.version() <= Version::HTTP_11;
     // HTTP/1.1 asks one after the other.
     let place = if may_be_told { None } else { connection.place().await };
-    // Boxed: a connection keeps room for what answers its next request, and is idle for most of its life.
-    let mut response = Box::pin(handler.answer(request, &connection)).await;
+    let mut response = handler.answer(request, &connection).await;
     drop(place);
     let is_last = counted.is_last() || connection.is_sent_away();
     if may_be_told && is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
