@@ -56,7 +56,7 @@ pub struct Sketcher {
     seed: u64,
     places: Vec<(u64, u64)>,
     /// What a sketch keeps of each place's minimum is the beginning of a block under this key: a sketch has [`PLACES`] of
-    /// them, and as many HMACs took a quarter of all that a message costs.
+    /// them, and as many HMACs would cost more than the rest of it.
     digests: EncryptingKey,
 }
 
