@@ -70,8 +70,7 @@ pub fn client(address: IpAddr, headers: &HeaderMap, networks: &Networks) -> Clie
 
 fn user_agent(value: &[u8]) -> Arc<str> {
     let text = String::from_utf8_lossy(&value[..value.len().min(USER_AGENT_MAX)]);
-    // Each request of a script has one, and hardly any has a control character.
-    if text.contains(char::is_control) { text.replace(char::is_control, "").into() } else { text.into() }
+    text.replace(char::is_control, "").into()
 }
 
 #[cfg(test)]

@@ -252,12 +252,9 @@ impl Window {
         let old = self.entries.partition_point(|entry| !entry.counts(Self::UNSETTLED, now));
         let is_same = |entry: &Entry| entry.fingerprint == Some(fingerprint);
         let Some(latest) = self.entries[..old].iter().rposition(is_same) else { return };
-        if self.entries[..latest].iter().any(is_same) {
-            let mut place = 0..;
-            self.entries.retain(|entry| place.next() >= Some(latest) || !is_same(entry));
-        }
-        let outliving = self.entries.iter_mut().find(|entry| is_same(entry));
-        outliving.expect("the latest was retained").number = Entry::SETTLED;
+        self.entries[latest].number = Entry::SETTLED;
+        let mut place = 0..;
+        self.entries.retain(|entry| place.next() >= Some(latest) || !is_same(entry));
     }
 
     fn put_together(&mut self, limits: &[Limit], now: Timestamp) {

@@ -113,19 +113,16 @@ pub(super) fn reads(holes: &[Hole], name: &[u8]) -> bool {
 
 impl Hole {
     fn lets_pass(&self, fields: &Fields) -> bool {
-        self.fields.iter().all(|field| {
-            let name = field.as_bytes();
-            if fields.is_array(name) {
-                return fields.elements(name).iter().all(|element| match self.lists {
-                    Lists::Refused => false,
-                    Lists::Each => one_line(&element.at) && (self.passes)(&element.text),
-                    Lists::Named(word) => {
-                        !element.at.windows(word.len()).any(|found| found == word.as_bytes())
-                            || (self.passes)(&element.text)
-                    }
-                });
-            }
-            fields.text(name).is_none_or(self.passes)
+        self.fields.iter().filter_map(|field| fields.variable(field.as_bytes())).all(|variable| {
+            let Some(elements) = variable.elements() else { return variable.text().is_none_or(self.passes) };
+            elements.iter().all(|element| match self.lists {
+                Lists::Refused => false,
+                Lists::Each => one_line(&element.at) && (self.passes)(&element.text),
+                Lists::Named(word) => {
+                    !element.at.windows(word.len()).any(|found| found == word.as_bytes())
+                        || (self.passes)(&element.text)
+                }
+            })
         })
     }
 }

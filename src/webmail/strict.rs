@@ -4,7 +4,7 @@
 //! that decides something (a *control field*) was sent in a way that no browser with the product's pages sends it, the
 //! request is refused. All else passes as it is, however odd: a wrong refusal here costs an innocent person their work.
 
-use super::php::Fields;
+use super::php::{Fields, mangled};
 use super::{Reading, Unnatural};
 
 /// What is thought of a form with so many fields that PHP may have forgotten some.
@@ -60,7 +60,7 @@ pub(super) fn check(request: &Reading<'_>, single: &[&[u8]], crowds: Crowds) -> 
 
 /// A configured cookie name as PHP spells it.
 pub(super) fn php_name(cookie: &str) -> Vec<u8> {
-    cookie.bytes().map(|byte| if b" .[".contains(&byte) { b'_' } else { byte }).collect()
+    mangled(cookie.as_bytes())
 }
 
 /// The text of a variable where the body has it, else where the query has it.

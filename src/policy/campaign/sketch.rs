@@ -123,8 +123,8 @@ impl Sketcher {
     /// What is kept of the minima. No two places have a block in common, so where minima are equal, their digests are, and
     /// nothing else shows.
     fn digests(&self, minima: &[u64]) -> Vec<u16> {
-        let block = |(number, minimum): (usize, &u64)| [(number as u64).to_be_bytes(), minimum.to_be_bytes()].concat();
-        let mut blocks: Vec<u8> = minima.iter().enumerate().flat_map(block).collect();
+        let block = |(number, minimum): (usize, &u64)| [(number as u64).to_be_bytes(), minimum.to_be_bytes()];
+        let mut blocks: Vec<u8> = minima.iter().enumerate().flat_map(block).flatten().collect();
         self.digests.encrypt(&mut blocks).expect("they are whole blocks");
         blocks.chunks(AES_256.block_len()).map(|block| u16::from_be_bytes([block[0], block[1]])).collect()
     }

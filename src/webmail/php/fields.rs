@@ -90,18 +90,12 @@ impl Fields {
 
     /// The text of a variable; none when it was not sent or is an array.
     pub fn text(&self, name: &[u8]) -> Option<&[u8]> {
-        match &self.variable(name)?.value {
-            Value::Text(text) => Some(text),
-            Value::Array(_) | Value::Gone => None,
-        }
+        self.variable(name)?.text()
     }
 
     /// Every element that was sent of an array, in order; empty when it is none.
     pub fn elements(&self, name: &[u8]) -> &[Element] {
-        match self.variable(name).map(|variable| &variable.value) {
-            Some(Value::Array(elements)) => elements,
-            _ => &[],
-        }
+        self.variable(name).and_then(Variable::elements).unwrap_or_default()
     }
 
     /// Whether the variable is an array.
@@ -211,9 +205,25 @@ impl Fields {
 }
 
 impl Variable {
+    /// Its text; none when it is an array.
+    pub fn text(&self) -> Option<&[u8]> {
+        match &self.value {
+            Value::Text(text) => Some(text),
+            Value::Array(_) | Value::Gone => None,
+        }
+    }
+
+    /// Every element that was sent, in order; none when it is no array.
+    pub fn elements(&self) -> Option<&[Element]> {
+        match &self.value {
+            Value::Array(elements) => Some(elements),
+            Value::Text(_) | Value::Gone => None,
+        }
+    }
+
     /// Whether it is an array.
     pub fn is_array(&self) -> bool {
-        matches!(self.value, Value::Array(_))
+        self.elements().is_some()
     }
 
     /// How often it was sent, whatever became of it. Elements of an array count each.

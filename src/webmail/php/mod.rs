@@ -20,4 +20,4 @@ mod names;
 pub use cookies::Cookies;
 pub use fields::{Element, Fields, Spelling, Variable};
 pub use form::{FilePiece, Form, FormReader, SentField};
-pub(super) use names::url_decoded;
+pub(super) use names::{mangled, url_decoded};

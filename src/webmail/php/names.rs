@@ -89,14 +89,9 @@ fn pretends_a_prefix(name: &[u8], sent: &[u8]) -> bool {
     [&b"__Host-"[..], b"__Secure-"].iter().any(|prefix| name.starts_with(prefix) && !sent.starts_with(prefix))
 }
 
-fn mangled(name: &[u8]) -> Vec<u8> {
-    let mut mangled = name.to_vec();
-    for byte in &mut mangled {
-        if matches!(*byte, b' ' | b'.' | b'[') {
-            *byte = b'_';
-        }
-    }
-    mangled
+/// A name as PHP spells it.
+pub(in crate::webmail) fn mangled(name: &[u8]) -> Vec<u8> {
+    name.iter().map(|&byte| if matches!(byte, b' ' | b'.' | b'[') { b'_' } else { byte }).collect()
 }
 
 /// As a C string ends.
